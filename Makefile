@@ -1,0 +1,25 @@
+# `make report` does the main job; `make test` proves the tool. Both need only Python, pip and make.
+PYTHON ?= python3
+STAMP := .venv/.installed
+
+.PHONY: report test lint clean
+
+report: $(STAMP)
+	.venv/bin/twofold report --out report
+
+test: lint
+	.venv/bin/python -m pytest -n 2
+
+lint: $(STAMP)
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Twofold needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	@echo "Installing into .venv; torch is a download of some gigabytes, this takes a minute or more"
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(STAMP)
+
+clean:
+	rm -rf .venv report

@@ -1,0 +1,138 @@
+"""The battery run over cases, and its results as JSON."""
+
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from compare.checks import BATTERY, Check
+from compare.errors import BadInput
+from compare.finding import Finding, gravest
+from compare.floor import Quantity, Verdict
+from compare.pair import Case
+from compare.sides import import_torch
+from compare.trial import Trial
+
+DTYPES = ("float64", "float32")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One case in one dtype on one device."""
+
+    pair: str
+    dtype: str
+    device: str
+    seconds: float
+    findings: tuple[Finding, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        return gravest(finding.verdict for finding in self.findings)
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict is Verdict.PASS
+
+
+def run(
+    case: Case,
+    dtype: str,
+    device: str = "cpu",
+    seed: int = 0,
+    checks: Iterable[Check] = BATTERY,
+    begins: Callable[[str], object] = lambda check: None,
+) -> Result:
+    """Runs `checks` on one trial; `begins` is told each check's name before it starts."""
+    return run_trial(Trial(case, dtype, device, seed), checks, begins)
+
+
+def run_trial(trial: Trial, checks: Iterable[Check], begins: Callable[[str], object] = lambda check: None) -> Result:
+    start = time.perf_counter()
+    findings = []
+    with one_thread():
+        for check in checks:
+            begins(check.name)
+            findings.append(check(trial))
+    return Result(trial.case.name, trial.dtype, trial.device, time.perf_counter() - start, tuple(findings))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """torch on one thread: on tensors as small as those of a check its threads only wait for each other."""
+    torch = import_torch()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def environment() -> dict[str, Any]:
+    """What a result depends on beside the code."""
+    import torch
+
+    return {
+        "twofold": version("twofold"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "numpy": version("numpy"),
+        "torch": torch.__version__,
+        "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def as_json(results: Iterable[Result]) -> dict[str, Any]:
+    """The results by schema 1. JSON has no infinity: a ratio or error without bound is null."""
+    return {"schema": 1, "environment": environment(), "results": [_result(result) for result in results]}
+
+
+def write_json(path: Path, content: Any) -> None:
+    """To a file, or to standard output for "-"."""
+    text = json.dumps(content, indent=1, allow_nan=False)
+    if path == Path("-"):
+        print(text)
+        return
+    try:
+        path.write_text(text + "\n")
+    except OSError as error:
+        raise BadInput(f"{path}: expected a file to write to, found {error.strerror}") from error
+
+
+def _result(result: Result) -> dict[str, Any]:
+    return {
+        "pair": result.pair,
+        "dtype": result.dtype,
+        "device": result.device,
+        "verdict": result.verdict,
+        "seconds": round(result.seconds, 3),
+        "checks": [_finding(finding) for finding in result.findings],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "check": finding.check,
+        "verdict": finding.verdict,
+        "reason": finding.reason,
+        "quantities": [_quantity(quantity) for quantity in finding.quantities],
+        "first_divergence": asdict(finding.first_divergence) if finding.first_divergence else None,
+        "blame": None,
+        "probable_cause": None,
+    }
+
+
+def _quantity(quantity: Quantity) -> dict[str, Any]:
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in asdict(quantity).items()
+    }

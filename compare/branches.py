@@ -1,0 +1,96 @@
+"""ReLU signs and pool winners: the reference takes those that scratch took.
+
+A pre-activation within rounding of zero may fall on either side of the kink. That is no fault, but it moves everything
+behind it by far more than rounding does. So the reference alone is pinned: each of its ReLUs keeps the entries that are
+positive in what scratch's ReLU of the same path was given, each of its pools picks the winners of scratch's input. Only
+the *inputs* of scratch's modules are used, so that a scratch ReLU that decides wrongly differs and is found.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scratch.module import Array
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Entries of one module that the reference by itself would have decided otherwise.
+
+    `ulps` is the largest distance of such an entry from the kink, in eps(dtype) times the largest entry of the input.
+    """
+
+    module: str
+    count: int
+    ulps: float
+
+
+@contextmanager
+def pinned(model: Any, taken: Mapping[str, Array]) -> Iterator[list[Flip]]:
+    """Pins every nn.ReLU and nn.MaxPool2d of a torch model to the inputs `taken`, named as in a Trace.
+
+    Modules whose input has another shape than the one taken stay as they are: that difference will be found.
+    """
+    from torch import nn
+
+    flips: list[Flip] = []
+    shadowed = []
+    for path, module in model.named_modules():
+        pin = {nn.ReLU: _relu, nn.MaxPool2d: _pool}.get(type(module))
+        if pin and path:
+            shadowed.append((module, vars(module).get("forward")))
+            module.forward = _pinned_forward(path, module, pin, taken, flips)
+    try:
+        yield flips
+    finally:
+        for module, own in shadowed:
+            del module.forward
+            if own:
+                module.forward = own
+
+
+def _pinned_forward(path: str, module: Any, pin: Any, taken: Mapping[str, Array], flips: list[Flip]) -> Any:
+    forward = module.forward
+    calls = 0
+
+    def decided(x: Any) -> Any:
+        nonlocal calls
+        key = path if calls == 0 else f"{path}#{calls}"
+        calls += 1
+        if key not in taken or taken[key].shape != tuple(x.shape):
+            return forward(x)
+        out, distances = pin(module, x, taken[key])
+        if distances.size:
+            unit = np.finfo(distances.dtype).eps * float(x.detach().abs().max())
+            flips.append(Flip(key, distances.size, float(distances.max() / unit)))
+        return out
+
+    return decided
+
+
+def _relu(module: Any, x: Any, taken: Array) -> tuple[Any, Array]:
+    import torch
+
+    keep = torch.from_numpy(taken > 0).to(x.device)
+    flipped = x.detach()[keep != (x.detach() > 0)]
+    # NaN is kept: a reference that has one must not hide behind scratch's branch
+    return torch.where(keep | x.detach().isnan(), x, torch.zeros_like(x)), flipped.abs().cpu().numpy()
+
+
+def _pool(module: Any, x: Any, taken: Array) -> tuple[Any, Array]:
+    import torch
+    from torch.nn.functional import max_pool2d
+
+    def winners(images: Any) -> tuple[Any, Any]:
+        return max_pool2d(
+            images, module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode, True
+        )
+
+    _, indices = winners(torch.from_numpy(np.array(taken, np.float64)).to(x.device))
+    out = x.flatten(2).gather(2, indices.flatten(2)).reshape(indices.shape)
+    largest, _ = winners(x.detach())
+    lost = largest - out.detach()
+    return out, lost[lost > 0].cpu().numpy()

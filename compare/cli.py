@@ -1,0 +1,190 @@
+"""The commands. Heavy imports stand inside them, so that `list` answers at once and scratch trains without torch."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import typer
+
+from compare.errors import BadInput
+from compare.pairs import PAIRS
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Settles whether two implementations of a neural network are the same computation: every model is built "
+    "twice, from scratch in NumPy and with torch.nn, and judged on identical weights and batches.",
+    epilog="Exit status: 0 all equal or done, 1 a difference found, 2 bad usage or bad input.",
+)
+
+Pairs = Annotated[list[str] | None, typer.Argument(help="Names as `twofold list` prints them; all by default.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="TWOFOLD_DATA", help="Folder with the real data files; without it the embedded data sets serve."
+    ),
+]
+Device = Annotated[
+    Literal["cpu", "cuda", "auto"], typer.Option(help="Where the reference runs; auto is every device present.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Draws parameters, inputs and cotangents.")]
+
+
+def chosen(names: list[str] | None) -> list[Any]:
+    """The named pairs, all for none; raises BadInput naming those that exist."""
+    for name in names or ():
+        if name not in PAIRS:
+            raise BadInput(f"unknown pair {name!r}; there are {', '.join(PAIRS)}")
+    return [PAIRS[name] for name in names or PAIRS]
+
+
+@app.command("list")
+def list_pairs(as_json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False) -> None:
+    """The pairs: name, layers, parameters, data, loss and optimizer."""
+    from compare.commands.listing import catalogue
+
+    rows = catalogue(PAIRS.values())
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "layers", "parameters", "data", "loss", "optimizer", box=None, pad_edge=False)
+    for row in rows:
+        del row["title"]
+        table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in row.values()))
+    Console().print(table)
+
+
+@app.command()
+def check(
+    pairs: Pairs = None,
+    dtype: Annotated[Literal["float32", "float64"] | None, typer.Option(help="Default: both.")] = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Results as JSON; - is standard output.")
+    ] = None,
+) -> None:
+    """Runs the battery: is scratch the same computation as the reference?
+
+    Errors are printed as multiples of a measured noise floor: how far the reference itself moves when every input and
+    parameter is moved by one unit in the last place. Up to 8 floors count as equal. "-" means that a check does not
+    apply, as exactness for a layer that rounds; it is never counted as passed.
+
+    Example: twofold check mnist-cnn --dtype float32
+    """
+    from rich.console import Console
+
+    from compare import battery
+    from compare.report.console import print_check
+    from compare.sides import devices
+
+    console = Console(stderr=json_file == Path("-"))
+    results: list[battery.Result] = []
+    wanted = [
+        (pair.case(), kind, place)
+        for pair in chosen(pairs)
+        for place in devices(device)
+        for kind in ([dtype] if dtype else battery.DTYPES)
+    ]
+    with console.status("importing torch") as status:
+        for case, kind, place in wanted:
+            label = f"{len(results) + 1} of {len(wanted)}: {case.name} {kind} {place}"
+
+            def begins(name: str, label: str = label) -> None:
+                status.update(f"{label}, {name}")
+
+            results.append(battery.run(case, kind, place, seed, begins=begins))
+    print_check(console, results)
+    if json_file:
+        battery.write_json(json_file, battery.as_json(results))
+    raise typer.Exit(0 if all(result.passed for result in results) else 1)
+
+
+@app.command()
+def train(
+    pair: Annotated[str, typer.Argument(help="A name as `twofold list` prints it.")],
+    backend: Annotated[Literal["scratch", "reference"], typer.Option(help="NumPy by hand, or torch.nn.")],
+    epochs: Annotated[int | None, typer.Option(min=1, help="Default: the pair's recipe.")] = None,
+    data: Data = None,
+    dtype: Annotated[Literal["float32", "float64"], typer.Option()] = "float32",
+    device: Annotated[
+        Literal["cpu", "cuda", "auto"], typer.Option(help="For the reference; auto: CUDA if there.")
+    ] = "auto",
+    seed: Annotated[int | None, typer.Option(min=0, help="Draws weights and batches; default: the recipe's.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for checkpoint and curves; default runs/PAIR-BACKEND.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the output folder.")] = False,
+) -> None:
+    """Trains one side of a pair. The same seed gives both backends the same weights and batches.
+
+    Writes checkpoint.h5 after every epoch (and when interrupted, so that --resume goes on from there) and curves.png.
+
+    Example: twofold train mnist-cnn --backend scratch --epochs 1
+    """
+    from compare.commands import training
+
+    (found,) = chosen([pair])
+    seed = found.recipe.seed if seed is None else seed
+    folder = out or Path("runs") / f"{pair}-{backend}"
+    training.run(found, backend, epochs or found.recipe.epochs, data, dtype, device, seed, folder, resume)
+
+
+@app.command()
+def report(
+    pairs: Pairs = None,
+    out: Annotated[Path, typer.Option(help="Folder for index.html and report.json.")] = Path("report"),
+    data: Data = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+) -> None:
+    """Checks, trains both sides, times them, and writes one self-contained page.
+
+    Example: twofold report mnist-cnn catcar-mlp --data DIR
+    """
+    from compare.report.build import report_command
+
+    passed = report_command(chosen(pairs), out, data, device, seed)
+    raise typer.Exit(0 if passed else 1)
+
+
+@app.command()
+def data(
+    action: Annotated[Literal["fetch"] | None, typer.Argument(help="fetch: download NAME into --data.")] = None,
+    name: Annotated[str | None, typer.Argument(help="The data set to fetch.")] = None,
+    data: Data = None,
+) -> None:
+    """Which data sets are known, and which of their files are found.
+
+    Example: twofold data --data DIR
+    """
+    from compare.commands import datasets
+
+    if action == "fetch":
+        if name is None or data is None:
+            raise BadInput("data fetch needs a data set's name and --data DIR")
+        datasets.download(name, data)
+    else:
+        datasets.show(data)
+
+
+def fail(message: str) -> NoReturn:
+    print(f"twofold: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def main() -> None:
+    """The console script: bad usage and bad input end with one line and status 2."""
+    try:
+        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except (typer.TyperException, BadInput) as error:
+        fail(" ".join(str(error).split()))
+    except BrokenPipeError:
+        os._exit(1)
+    raise SystemExit(status or 0)

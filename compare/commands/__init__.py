@@ -1,0 +1,1 @@
+"""What the larger commands do, one a file; cli.py says how they are called."""

@@ -1,0 +1,32 @@
+"""`twofold list`."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from compare.pair import Pair, Twin
+
+
+def catalogue(pairs: Iterable[Pair]) -> list[dict[str, Any]]:
+    """One row a pair, from the scratch side alone: torch is not imported."""
+    return [row(pair) for pair in pairs]
+
+
+def row(pair: Pair) -> dict[str, Any]:
+    model = pair.model.build("scratch")
+    leaves = [type(module).__name__ for path, module in model.named_modules() if path]
+    return {
+        "name": pair.name,
+        "layers": " ".join(leaves),
+        "parameters": sum(parameter.data.size for _, parameter in model.named_parameters()),
+        "data": pair.dataset,
+        "loss": called(pair.loss),
+        "optimizer": called(pair.optimizer),
+        "title": pair.title,
+    }
+
+
+def called(twin: Twin) -> str:
+    """As it would be written: "SGD(lr=0.15, momentum=0.85)"."""
+    name = twin.scratch.rpartition(":")[2]
+    arguments = ", ".join(f"{key}={value}" for key, value in twin.arguments.items())
+    return f"{name}({arguments})" if arguments else name

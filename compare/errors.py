@@ -1,0 +1,5 @@
+"""What is the user's to mend: each is printed as one line and ends a command with status 2."""
+
+
+class BadInput(Exception):
+    """Bad usage or bad input, in one line that says what was expected and what was found."""

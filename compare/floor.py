@@ -1,0 +1,138 @@
+"""The measured noise floor, and what counts as equal.
+
+floor(row) = max over the re-runs k of max|r_k - r*| in that row + 8 eps(dtype) max|r*| in that row, where r* is the
+float64 reference and the r_k are runs of the reference with every input and parameter moved by one unit in the last
+place. A quantity is equal if scratch lies within LIMIT floors of r* in every row.
+"""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from scratch.module import Array
+
+LIMIT = 8.0
+
+
+class Verdict(StrEnum):
+    PASS = "pass"
+    FAIL = "fail"
+    VACUOUS = "vacuous"
+    INCONCLUSIVE = "inconclusive"
+    NOT_APPLICABLE = "not applicable"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One tensor judged: `error` and `floor` are those of its worst row, `ratio` is error / floor.
+
+    `rows_proven` counts the rows whose largest entry exceeds LIMIT floors: only those prove anything.
+    """
+
+    name: str
+    error: float
+    floor: float
+    ratio: float
+    verdict: Verdict
+    rows: int = 1
+    rows_proven: int = 1
+    reason: str = ""
+    limit: float = LIMIT
+
+
+def exactly(name: str, equal: bool, reason: str) -> Quantity:
+    """A comparison without rounding; `reason` says what differs, and is dropped where nothing does."""
+    error = 0.0 if equal else float("inf")
+    return Quantity(name, error, 0.0, error, Verdict.PASS if equal else Verdict.FAIL, reason="" if equal else reason)
+
+
+def rows_of(array: Array, parameter: bool) -> Array:
+    """One row an index of the first axis, or a time step of a sequence (N, T, F), or the whole of one axis."""
+    if array.ndim < 2:
+        return array.reshape(1, -1)
+    if array.ndim == 3 and not parameter:
+        array = array.swapaxes(0, 1)
+    return array.reshape(len(array), -1)
+
+
+def floors(star: Array, reruns: Sequence[Array], dtype: DTypeLike, parameter: bool) -> Array:
+    """The floor of each row: (rows,)."""
+    eps = np.finfo(dtype).eps
+    largest = np.abs(rows_of(star, parameter)).max(axis=1, initial=0)
+    moved = [np.abs(rows_of(run - star, parameter)).max(axis=1, initial=0) for run in reruns]
+    return np.max(moved, axis=0) + 8 * float(eps) * largest
+
+
+def judge(
+    name: str,
+    found: Array | None,
+    star: Array | None,
+    reruns: Sequence[Array],
+    dtype: DTypeLike,
+    parameter: bool = False,
+) -> Quantity:
+    """Scratch's tensor against the reference's. Missing, misshapen, mistyped or non-finite tensors fail."""
+    if found is None or star is None:
+        return exactly(name, False, f"{'scratch' if found is None else 'reference'} does not have it")
+    if found.shape != star.shape:
+        return exactly(name, False, f"scratch has shape {found.shape}, reference {star.shape}")
+    if np.issubdtype(found.dtype, np.floating) and found.dtype != np.dtype(dtype):
+        return exactly(name, False, f"scratch gives {found.dtype} where {np.dtype(dtype)} was given")
+    for side, arrays in (("scratch", [found]), ("reference", [star, *reruns])):
+        bad = sum(int((~np.isfinite(array)).sum()) for array in arrays)
+        if bad:
+            return exactly(name, False, f"NaN or inf in {side}")
+    if not found.size:
+        return Quantity(name, 0.0, 0.0, 0.0, Verdict.VACUOUS, 0, 0, "it is empty")
+    star = star.astype(np.float64)
+    floor = floors(star, reruns, dtype, parameter)
+    error = np.abs(rows_of(found - star, parameter)).max(axis=1).astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(error == 0, 0.0, error / floor)
+    proven = np.abs(rows_of(star, parameter)).max(axis=1) > LIMIT * floor
+    worst = int(ratio.argmax())
+    reason, verdict = "", Verdict.PASS
+    if ratio[worst] > LIMIT:
+        verdict, reason = Verdict.FAIL, _position(found - star, worst, len(floor), parameter)
+    elif not proven.any():
+        verdict, reason = Verdict.VACUOUS, "no entry of the reference rises above its floor"
+    return Quantity(
+        name,
+        float(error[worst]),
+        float(floor[worst]),
+        float(ratio[worst]),
+        verdict,
+        len(floor),
+        int(proven.sum()),
+        reason,
+    )
+
+
+def _position(difference: Array, row: int, rows: int, parameter: bool) -> str:
+    """Where the worst row lies, and how large the error is there."""
+    if rows == 1:
+        return f"largest error {np.abs(difference).max():.3g}"
+    axis = "time step" if difference.ndim == 3 and not parameter else "row"
+    return f"{axis} {row} of {rows}"
+
+
+def nudged(array: Array, seed: int) -> Array:
+    """Every float moved by one unit in the last place, up or down by a hash of its own bits and the seed.
+
+    Equal values move together and zeros stay zero, so that ties and sparsity survive; integers stay.
+    """
+    array = np.asarray(array)
+    if not np.issubdtype(array.dtype, np.floating):
+        return array
+    bits = np.ascontiguousarray(array).view(np.uint32 if array.itemsize == 4 else np.uint64).astype(np.uint64)
+    # the finalizer of SplitMix64 (Steele, Lea and Flood 2014): every input bit reaches the sign
+    mixed = bits + np.uint64(zlib.crc32(str(seed).encode()))
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    up = (mixed >> np.uint64(63)).astype(bool).reshape(array.shape)
+    moved = np.nextafter(array, np.where(up, np.inf, -np.inf).astype(array.dtype))
+    return np.where(array == 0, array, moved).astype(array.dtype)

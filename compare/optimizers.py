@@ -1,0 +1,93 @@
+"""Optimizers judged apart from gradients: both sides get the same gradients, state and step count."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+
+from compare.finding import worst_by_name
+from compare.floor import Quantity
+from compare.pair import Twin
+from compare.pairs.layers import OPTIMIZERS
+from compare.sides import Reference, Scratch, Side, States
+from compare.trial import RERUNS, Trial, moved
+from scratch.module import Array
+
+STEPS = 3
+
+
+def equal_gradients(trial: Trial) -> list[Quantity]:
+    """The pair's own optimizer and those of the same class with every argument away from its default.
+
+    Each starts once afresh and once in the middle of a training. Of every tensor the worst of all rounds is given.
+    """
+    own = trial.case.optimizer
+    assert own is not None
+    twins = (own, *(twin for twin in OPTIMIZERS if twin.scratch == own.scratch))
+    return worst_by_name(round for twin in twins for round in rounds(trial, twin))
+
+
+def rounds(trial: Trial, twin: Twin) -> Iterator[tuple[str, list[Quantity]]]:
+    rng = trial.rng(f"optimizer {sorted(twin.arguments.items())}")
+    # Weights of the size of one update: larger ones would hide it under their own rounding.
+    size = twin.arguments["lr"]
+    start = {name: (size * rng.standard_normal(a.shape)).astype(a.dtype) for name, a in trial.state.items()}
+    gradients = [{name: graded(a, rng) for name, a in start.items()} for _ in range(STEPS)]
+    states: dict[str, States] = {"from the start": {name: {} for name in start}}
+    if running := midway(trial, twin, start, gradients[0], rng):
+        states["midway"] = running
+    for label, state in states.items():
+        given = start, state, gradients
+        found = steps(Scratch(trial.case.model, None, twin, trial.dtype), *given)
+        star = steps(Reference(trial.case.model, None, twin, "float64", trial.device), *given)
+        side = Reference(trial.case.model, None, twin, trial.dtype, trial.device)
+        reruns = [steps(side, *moved(given, seed)) for seed in range(RERUNS)]
+        if trial.dtype != "float64":
+            reruns.append(steps(side, *given))
+        arguments = ", ".join(f"{key}={value}" for key, value in twin.arguments.items())
+        for step in range(STEPS):
+            where = f"{twin.scratch.rpartition(':')[2]}({arguments}), step {step + 1} {label}"
+            yield where, trial.judge(found[step], star[step], [run[step] for run in reruns])
+
+
+def graded(array: Array, rng: Generator) -> Array:
+    """Gradients of either sign and every magnitude from 1e-9 to 1."""
+    return (rng.choice((-1.0, 1.0), array.shape) * 10 ** rng.uniform(-9, 0, array.shape)).astype(array.dtype)
+
+
+def midway(trial: Trial, twin: Twin, start: dict[str, Array], gradients: dict[str, Array], rng: Generator) -> States:
+    """A state as of step 5, of whatever entries torch keeps for this optimizer; empty if it keeps none."""
+    side = Reference(trial.case.model, None, twin, trial.dtype, trial.device)
+    side.load(start)
+    side.set_gradients(gradients)
+    side.step()
+
+    def draw(key: str, array: Array) -> Array:
+        if key == "step":
+            return np.array(5)
+        magnitudes = graded(array, rng)
+        return np.square(magnitudes) if key.endswith("_sq") else magnitudes
+
+    state = {
+        name: {key: draw(key, array).astype(np.int64 if key == "step" else trial.dtype) for key, array in entry.items()}
+        for name, entry in side.optimizer_state().items()
+    }
+    return state if any(state.values()) else {}
+
+
+def steps(side: Side, start: dict[str, Array], state: States, gradients: Any) -> list[dict[str, Array]]:
+    """Parameters and optimizer state after each step."""
+    side.load(start)
+    side.load_optimizer_state(state)
+    after = []
+    for gradient in gradients:
+        side.set_gradients(gradient)
+        side.step()
+        after.append({**side.state(), **named_states(side)})
+    return after
+
+
+def named_states(side: Side) -> dict[str, Array]:
+    """The optimizer's state as {"fc1.weight exp_avg": array}."""
+    return {f"{name} {key}": array for name, entry in side.optimizer_state().items() for key, array in entry.items()}

@@ -1,0 +1,126 @@
+"""What is compared: a pair of models with all that belongs to it, and the case that the battery makes of it.
+
+Builders are named ("scratch.models.mlp:MLP") and imported when built, so that the table needs neither torch nor plots.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from typing import Any, Literal
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import DTypeLike
+
+from scratch.module import Array
+
+SideName = Literal["scratch", "reference"]
+
+
+@dataclass(frozen=True)
+class Twin:
+    """The same thing on both sides, each by "module:attribute", and the keyword arguments that both are built with."""
+
+    scratch: str
+    reference: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def build(self, side: SideName, *positional: Any, **extra: Any) -> Any:
+        module, _, attribute = getattr(self, side).partition(":")
+        return getattr(import_module(module), attribute)(*positional, **self.arguments, **extra)
+
+    def given(self, **arguments: Any) -> "Twin":
+        return replace(self, arguments={**self.arguments, **arguments})
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One input of a case: floats N(0, 1), or integers below `high`, of the given shape."""
+
+    shape: tuple[int, ...]
+    high: int | None = None
+
+    def __call__(self, rng: Generator, dtype: DTypeLike) -> Array:
+        if self.high is not None:
+            return rng.integers(0, self.high, self.shape)
+        return rng.standard_normal(self.shape).astype(dtype)
+
+
+# One input as torch takes it: an array, or a tuple such as an LSTM's (h0, c0).
+Draws = Draw | tuple["Draws", ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the battery runs on: a model or a single layer, its inputs and, if it is trained, loss and optimizer.
+
+    `constants` are inputs without a gradient, such as a loss's target, as "input[1]".
+    `waivers` gives a reason for each check or "check: quantity" that may fail, and must.
+    """
+
+    name: str
+    model: Twin
+    inputs: tuple[Draws, ...]
+    loss: Twin | None = None
+    target: Draw | None = None
+    optimizer: Twin | None = None
+    constants: tuple[str, ...] = ()
+    waivers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a pair is trained: records a step, epochs, and the seed that draws weights and batches.
+
+    `report_steps` are those of the report, which trains both sides while its reader waits.
+    """
+
+    batch: int
+    epochs: int
+    report_steps: int
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class CheckSize:
+    """A pair made small for the battery: the model's arguments and what is drawn."""
+
+    arguments: Mapping[str, Any]
+    inputs: tuple[Draws, ...]
+    target: Draw
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One model built twice, with its loss, optimizer and data. `metrics` are names in compare/metrics.py."""
+
+    name: str
+    title: str
+    model: Twin
+    loss: Twin
+    optimizer: Twin
+    dataset: str
+    metrics: tuple[str, ...]
+    recipe: Recipe
+    check: CheckSize
+    waivers: Mapping[str, str] = field(default_factory=dict)
+
+    def case(self) -> Case:
+        """The pair at check size."""
+        return Case(
+            name=self.name,
+            model=self.model.given(**self.check.arguments),
+            inputs=self.check.inputs,
+            loss=self.loss,
+            target=self.check.target,
+            optimizer=self.optimizer,
+            waivers=self.waivers,
+        )
+
+    def full_case(self, inputs: tuple[Draws, ...]) -> Case:
+        """The model alone at recipe size, for inputs of the given form."""
+        return Case(name=f"{self.name} at recipe size", model=self.model, inputs=inputs)
+
+    def initial_state(self, seed: int) -> dict[str, Array]:
+        """The weights that both sides start from, at recipe size: the scratch model's own initialisers draw them."""
+        return self.model.build("scratch", rng=np.random.default_rng(seed)).state_dict()

@@ -1,0 +1,86 @@
+"""The table of layer cases: every layer and loss of scratch by itself, with sizes that all differ."""
+
+from typing import Any
+
+from compare.pair import Case, Draw, Draws, Twin
+
+
+def case(name: str, layer: str, *inputs: Draws, **arguments: Any) -> Case:
+    """`layer` has one name and one set of arguments in scratch and torch.nn."""
+    return Case(name, Twin(f"scratch:{layer}", f"torch.nn:{layer}", arguments), inputs)
+
+
+def loss(name: str, layer: str, x: Draw, target: Draw, home: str = "torch.nn", **arguments: Any) -> Case:
+    """A loss sends no gradient to its target."""
+    return Case(name, Twin(f"scratch:{layer}", f"{home}:{layer}", arguments), (x, target), constants=("input[1]",))
+
+
+REDUCTIONS = ("mean", "sum", "none")
+
+LAYERS: tuple[Case, ...] = (
+    case("linear", "Linear", Draw((6, 5)), in_features=5, out_features=7),
+    case("linear-no-bias", "Linear", Draw((6, 5)), in_features=5, out_features=7, bias=False),
+    case("linear-square", "Linear", Draw((6, 5)), in_features=5, out_features=5),
+    case("linear-three-axes", "Linear", Draw((3, 4, 5)), in_features=5, out_features=7),
+    case("linear-batch-1", "Linear", Draw((1, 5)), in_features=5, out_features=7),
+    case("embedding", "Embedding", Draw((6, 3), high=11), num_embeddings=11, embedding_dim=5),
+    case("embedding-duplicates", "Embedding", Draw((8, 7), high=3), num_embeddings=11, embedding_dim=5),
+    case("conv", "Conv2d", Draw((5, 3, 9, 11)), in_channels=3, out_channels=4, kernel_size=3),
+    case("conv-padded", "Conv2d", Draw((5, 2, 7, 8)), in_channels=2, out_channels=3, kernel_size=3, padding=1),
+    case("conv-strided", "Conv2d", Draw((5, 3, 9, 11)), in_channels=3, out_channels=4, kernel_size=3, stride=2),
+    case("conv-cropped", "Conv2d", Draw((5, 3, 10, 12)), in_channels=3, out_channels=4, kernel_size=3, stride=2),
+    case(
+        "conv-oblong",
+        "Conv2d",
+        Draw((5, 2, 13, 11)),
+        in_channels=2,
+        out_channels=6,
+        kernel_size=(4, 3),
+        stride=(3, 2),
+        padding=(2, 1),
+        bias=False,
+    ),
+    case("conv-batch-1", "Conv2d", Draw((1, 2, 7, 8)), in_channels=2, out_channels=3, kernel_size=(1, 3)),
+    case("pool", "MaxPool2d", Draw((5, 3, 8, 6)), kernel_size=2),
+    case("pool-odd", "MaxPool2d", Draw((5, 3, 9, 7)), kernel_size=2),
+    case("pool-overlapping", "MaxPool2d", Draw((5, 3, 9, 8)), kernel_size=3, stride=2),
+    case("pool-oblong", "MaxPool2d", Draw((5, 2, 10, 7)), kernel_size=(3, 2), stride=(2, 3)),
+    case("flatten", "Flatten", Draw((5, 2, 3, 4))),
+    case("relu", "ReLU", Draw((6, 5))),
+    case("tanh", "Tanh", Draw((6, 5))),
+    case("sigmoid", "Sigmoid", Draw((6, 5))),
+    case("lstm", "LSTM", Draw((7, 5, 3)), input_size=3, hidden_size=4),
+    case("lstm-batch-first", "LSTM", Draw((5, 7, 3)), input_size=3, hidden_size=4, batch_first=True),
+    case(
+        "lstm-state",
+        "LSTM",
+        Draw((7, 5, 3)),
+        (Draw((1, 5, 4)), Draw((1, 5, 4))),
+        input_size=3,
+        hidden_size=4,
+    ),
+    case("lstm-no-bias", "LSTM", Draw((7, 5, 3)), input_size=3, hidden_size=4, bias=False),
+    case(
+        "lstm-one-step",
+        "LSTM",
+        Draw((1, 5, 3)),
+        (Draw((1, 5, 4)), Draw((1, 5, 4))),
+        input_size=3,
+        hidden_size=4,
+    ),
+    *(
+        loss(f"cross-entropy-{reduction}", "CrossEntropyLoss", Draw((6, 5)), Draw((6,), high=5), reduction=reduction)
+        for reduction in REDUCTIONS
+    ),
+    *(loss(f"mse-{reduction}", "MSELoss", Draw((6, 5)), Draw((6, 5)), reduction=reduction) for reduction in REDUCTIONS),
+    loss("half-mse", "HalfMSELoss", Draw((6, 5)), Draw((6, 5)), home="reference.losses"),
+)
+
+# Every optimizer with every argument away from its default, for the check on equal gradients.
+OPTIMIZERS: tuple[Twin, ...] = (
+    Twin("scratch:SGD", "torch.optim:SGD", {"lr": 0.13}),
+    Twin("scratch:SGD", "torch.optim:SGD", {"lr": 0.13, "weight_decay": 0.3}),
+    Twin("scratch:SGD", "torch.optim:SGD", {"lr": 0.13, "momentum": 0.7, "dampening": 0.2, "weight_decay": 0.3}),
+    Twin("scratch:SGD", "torch.optim:SGD", {"lr": 0.13, "momentum": 0.7, "weight_decay": 0.3, "nesterov": True}),
+    Twin("scratch:Adam", "torch.optim:Adam", {"lr": 0.02, "betas": (0.8, 0.97), "eps": 1e-5, "weight_decay": 0.3}),
+)

@@ -1,0 +1,19 @@
+"""Handwritten digits."""
+
+from compare.pair import CheckSize, Draw, Pair, Recipe, Twin
+
+CNN = Pair(
+    name="mnist-cnn",
+    title="Two convolutions, a pool and two linear layers on images of digits",
+    model=Twin("scratch.models.mnist_cnn:MnistCNN", "reference.models.mnist_cnn:MnistCNN"),
+    loss=Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss"),
+    optimizer=Twin("scratch:Adam", "torch.optim:Adam", {"lr": 0.01, "betas": (0.95, 0.99), "eps": 1e-7}),
+    dataset="mnist",
+    metrics=("accuracy",),
+    recipe=Recipe(batch=32, epochs=2, report_steps=200),
+    check=CheckSize(
+        arguments={"filters": (3, 4), "image": (13, 16), "hidden": 11, "classes": 9},
+        inputs=(Draw((6, 1, 13, 16)),),
+        target=Draw((6,), high=9),
+    ),
+)

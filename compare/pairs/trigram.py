@@ -1,0 +1,19 @@
+"""The next word."""
+
+from compare.pair import CheckSize, Draw, Pair, Recipe, Twin
+
+LM = Pair(
+    name="trigram-lm",
+    title="The fourth word from the sum of the three words' embeddings before it",
+    model=Twin("scratch.models.trigram_lm:TrigramLM", "reference.models.trigram_lm:TrigramLM"),
+    loss=Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss"),
+    optimizer=Twin("scratch:SGD", "torch.optim:SGD", {"lr": 0.15, "momentum": 0.85}),
+    dataset="trigrams",
+    metrics=("accuracy",),
+    recipe=Recipe(batch=200, epochs=50, report_steps=600),
+    check=CheckSize(
+        arguments={"words": 13, "embedding": 5, "hidden": 11},
+        inputs=(Draw((8, 3), high=13),),
+        target=Draw((8,), high=13),
+    ),
+)

@@ -1,0 +1,1 @@
+"""One measurement, several readers: the console, JSON, pictures and the HTML page."""

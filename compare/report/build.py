@@ -1,0 +1,207 @@
+"""The report: everything measured for each pair, then index.html and report.json."""
+
+import base64
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from compare import battery
+from compare.battery import Result
+from compare.bench import StepTime, step_time
+from compare.checks import BATTERY
+from compare.data import DataError, Dataset, load
+from compare.finding import gravest
+from compare.floor import LIMIT, Verdict
+from compare.pair import Draw, Pair, SideName
+from compare.report import plots
+from compare.report.console import explain, summary
+from compare.sides import devices
+from compare.train import Configuration, Training
+from compare.trial import Trial
+
+# At recipe size one float64 gradient is compared; the rest of the battery runs at check size.
+FULL_SIZE_CHECKS = ("forward", "gradient", "backward")
+
+
+@dataclass
+class Run:
+    """One side's training for the report."""
+
+    losses: list[float]
+    tested: dict[str, float]
+    seconds: float
+
+
+@dataclass
+class PairReport:
+    pair: Pair
+    dataset: Dataset
+    results: list[Result]
+    full_size: Result
+    runs: dict[SideName, Run]
+    times: list[StepTime]
+
+    @property
+    def verdict(self) -> Verdict:
+        return gravest(result.verdict for result in (*self.results, self.full_size))
+
+    @property
+    def largest_difference(self) -> float:
+        """The largest relative distance between the two loss curves."""
+        return float(plots.relative_distance(self.runs["scratch"].losses, self.runs["reference"].losses).max())
+
+
+def report_command(pairs: Sequence[Pair], out: Path, data: Path | None, device: str, seed: int) -> bool:
+    """Writes the report and says whether every pair passed."""
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{out}: expected a folder to write to, found {error.strerror}") from error
+    columns = (TextColumn("{task.description:40}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("importing torch", total=len(pairs))
+        places = devices(device)
+        reports = []
+        for pair in pairs:
+            reports.append(measure(pair, data, places, seed, lambda what: progress.update(task, description=what)))
+            progress.advance(task)
+            console.print(line(reports[-1]))
+        progress.update(task, description="drawing")
+        (out / "index.html").write_text(page(reports))
+        battery_json = battery.as_json([r for report in reports for r in (*report.results, report.full_size)])
+        battery.write_json(
+            out / "report.json", {**battery_json, "training": [training_json(report) for report in reports]}
+        )
+    console.print(f"wrote {out / 'index.html'} and {out / 'report.json'}")
+    return all(report.verdict is Verdict.PASS for report in reports)
+
+
+def line(report: PairReport) -> str:
+    return (
+        f"{report.pair.name}: {report.verdict}; after {report.pair.recipe.report_steps} steps the losses differ by "
+        f"at most {report.largest_difference:.1e} of their value"
+    )
+
+
+def measure(pair: Pair, data: Path | None, places: list[str], seed: int, tell: Any) -> PairReport:
+    tell(f"{pair.name}: data")
+    dataset = load(pair.dataset, data)
+    results = []
+    for place in places:
+        for dtype in battery.DTYPES:
+            results.append(
+                battery.run(
+                    pair.case(), dtype, place, seed, begins=lambda name, d=dtype: tell(f"{pair.name}: {d} {name}")
+                )
+            )
+    tell(f"{pair.name}: gradient at recipe size")
+    full_size = check_full_size(pair, dataset, places[-1], seed)
+    runs = {backend: trained(pair, backend, dataset, places[-1], tell) for backend in ("scratch", "reference")}
+    tell(f"{pair.name}: time per step")
+    times = [step_time(pair, dataset, dtype, places[-1]) for dtype in battery.DTYPES]
+    return PairReport(pair, dataset, results, full_size, runs, times)  # type: ignore[arg-type]
+
+
+def check_full_size(pair: Pair, dataset: Dataset, device: str, seed: int) -> Result:
+    """Forward and backward in float64 at the recipe's sizes, on the first records of the data."""
+    inputs = dataset.train.inputs[: pair.recipe.batch]
+    trial = Trial(pair.full_case((Draw(inputs.shape),)), "float64", device, seed)
+    trial.inputs = (inputs.astype(np.float64) if np.issubdtype(inputs.dtype, np.floating) else inputs,)
+    checks = [check for check in BATTERY if check.name in FULL_SIZE_CHECKS]
+    return battery.run_trial(trial, checks)
+
+
+def trained(pair: Pair, backend: SideName, dataset: Dataset, device: str, tell: Any) -> Run:
+    place = "cpu" if backend == "scratch" else device
+    training = Training(
+        pair, dataset, Configuration(pair.name, backend, "float64", place, pair.recipe.seed, dataset.source)
+    )
+    seconds = 0.0
+    for step in range(pair.recipe.report_steps):
+        if step % 10 == 0:
+            tell(f"{pair.name}: {backend} step {step} of {pair.recipe.report_steps}")
+        training.one_step()
+        if training.step_in_epoch == training.steps_an_epoch:
+            seconds += training.seconds
+            training.next_epoch()
+    return Run(training.steps["loss"], training.tested(), seconds + training.seconds)
+
+
+def training_json(report: PairReport) -> dict[str, Any]:
+    return {
+        "pair": report.pair.name,
+        "data": report.dataset.source,
+        "dtype": "float64",
+        "steps": report.pair.recipe.report_steps,
+        "largest_relative_difference": report.largest_difference,
+        "sides": {name: asdict(run) for name, run in report.runs.items()},
+        "milliseconds_a_step": [asdict(time) for time in report.times],
+    }
+
+
+def page(reports: Sequence[PairReport]) -> str:
+    """The whole report as one HTML text, pictures inside."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("compare.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    results = [result for report in reports for result in (*report.results, report.full_size)]
+    return environment.get_template("report.html").render(
+        reports=[section(report) for report in reports],
+        checks=[{"name": check.name, "proves": check.proves} for check in BATTERY],
+        passed=sum(report.verdict is Verdict.PASS for report in reports),
+        summary=summary(results),
+        environment=battery.environment(),
+        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        limit=LIMIT,
+    )
+
+
+def section(report: PairReport) -> dict[str, Any]:
+    rows = [(r.dtype, r.device, {f.check: f for f in r.findings}) for r in report.results]
+    bars = [
+        (check.name, {_label(r): f.worst.ratio for r in report.results for f in r.findings if _measured(f, check.name)})
+        for check in BATTERY
+    ]
+    return {
+        "pair": report.pair,
+        "verdict": report.verdict,
+        "rows": rows,
+        "full_size": report.full_size,
+        "explanations": [
+            text
+            for result in (*report.results, report.full_size)
+            for finding in result.findings
+            if finding.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE)
+            for text in explain(result, finding, most=10)
+        ],
+        "dataset": report.dataset,
+        "runs": report.runs,
+        "difference": report.largest_difference,
+        "times": report.times,
+        "bars": embedded(plots.error_bars([(name, ratios) for name, ratios in bars if ratios], LIMIT)),
+        "curves": embedded(plots.both_curves(report.runs["scratch"].losses, report.runs["reference"].losses)),
+        "step_times": embedded(plots.step_times([(t.dtype, t.scratch, t.reference) for t in report.times])),
+    }
+
+
+def _label(result: Result) -> str:
+    return result.dtype if result.device == "cpu" else f"{result.dtype} {result.device}"
+
+
+def _measured(finding: Any, name: str) -> bool:
+    worst = finding.worst
+    return finding.check == name and worst is not None and worst.floor > 0 and math.isfinite(worst.ratio)
+
+
+def embedded(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()

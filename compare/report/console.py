@@ -1,0 +1,99 @@
+"""What people read in a terminal."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from compare.battery import Result
+from compare.finding import Finding
+from compare.floor import Quantity, Verdict
+from compare.metrics import spoken
+from compare.train import Training
+
+MARKS = {
+    Verdict.PASS: "[green]pass[/]",
+    Verdict.FAIL: "[bold red]FAIL[/]",
+    Verdict.VACUOUS: "[bold red]vacuous[/]",
+    Verdict.INCONCLUSIVE: "[yellow]unsure[/]",
+    Verdict.NOT_APPLICABLE: "[dim]-[/]",
+}
+
+
+def check_table(results: Sequence[Result]) -> Table:
+    """Checks down, one column a pair and dtype; each cell the verdict and the worst multiple of the floor."""
+    table = Table(title=None, pad_edge=False, box=None, header_style="bold")
+    table.add_column("check")
+    for result in results:
+        device = "" if result.device == "cpu" else f" {result.device}"
+        table.add_column(f"{result.pair}\n{result.dtype}{device}")
+    for row in zip(*(result.findings for result in results), strict=True):
+        table.add_row(row[0].check, *map(_cell, row))
+    table.add_section()
+    table.add_row("[bold]verdict[/]", *(MARKS[result.verdict] for result in results))
+    return table
+
+
+def _cell(finding: Finding) -> str:
+    worst = finding.worst
+    multiple = f" {worst.ratio:.2g}" if worst and worst.floor and finding.verdict is not Verdict.NOT_APPLICABLE else ""
+    return MARKS[finding.verdict] + multiple
+
+
+def print_check(console: Console, results: Sequence[Result]) -> None:
+    for first in range(0, len(results), 6):
+        console.print(check_table(results[first : first + 6]))
+        console.print()
+    for result in results:
+        for finding in result.findings:
+            if finding.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE):
+                for line in explain(result, finding):
+                    console.print(line, soft_wrap=True, highlight=False, markup=False)
+    console.print(summary(results), soft_wrap=True, highlight=False, markup=False)
+
+
+def explain(result: Result, finding: Finding, most: int = 3) -> list[str]:
+    """Why a check did not pass: where it starts, then its worst quantities."""
+    head = f"{result.pair} {result.dtype} {result.device}, {finding.check}: {finding.verdict}"
+    if finding.first_divergence:
+        where = finding.first_divergence
+        step = f" at step {where.step}" if where.step else ""
+        head += f"; the first that differs: {where.module} ({where.stage}{step})"
+    lines = [f"{head}. {finding.reason}" if finding.reason else head]
+    bad = sorted((q for q in finding.quantities if q.verdict is finding.verdict), key=lambda q: -q.ratio)
+    lines += [f"    {describe(quantity)}" for quantity in bad[:most]]
+    if len(bad) > most:
+        lines.append(f"    and {len(bad) - most} more")
+    return lines
+
+
+def describe(quantity: Quantity) -> str:
+    if quantity.floor:
+        measure = f"error {quantity.error:.3g}, {quantity.ratio:.3g} floors, limit {quantity.limit:g}"
+        return f"{quantity.name}: {measure}; {quantity.reason}"
+    return f"{quantity.name}: {quantity.reason}"
+
+
+def summary(results: Sequence[Result]) -> str:
+    """One sentence: how many agree, over how many comparisons, the worst multiple of the floor, and the time."""
+    passed = sum(result.passed for result in results)
+    found = [(q, f, r) for r in results for f in r.findings for q in f.quantities if q.floor]
+    counted = sum(len(finding.quantities) for result in results for finding in result.findings)
+    absent = sum(f.verdict is Verdict.NOT_APPLICABLE for result in results for f in result.findings)
+    line = f"{passed} of {len(results)} agree; {counted} comparisons, {absent} checks not applicable"
+    if found:
+        quantity, finding, result = max(found, key=lambda item: item[0].ratio)
+        where = f"{result.pair} {result.dtype}, {finding.check}: {quantity.name}"
+        line += f"; largest error {quantity.ratio:.2g} floors of {quantity.limit:g} allowed ({where})"
+    return f"{line}; {sum(result.seconds for result in results):.1f} s"
+
+
+def epoch_line(training: Training) -> str:
+    """The figures of the last epoch."""
+    figures = {name: values[-1] for name, values in training.epochs.items()}
+    sets = [
+        f"{split}: "
+        + ", ".join(spoken(k.removeprefix(f"{split}_"), v) for k, v in figures.items() if k.startswith(split))
+        for split in ("train", "test")
+    ]
+    return f"epoch {training.done}  {'  '.join(sets)}  {figures['seconds']:.1f} s"

@@ -1,0 +1,120 @@
+"""Pictures, as PNG bytes. matplotlib is imported only where something is drawn."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from compare.checkpoint import Curves
+from compare.metrics import LABELS
+from compare.pair import Pair
+
+SCRATCH, REFERENCE, TRAIN, TEST = "#c2410c", "#1d4ed8", "#475569", "#0f766e"
+
+
+def figure(columns: int, width: float = 5.0, height: float = 3.2) -> tuple[Any, list[Any]]:
+    """A figure with axes side by side, without a window system."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    drawing = Figure(figsize=(width * columns, height), layout="constrained")
+    FigureCanvasAgg(drawing)
+    axes = [drawing.add_subplot(1, columns, n + 1) for n in range(columns)]
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(alpha=0.25)
+    return drawing, axes
+
+
+def png(drawing: Any) -> bytes:
+    buffer = io.BytesIO()
+    drawing.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
+
+
+def smoothed(values: Sequence[float], window: int) -> np.ndarray:
+    """The mean of the last `window` values at each step, of fewer at the start."""
+    total = np.cumsum(np.concatenate([[0.0], values]))
+    last = np.arange(1, len(values) + 1)
+    first = np.maximum(last - window, 0)
+    return (total[last] - total[first]) / (last - first)
+
+
+def training_curves(pair: Pair, backend: str, steps: Curves, epochs: Curves) -> bytes:
+    """One backend's training: the loss of every step, then loss and each metric per epoch, train and test."""
+    names = ["loss", *pair.metrics]
+    drawing, (first, *others) = figure(1 + len(names))
+    first.plot(np.arange(1, len(steps["loss"]) + 1), steps["loss"], color=TRAIN, alpha=0.3, lw=0.7, label="each step")
+    window = max(1, len(steps["loss"]) // 50)
+    first.plot(
+        np.arange(1, len(steps["loss"]) + 1), smoothed(steps["loss"], window), color=TRAIN, label=f"mean of {window}"
+    )
+    first.set(title=f"{pair.name}, {backend}", xlabel="step", ylabel="loss")
+    first.legend(frameon=False)
+    for axis, name in zip(others, names, strict=True):
+        for split, color in (("train", TRAIN), ("test", TEST)):
+            values = epochs.get(f"{split}_{name}", [])
+            axis.plot(np.arange(1, len(values) + 1), values, "o-", ms=3, color=color, label=split)
+        label, unit = LABELS[name]
+        axis.set(xlabel="epoch", ylabel=f"{label}{unit}")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.legend(frameon=False)
+    return png(drawing)
+
+
+def both_curves(scratch: Sequence[float], reference: Sequence[float]) -> bytes:
+    """Both sides' loss over each other, and the distance between them on a log scale, relative to the reference."""
+    drawing, (over, apart) = figure(2, 5.6)
+    at = np.arange(1, len(reference) + 1)
+    over.plot(at, reference, color=REFERENCE, lw=2.6, alpha=0.45, label="reference")
+    over.plot(at, scratch, color=SCRATCH, lw=0.9, label="scratch")
+    over.set(xlabel="step", ylabel="loss", title="both losses")
+    over.legend(frameon=False)
+    distance = relative_distance(scratch, reference)
+    apart.semilogy(at, np.where(distance > 0, distance, np.nan), ".", ms=3, color=TRAIN)
+    apart.axhline(np.finfo(np.float64).eps, color=TEST, lw=1, ls="--", label="one unit in the last place")
+    equal = int((distance == 0).sum())
+    apart.set(
+        xlabel="step",
+        ylabel="|scratch - reference| / reference",
+        title=f"difference (equal in {equal} of {len(at)} steps)",
+    )
+    apart.legend(frameon=False)
+    return png(drawing)
+
+
+def relative_distance(scratch: Sequence[float], reference: Sequence[float]) -> np.ndarray:
+    return np.abs(np.subtract(scratch, reference)) / np.abs(reference)
+
+
+def error_bars(rows: Sequence[tuple[str, Mapping[str, float]]], limit: float) -> bytes:
+    """The worst multiple of the floor of each check, a bar a dtype, and the limit."""
+    drawing, (axis,) = figure(1, 7.6, 0.5 + 0.42 * len(rows))
+    dtypes = list(dict.fromkeys(dtype for _, ratios in rows for dtype in ratios))
+    height = 0.8 / max(1, len(dtypes))
+    for n, dtype in enumerate(dtypes):
+        places = [row + n * height for row, (_, ratios) in enumerate(rows) if dtype in ratios]
+        widths = [ratios[dtype] for _, ratios in rows if dtype in ratios]
+        axis.barh(places, widths, height, color=(SCRATCH, REFERENCE)[n % 2], alpha=0.8, label=dtype)
+    axis.axvline(limit, color="#b91c1c", lw=1.5, label=f"limit: {limit:g} floors")
+    axis.set_yticks([row + 0.4 - height / 2 for row in range(len(rows))], [name for name, _ in rows])
+    axis.invert_yaxis()
+    axis.set(xlabel="largest error in floors", xlim=(0, limit * 1.15))
+    axis.legend(frameon=False, loc="center right")
+    return png(drawing)
+
+
+def step_times(rows: Sequence[tuple[str, float, float]]) -> bytes:
+    """Milliseconds a training step of both sides: rows of label, scratch, reference."""
+    drawing, (axis,) = figure(1, 6.4, 0.8 + 0.5 * len(rows))
+    for n, (label, color) in enumerate((("scratch", SCRATCH), ("reference", REFERENCE))):
+        times = [row[1 + n] for row in rows]
+        bars = axis.barh([r + 0.4 * n for r in range(len(rows))], times, 0.38, color=color, alpha=0.8, label=label)
+        axis.bar_label(bars, [f"{time:.3g} ms" for time in times], padding=3, fontsize=8)
+    axis.set_yticks([r + 0.2 for r in range(len(rows))], [row[0] for row in rows])
+    axis.invert_yaxis()
+    axis.set(xlabel="milliseconds a training step")
+    axis.margins(x=0.15)
+    axis.legend(frameon=False)
+    return png(drawing)

@@ -1,0 +1,107 @@
+"""What every module took, gave and was sent back, recorded by (path, call) without changing the run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from compare import nest
+from scratch.module import Array, Module
+
+
+@dataclass
+class Trace:
+    """Arrays by "path", "path#call" from the second call on, and "path[n]" where a module gives several."""
+
+    inputs: dict[str, Array] = field(default_factory=dict)
+    outputs: dict[str, Array] = field(default_factory=dict)  # in order of execution
+    gradients: dict[str, Array] = field(default_factory=dict)  # with respect to the outputs
+
+
+def array_of(tensor: Any) -> Array:
+    """A NumPy copy of a tensor: `.numpy()` alone would share its memory."""
+    return np.array(tensor.detach().cpu().numpy())
+
+
+def _key(path: str, call: int) -> str:
+    return path if call == 0 else f"{path}#{call}"
+
+
+@contextmanager
+def watch_scratch(model: Module) -> Iterator[Trace]:
+    """Shadows forward and backward of every module below `model` on the instance, and takes the shadows off again."""
+    trace = Trace()
+    watched = [(path, module) for path, module in model.named_modules() if path]
+    own = {path: {k: v for k, v in vars(module).items() if k in ("forward", "backward")} for path, module in watched}
+    for path, module in watched:
+        _shadow(module, path, trace)
+    try:
+        yield trace
+    finally:
+        for _, module in watched:
+            for name in ("forward", "backward"):
+                del vars(module)[name]
+            vars(module).update(own[path])
+
+
+def _shadow(module: Module, path: str, trace: Trace) -> None:
+    forward, backward = module.forward, module.backward
+    open_calls: list[list[str]] = []  # the backward passes of several calls come in reverse order
+    calls = 0
+
+    def watched_forward(*inputs: Any) -> Any:
+        nonlocal calls
+        key = _key(path, calls)
+        calls += 1
+        trace.inputs.update(nest.numbered(key, nest.apply(np.array, inputs[0] if len(inputs) == 1 else inputs)))
+        out = forward(*inputs)
+        recorded = nest.numbered(key, nest.apply(np.array, out))
+        trace.outputs.update(recorded)
+        open_calls.append(list(recorded))
+        return out
+
+    def watched_backward(*douts: Any) -> Any:
+        for name, dout in zip(open_calls.pop(), nest.flatten(douts), strict=False):  # trailing ones may be left out
+            if dout is not None:
+                trace.gradients[name] = np.array(dout)
+        return backward(*douts)
+
+    vars(module).update(forward=watched_forward, backward=watched_backward)
+
+
+@contextmanager
+def watch_reference(model: Any) -> Iterator[Trace]:
+    """By forward hooks, and tensor hooks on the outputs (full backward hooks break on in-place ReLU and integers)."""
+    trace = Trace()
+    handles = []
+    watching = True  # tensor hooks outlive the watch, with the graph
+
+    def record(path: str) -> Any:
+        calls = 0
+
+        def hook(module: Any, inputs: Any, out: Any) -> None:
+            nonlocal calls
+            key = _key(path, calls)
+            calls += 1
+            for name, tensor in nest.numbered(key, out).items():
+                trace.outputs[name] = array_of(tensor)
+                if tensor.requires_grad:
+                    tensor.register_hook(lambda grad, name=name: arrived(name, grad))
+
+        return hook
+
+    def arrived(name: str, gradient: Any) -> None:
+        if watching:
+            trace.gradients[name] = array_of(gradient)
+
+    for path, module in model.named_modules():
+        if path:
+            handles.append(module.register_forward_hook(record(path)))
+    try:
+        yield trace
+    finally:
+        watching = False
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,185 @@
+"""One case in one dtype on one device: what scratch made of it, and what the reference and its re-runs made of it."""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+
+from compare import nest
+from compare.branches import Flip, pinned
+from compare.floor import Quantity, Verdict, judge, nudged
+from compare.pair import Case
+from compare.sides import Reference, Scratch, Side
+from scratch.module import Array
+
+RERUNS = 5
+
+# What one run gave, by stage and name. Stages: forward (every module in order, then the output), loss, backward (the
+# gradient of every module's output), gradient (of every parameter and input).
+Reading = dict[str, dict[str, Array]]
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The first that differs: in the forward or backward pass, or in a training step counted from 1."""
+
+    stage: str
+    module: str
+    step: int | None = None
+
+
+def redrawn(state: Mapping[str, Array], rng: Generator) -> dict[str, Array]:
+    """Weights N(0, 1)/sqrt(fan in), biases 0.3 N(0, 1), gammas 1 + 0.5 N(0, 1): no tensor zero, none alike."""
+
+    def draw(name: str, array: Array) -> Array:
+        normal = rng.standard_normal(array.shape)
+        if array.ndim >= 2:
+            return normal / np.sqrt(array[0].size)
+        return 0.3 * normal if "bias" in name.rpartition(".")[2] else 1 + 0.5 * normal
+
+    return {name: draw(name, array).astype(array.dtype) for name, array in state.items()}
+
+
+class Trial:
+    """Draws everything from one seed; the runs are made when first asked for and then shared by all checks."""
+
+    def __init__(self, case: Case, dtype: str, device: str = "cpu", seed: int = 0) -> None:
+        self.case, self.dtype, self.device, self.seed = case, dtype, device, seed
+        self.state = redrawn(self.scratch().state(), self.rng("state"))
+        self.inputs = self.draw_inputs(self.rng("inputs"))
+
+    def rng(self, purpose: str) -> Generator:
+        return np.random.default_rng([self.seed, zlib.crc32(f"{self.case.name} {purpose}".encode())])
+
+    def scratch(self, dtype: str | None = None) -> Scratch:
+        return Scratch(self.case.model, self.case.loss, self.case.optimizer, dtype or self.dtype)
+
+    def reference(self, dtype: str | None = None) -> Reference:
+        return Reference(self.case.model, self.case.loss, self.case.optimizer, dtype or self.dtype, self.device)
+
+    def draw_inputs(self, rng: Generator) -> tuple[Any, ...]:
+        return nest.apply(lambda draw: draw(rng, self.dtype), self.case.inputs)
+
+    def draw_target(self, rng: Generator) -> Array | None:
+        return self.case.target(rng, self.dtype) if self.case.target else None
+
+    def draw_cotangents(self, out: Any, rng: Generator) -> Any:
+        """Random ones, never ones: a sum is blind to whole terms of a gradient."""
+        return nest.apply(lambda array: rng.standard_normal(array.shape).astype(self.dtype), out)
+
+    @cached_property
+    def target(self) -> Array | None:
+        return self.draw_target(self.rng("target"))
+
+    @cached_property
+    def cotangents(self) -> Any:
+        side = self.reference()
+        side.load(self.state)
+        return self.draw_cotangents(side.forward(self.inputs), self.rng("cotangents"))
+
+    def observe(self, side: Side, seed: int | None = None) -> Reading:
+        """One forward and backward pass; with a seed every input and parameter is moved by one ulp first."""
+        state, inputs = (self.state, self.inputs) if seed is None else moved((self.state, self.inputs), seed)
+        side.load(state)
+        side.train()
+        side.zero_grad()
+        with side.watch() as trace:
+            out = side.forward(inputs)
+            if [a.shape for a in nest.flatten(out)] == [c.shape for c in nest.flatten(self.cotangents)]:
+                dinputs = nest.numbered("input", side.backward(self.cotangents))
+                gradients = side.gradients()
+                gradients |= {name: dinput for name, dinput in dinputs.items() if name not in self.case.constants}
+            else:
+                gradients = {}  # judged as missing, after the output's own shape
+        reading = {
+            "forward": {**trace.outputs, **nest.numbered("output", out)},
+            "backward": trace.gradients,
+            "gradient": gradients,
+            "taken": trace.inputs,
+        }
+        if self.target is not None:
+            reading["loss"] = {"loss": side.loss(self.target), "gradient of the output": side.loss_gradient()}
+        return reading
+
+    @cached_property
+    def found(self) -> Reading:
+        """Scratch's run."""
+        return self.observe(self.scratch())
+
+    @cached_property
+    def _reference_runs(self) -> tuple[Reading, list[Reading], list[Flip]]:
+        side = self.reference()
+        with pinned(side.model, self.found["taken"]) as flips:
+            plain = self.observe(side)
+        reruns = [] if self.dtype == "float64" else [plain]
+        for seed in range(RERUNS):
+            with pinned(side.model, self.found["taken"]):
+                reruns.append(self.observe(side, seed))
+        if self.dtype == "float64":
+            return plain, reruns, flips
+        exact = self.reference("float64")
+        with pinned(exact.model, self.found["taken"]):
+            return self.observe(exact), reruns, flips
+
+    @property
+    def star(self) -> Reading:
+        """The float64 reference."""
+        return self._reference_runs[0]
+
+    @property
+    def flips(self) -> list[Flip]:
+        return self._reference_runs[2]
+
+    def judged(self, stage: str) -> list[Quantity]:
+        """Every tensor of both sides in this stage, in scratch's order."""
+        reruns = [run[stage] for run in self._reference_runs[1]]
+        return self.judge(self.found[stage], self.star[stage], reruns)
+
+    def judge(
+        self, found: Mapping[str, Array], star: Mapping[str, Array], reruns: Sequence[Mapping[str, Array]]
+    ) -> list[Quantity]:
+        """Every name of either side, "TENSOR" or "TENSOR what"; torch has None where no gradient arrives, not zeros."""
+        quantities = []
+        for name in dict.fromkeys((*found, *star)):
+            if name not in star and not found[name].any():
+                quantities.append(Quantity(name, 0.0, 0.0, 0.0, Verdict.VACUOUS, reason="no gradient reaches it"))
+                continue
+            runs = [run[name] for run in reruns if name in run]
+            parameter = name.partition(" ")[0] in self.state
+            quantities.append(judge(name, found.get(name), star.get(name), runs, self.dtype, parameter))
+        return quantities
+
+    @cached_property
+    def divergence(self) -> Divergence | None:
+        """The first module that differs, forward in order of execution, then backward in reverse order."""
+        for quantity in self.judged("forward"):
+            if quantity.verdict is Verdict.FAIL:
+                return Divergence("forward", self._module(quantity.name))
+        failed = {q.name for q in (*self.judged("backward"), *self.judged("gradient")) if q.verdict is Verdict.FAIL}
+        modules = list(dict.fromkeys(self._module(name) for name in self.found["forward"] if name != "output"))
+        sender = modules[-1] if modules else self.case.name
+        for module in reversed(modules):
+            if any(self._module(name) == module for name in failed & self.found["backward"].keys()):
+                return Divergence("backward", sender)  # whoever sent this module a wrong gradient
+            if any(name.rpartition(".")[0] == module for name in failed & self.found["gradient"].keys()):
+                return Divergence("backward", module)
+            sender = module
+        return Divergence("backward", sender) if failed else None
+
+    def _module(self, name: str) -> str:
+        """The path of a trace's key; for the output of a lone layer, which has no path, the case's own name."""
+        path = name.partition("#")[0].partition("[")[0]
+        return self.case.name if path == "output" else path
+
+
+def moved(nested: Any, seed: int) -> Any:
+    """Every float array in dicts and tuples moved by one ulp."""
+    if isinstance(nested, Mapping):
+        return {key: moved(value, seed) for key, value in nested.items()}
+    if isinstance(nested, tuple):
+        return tuple(moved(value, seed) for value in nested)
+    return nudged(nested, seed)

@@ -1,0 +1,1 @@
+"""The same models with torch.nn, as a torch user would write them."""

