@@ -229,7 +229,7 @@ BATTERY: tuple[Check, ...] = (
         "backward",
         "the gradient through every module",
         lambda trial: trial.judged("backward"),
-        lambda trial: "" if trial.found["backward"] else "it is a single layer",
+        lambda trial: "" if any(path for path, _ in trial.scratch().model.named_modules()) else "it is a single layer",
         locate=lambda trial: trial.divergence,
     ),
     Check("twice", "a second backward doubles exactly and writes to nothing", twice),

@@ -10,7 +10,7 @@ LSTM = Pair(
     optimizer=Twin("scratch:SGD", "torch.optim:SGD", {"lr": 0.01, "momentum": 0.85}),
     dataset="activity",
     metrics=("accuracy",),
-    recipe=Recipe(batch=32, epochs=50, report_steps=150),
+    recipe=Recipe(batch=32, epochs=50, report_steps=100),
     check=CheckSize(
         arguments={"axes": 3, "hidden": 10, "classifier": (9, 8), "classes": 6},
         inputs=(Draw((5, 7, 3)),),

@@ -10,7 +10,7 @@ MLP = Pair(
     optimizer=Twin("scratch:SGD", "torch.optim:SGD", {"lr": 0.35}),
     dataset="catcar",
     metrics=("mse", "sign_accuracy"),
-    recipe=Recipe(batch=38, epochs=300, report_steps=2000),
+    recipe=Recipe(batch=38, epochs=300, report_steps=200),
     check=CheckSize(
         arguments={"pixels": 17, "hidden": (7,)},
         inputs=(Draw((6, 17)),),

@@ -1,8 +1,7 @@
 """The report: everything measured for each pair, then index.html and report.json."""
 
 import base64
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +16,7 @@ from compare.battery import Result
 from compare.bench import StepTime, step_time
 from compare.checks import BATTERY
 from compare.data import DataError, Dataset, load
-from compare.finding import gravest
+from compare.finding import Finding, gravest
 from compare.floor import LIMIT, Verdict
 from compare.pair import Draw, Pair, SideName
 from compare.report import plots
@@ -70,16 +69,19 @@ def report_command(pairs: Sequence[Pair], out: Path, data: Path | None, device: 
         task = progress.add_task("importing torch", total=len(pairs))
         places = devices(device)
         reports = []
+
+        def tell(what: str) -> None:
+            progress.update(task, description=what)
+
         for pair in pairs:
-            reports.append(measure(pair, data, places, seed, lambda what: progress.update(task, description=what)))
+            reports.append(measure(pair, data, places, seed, tell))
             progress.advance(task)
             console.print(line(reports[-1]))
         progress.update(task, description="drawing")
         (out / "index.html").write_text(page(reports))
-        battery_json = battery.as_json([r for report in reports for r in (*report.results, report.full_size)])
-        battery.write_json(
-            out / "report.json", {**battery_json, "training": [training_json(report) for report in reports]}
-        )
+        content = battery.as_json([r for report in reports for r in (*report.results, report.full_size)])
+        content["training"] = [training_json(report) for report in reports]
+        battery.write_json(out / "report.json", content)
     console.print(f"wrote {out / 'index.html'} and {out / 'report.json'}")
     return all(report.verdict is Verdict.PASS for report in reports)
 
@@ -91,17 +93,25 @@ def line(report: PairReport) -> str:
     )
 
 
-def measure(pair: Pair, data: Path | None, places: list[str], seed: int, tell: Any) -> PairReport:
+@dataclass(frozen=True)
+class Prefixed:
+    """Tells what begins, with what it belongs to."""
+
+    tell: Callable[[str], object]
+    prefix: str
+
+    def __call__(self, what: str) -> None:
+        self.tell(f"{self.prefix} {what}")
+
+
+def measure(pair: Pair, data: Path | None, places: list[str], seed: int, tell: Callable[[str], object]) -> PairReport:
     tell(f"{pair.name}: data")
     dataset = load(pair.dataset, data)
-    results = []
-    for place in places:
-        for dtype in battery.DTYPES:
-            results.append(
-                battery.run(
-                    pair.case(), dtype, place, seed, begins=lambda name, d=dtype: tell(f"{pair.name}: {d} {name}")
-                )
-            )
+    results = [
+        battery.run(pair.case(), dtype, place, seed, begins=Prefixed(tell, f"{pair.name}: {dtype}"))
+        for place in places
+        for dtype in battery.DTYPES
+    ]
     tell(f"{pair.name}: gradient at recipe size")
     full_size = check_full_size(pair, dataset, places[-1], seed)
     runs = {backend: trained(pair, backend, dataset, places[-1], tell) for backend in ("scratch", "reference")}
@@ -119,7 +129,7 @@ def check_full_size(pair: Pair, dataset: Dataset, device: str, seed: int) -> Res
     return battery.run_trial(trial, checks)
 
 
-def trained(pair: Pair, backend: SideName, dataset: Dataset, device: str, tell: Any) -> Run:
+def trained(pair: Pair, backend: SideName, dataset: Dataset, device: str, tell: Callable[[str], object]) -> Run:
     place = "cpu" if backend == "scratch" else device
     training = Training(
         pair, dataset, Configuration(pair.name, backend, "float64", place, pair.recipe.seed, dataset.source)
@@ -169,7 +179,7 @@ def page(reports: Sequence[PairReport]) -> str:
 def section(report: PairReport) -> dict[str, Any]:
     rows = [(r.dtype, r.device, {f.check: f for f in r.findings}) for r in report.results]
     bars = [
-        (check.name, {_label(r): f.worst.ratio for r in report.results for f in r.findings if _measured(f, check.name)})
+        (check.name, {_label(r): worst_ratio(f) for r in report.results for f in r.findings if f.check == check.name})
         for check in BATTERY
     ]
     return {
@@ -188,7 +198,7 @@ def section(report: PairReport) -> dict[str, Any]:
         "runs": report.runs,
         "difference": report.largest_difference,
         "times": report.times,
-        "bars": embedded(plots.error_bars([(name, ratios) for name, ratios in bars if ratios], LIMIT)),
+        "bars": embedded(plots.error_bars([(name, ratios) for name, ratios in bars if any(ratios.values())], LIMIT)),
         "curves": embedded(plots.both_curves(report.runs["scratch"].losses, report.runs["reference"].losses)),
         "step_times": embedded(plots.step_times([(t.dtype, t.scratch, t.reference) for t in report.times])),
     }
@@ -198,9 +208,10 @@ def _label(result: Result) -> str:
     return result.dtype if result.device == "cpu" else f"{result.dtype} {result.device}"
 
 
-def _measured(finding: Any, name: str) -> bool:
+def worst_ratio(finding: Finding) -> float:
+    """The check's largest multiple of the floor, 0 where nothing is measured; off the scale where it is infinite."""
     worst = finding.worst
-    return finding.check == name and worst is not None and worst.floor > 0 and math.isfinite(worst.ratio)
+    return min(worst.ratio, 10 * LIMIT) if worst and (worst.floor or worst.ratio) else 0.0
 
 
 def embedded(png: bytes) -> str:

@@ -1,0 +1,47 @@
+"""Grey images of cats and cars, 32x32, from an HDF5 file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from compare.data import hdf5
+from compare.data.embedded import silhouettes
+from compare.data.files import described, locate
+from compare.data.splits import Dataset, Split
+
+CLASSES = ("cat", "car")
+FILES = (("eee443/assign2_data1.h5",),)
+FIELDS = {
+    "trainims": hdf5.Field(("N", 32, 32), hdf5.BYTES),
+    "trainlbls": hdf5.Field(("N",), hdf5.NUMBERS),
+    "testims": hdf5.Field(("M", 32, 32), hdf5.BYTES),
+    "testlbls": hdf5.Field(("M",), hdf5.NUMBERS),
+}
+
+
+def read(directory: Path) -> Dataset:
+    """Images in the order stored, which is by class; they are stored transposed, so show them as `.T`."""
+    path = locate(directory, FILES[0])
+    arrays = hdf5.read(path, FIELDS)
+    train, test = (
+        split(arrays[f"{part}ims"], hdf5.whole(path, f"{part}lbls", arrays[f"{part}lbls"], 0, 1))
+        for part in ("train", "test")
+    )
+    return _dataset(described(directory, [path]), train, test)
+
+
+def embedded() -> Dataset:
+    """Drawn cats and cars, 1,000 and 300, shuffled, and transposed as in the file."""
+    return _dataset("embedded", split(*silhouettes.draw(1000, seed=3)), split(*silhouettes.draw(300, seed=4)))
+
+
+def split(images: np.ndarray, labels: np.ndarray) -> Split:
+    """uint8 (N, 32, 32) -> float32 (N, 1024) in [0, 1]; labels 0 and 1 (N,) -> float32 -1 and +1 (N, 1)."""
+    inputs = images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
+    return Split(inputs, (2 * labels[:, None] - 1).astype(np.float32))
+
+
+def _dataset(source: str, train: Split, test: Split) -> Dataset:
+    return Dataset(name="catcar", source=source, train=train, validation=None, test=test, classes=CLASSES)

@@ -1,0 +1,65 @@
+"""Handwritten digits, 28x28, in the four original idx files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from compare.data import idx
+from compare.data.embedded import glyphs
+from compare.data.errors import mismatch
+from compare.data.files import described, locate
+from compare.data.splits import Dataset, Split
+
+CLASSES = tuple("0123456789")
+STEMS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+FILES = tuple((f"mnist/{stem}", f"mnist/{stem}.gz") for stem in STEMS)
+
+
+def read(directory: Path) -> Dataset:
+    """MNIST from `directory`; DataError names the file that is missing or not as it should be."""
+    paths = [locate(directory, alternatives) for alternatives in FILES]
+    return _dataset(described(directory, paths), labelled(*paths[:2]), labelled(*paths[2:]))
+
+
+def embedded() -> Dataset:
+    """Digits drawn from the fonts of matplotlib: 4,000 for training and 1,000 others for the test."""
+    train, test = (glyphs.draw("".join(CLASSES), count, seed) for count, seed in ((4000, 1), (1000, 2)))
+    return _dataset("embedded", train, test)
+
+
+def labelled(images_path: Path, labels_path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, 28, 28) and as many labels from 0 to 9 (N,), both uint8, from a pair of idx files."""
+    images, labels = idx.read(images_path, 3), idx.read(labels_path, 1)
+    if images.shape[1:] != (28, 28):
+        raise mismatch(images_path, "images of 28x28", f"{images.shape[1]}x{images.shape[2]}")
+    if len(images) != len(labels):
+        raise mismatch(labels_path, f"{len(images)} labels, one for each image", len(labels))
+    if labels.max() > 9:
+        raise mismatch(labels_path, "labels from 0 to 9", labels.max())
+    return images, labels
+
+
+def standardise(where: str, train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """uint8 (N, 28, 28) -> float32 (N, 1, 28, 28), minus int(mean), over int(std); both are those of `train`.
+
+    DataError, with `where` in front, for images so even that int(std) is 0.
+    """
+    mean, std = int(train.mean()), int(train.std())
+    if std == 0:
+        raise mismatch(where, "training pixels with a standard deviation of at least 1", f"{train.std():.3g}")
+    scaled = [(images[:, None].astype(np.float32) - np.float32(mean)) / np.float32(std) for images in (train, test)]
+    return scaled[0], scaled[1]
+
+
+def _dataset(source: str, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> Dataset:
+    train_inputs, test_inputs = standardise(source, train[0], test[0])
+    return Dataset(
+        name="mnist",
+        source=source,
+        train=Split(train_inputs, train[1].astype(np.int64)),
+        validation=None,
+        test=Split(test_inputs, test[1].astype(np.int64)),
+        classes=CLASSES,
+    )

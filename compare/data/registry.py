@@ -1,0 +1,74 @@
+"""The table of data sets, and what can be asked of it by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from compare.data import activity, catcar, mnist, trigrams
+from compare.data.errors import mismatch
+from compare.data.files import Alternatives, absence, first
+from compare.data.splits import Dataset
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One data set: its files relative to the user's directory, and its two sources."""
+
+    name: str
+    description: str
+    files: tuple[Alternatives, ...]  # all are needed; of each, any one of the alternatives
+    read: Callable[[Path], Dataset]
+    embedded: Callable[[], Dataset]
+
+
+class Found(NamedTuple):
+    """One needed file: its path relative to the directory, and its size in bytes or the reason why it has none."""
+
+    path: str
+    size: int | None
+    reason: str = ""
+
+
+ENTRIES = (
+    Entry("mnist", "handwritten digits, 28x28, 10 classes", mnist.FILES, mnist.read, mnist.embedded),
+    Entry("catcar", "grey images of cats and cars, 32x32", catcar.FILES, catcar.read, catcar.embedded),
+    Entry("trigrams", "three words and the next, of 250 words", trigrams.FILES, trigrams.read, trigrams.embedded),
+    Entry("activity", "accelerometer signals, 150x3, 6 classes", activity.FILES, activity.read, activity.embedded),
+)
+
+
+def known() -> tuple[Entry, ...]:
+    """All data sets, in the order of the table."""
+    return ENTRIES
+
+
+def load(name: str, directory: Path | None) -> Dataset:
+    """The data set `name` from the files under `directory`, or the embedded one where `directory` is None.
+
+    Raises DataError for an unknown name and for a missing or malformed file; it never turns to the embedded set then.
+    """
+    entry = _entry(name)
+    return entry.embedded() if directory is None else entry.read(directory)
+
+
+def found(name: str, directory: Path) -> list[Found]:
+    """One row for each file that `name` needs, by a look at the directory alone. DataError for an unknown name."""
+    return [_look(directory, alternatives) for alternatives in _entry(name).files]
+
+
+def _look(directory: Path, alternatives: Alternatives) -> Found:
+    name = first(directory, alternatives)
+    if name is None:
+        return Found(" or ".join(alternatives), None, absence(directory))
+    return Found(name, os.path.getsize(directory / name))
+
+
+def _entry(name: str) -> Entry:
+    for entry in ENTRIES:
+        if entry.name == name:
+            return entry
+    raise mismatch("data set", " or ".join(entry.name for entry in ENTRIES), repr(name))

@@ -1,0 +1,68 @@
+"""Three words and the one that follows, over a vocabulary of 250."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from compare.data import hdf5, text
+from compare.data.embedded import documentation
+from compare.data.errors import mismatch
+from compare.data.files import described, locate
+from compare.data.splits import Dataset, Split
+
+WORDS = 250
+SEED = 5  # of the shuffle, where we cut the text ourselves
+FILES = (("eee443/assign2_data2.h5", "eee443/raw_sentences.txt"),)
+FIELDS = {
+    "trainx": hdf5.Field(("N", 3), hdf5.NUMBERS),
+    "traind": hdf5.Field(("N",), hdf5.NUMBERS),
+    "valx": hdf5.Field(("V", 3), hdf5.NUMBERS),
+    "vald": hdf5.Field(("V",), hdf5.NUMBERS),
+    "testx": hdf5.Field(("M", 3), hdf5.NUMBERS),
+    "testd": hdf5.Field(("M",), hdf5.NUMBERS),
+    "words": hdf5.Field((WORDS,), hdf5.STRINGS),
+}
+
+
+def read(directory: Path) -> Dataset:
+    """The HDF5 file if it is there, else the sentences; words are numbered from 0, although the file counts from 1."""
+    path = locate(directory, FILES[0])
+    return _from_hdf5(directory, path) if path.suffix == ".h5" else _from_text(directory, path)
+
+
+def embedded() -> Dataset:
+    """Four-grams of the 250 commonest tokens of Python's documentation topics."""
+    sentences = documentation.sentences()
+    return _from_sentences("embedded", sentences, documentation.commonest(sentences, WORDS), documentation.NOTE)
+
+
+def _from_hdf5(directory: Path, path: Path) -> Dataset:
+    arrays = hdf5.read(path, FIELDS)
+    index = {key: hdf5.whole(path, key, arrays[key], 1, WORDS) - 1 for key in FIELDS if key != "words"}
+    words = arrays["words"].tolist()
+    if not all(isinstance(word, bytes) for word in words):  # other objects of variable length have the same dtype
+        raise mismatch(path, "byte strings under words", f"{type(words[0]).__name__}")
+    return Dataset(
+        name="trigrams",
+        source=described(directory, [path]),
+        train=Split(index["trainx"], index["traind"]),
+        validation=Split(index["valx"], index["vald"]),
+        test=Split(index["testx"], index["testd"]),
+        classes=tuple(word.decode("utf-8", "replace") for word in words),
+    )
+
+
+def _from_text(directory: Path, path: Path) -> Dataset:
+    sentences = text.sentences(path)
+    words = text.vocabulary(sentences)
+    if len(words) != WORDS:
+        raise mismatch(path, f"{WORDS} distinct tokens", len(words))
+    return _from_sentences(described(directory, [path]), sentences, words, f"from {path.name}: own split and numbering")
+
+
+def _from_sentences(source: str, sentences: list[list[str]], words: tuple[str, ...], note: str) -> Dataset:
+    grams = text.four_grams(sentences, words)
+    if len(grams) < 10:
+        raise mismatch(source, "at least 10 four-grams, to cut 80/10/10", len(grams))
+    train, validation, test = text.cut(grams, SEED)
+    return Dataset("trigrams", source, train, validation, test, words, note)
