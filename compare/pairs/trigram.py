@@ -10,7 +10,7 @@ LM = Pair(
     optimizer=Twin("scratch:SGD", "torch.optim:SGD", {"lr": 0.15, "momentum": 0.85}),
     dataset="trigrams",
     metrics=("accuracy",),
-    recipe=Recipe(batch=200, epochs=50, report_steps=600),
+    recipe=Recipe(batch=200, epochs=50, report_steps=2000),
     check=CheckSize(
         arguments={"words": 13, "embedding": 5, "hidden": 11},
         inputs=(Draw((8, 3), high=13),),

@@ -23,7 +23,7 @@ from compare.report import plots
 from compare.report.console import explain, summary
 from compare.sides import devices
 from compare.train import Configuration, Training
-from compare.trial import Trial
+from compare.trial import Trial, moved
 
 # At recipe size one float64 gradient is compared; the rest of the battery runs at check size.
 FULL_SIZE_CHECKS = ("forward", "gradient", "backward")
@@ -45,6 +45,7 @@ class PairReport:
     results: list[Result]
     full_size: Result
     runs: dict[SideName, Run]
+    twin: Run
     times: list[StepTime]
 
     @property
@@ -54,7 +55,15 @@ class PairReport:
     @property
     def largest_difference(self) -> float:
         """The largest relative distance between the two loss curves."""
-        return float(plots.relative_distance(self.runs["scratch"].losses, self.runs["reference"].losses).max())
+        return self.from_reference(self.runs["scratch"])
+
+    @property
+    def largest_twin_difference(self) -> float:
+        """The same between the reference and its twin: how far rounding alone carries a curve."""
+        return self.from_reference(self.twin)
+
+    def from_reference(self, run: Run) -> float:
+        return float(plots.relative_distance(run.losses, self.runs["reference"].losses).max())
 
 
 def report_command(pairs: Sequence[Pair], out: Path, data: Path | None, device: str, seed: int) -> bool:
@@ -89,7 +98,8 @@ def report_command(pairs: Sequence[Pair], out: Path, data: Path | None, device: 
 def line(report: PairReport) -> str:
     return (
         f"{report.pair.name}: {report.verdict}; after {report.pair.recipe.report_steps} steps the losses differ by "
-        f"at most {report.largest_difference:.1e} of their value"
+        f"at most {report.largest_difference:.1e} of their value, those of two references one ulp apart by "
+        f"{report.largest_twin_difference:.1e}"
     )
 
 
@@ -115,9 +125,10 @@ def measure(pair: Pair, data: Path | None, places: list[str], seed: int, tell: C
     tell(f"{pair.name}: gradient at recipe size")
     full_size = check_full_size(pair, dataset, places[-1], seed)
     runs = {backend: trained(pair, backend, dataset, places[-1], tell) for backend in ("scratch", "reference")}
+    twin = trained(pair, "reference", dataset, places[-1], tell, twin=True)
     tell(f"{pair.name}: time per step")
     times = [step_time(pair, dataset, dtype, places[-1]) for dtype in battery.DTYPES]
-    return PairReport(pair, dataset, results, full_size, runs, times)  # type: ignore[arg-type]
+    return PairReport(pair, dataset, results, full_size, runs, twin, times)  # type: ignore[arg-type]
 
 
 def check_full_size(pair: Pair, dataset: Dataset, device: str, seed: int) -> Result:
@@ -129,15 +140,20 @@ def check_full_size(pair: Pair, dataset: Dataset, device: str, seed: int) -> Res
     return battery.run_trial(trial, checks)
 
 
-def trained(pair: Pair, backend: SideName, dataset: Dataset, device: str, tell: Callable[[str], object]) -> Run:
+def trained(
+    pair: Pair, backend: SideName, dataset: Dataset, device: str, tell: Callable[[str], object], twin: bool = False
+) -> Run:
+    """A free run in float64; a twin starts one unit in the last place away."""
     place = "cpu" if backend == "scratch" else device
     training = Training(
         pair, dataset, Configuration(pair.name, backend, "float64", place, pair.recipe.seed, dataset.source)
     )
+    if twin:
+        training.side.load(moved(training.side.state(), seed=0))
     seconds = 0.0
     for step in range(pair.recipe.report_steps):
         if step % 10 == 0:
-            tell(f"{pair.name}: {backend} step {step} of {pair.recipe.report_steps}")
+            tell(f"{pair.name}: {backend}{' twin' if twin else ''} step {step} of {pair.recipe.report_steps}")
         training.one_step()
         if training.step_in_epoch == training.steps_an_epoch:
             seconds += training.seconds
@@ -152,6 +168,7 @@ def training_json(report: PairReport) -> dict[str, Any]:
         "dtype": "float64",
         "steps": report.pair.recipe.report_steps,
         "largest_relative_difference": report.largest_difference,
+        "largest_relative_difference_of_twins": report.largest_twin_difference,
         "sides": {name: asdict(run) for name, run in report.runs.items()},
         "milliseconds_a_step": [asdict(time) for time in report.times],
     }
@@ -197,9 +214,12 @@ def section(report: PairReport) -> dict[str, Any]:
         "dataset": report.dataset,
         "runs": report.runs,
         "difference": report.largest_difference,
+        "twin_difference": report.largest_twin_difference,
         "times": report.times,
         "bars": embedded(plots.error_bars([(name, ratios) for name, ratios in bars if any(ratios.values())], LIMIT)),
-        "curves": embedded(plots.both_curves(report.runs["scratch"].losses, report.runs["reference"].losses)),
+        "curves": embedded(
+            plots.both_curves(report.runs["scratch"].losses, report.runs["reference"].losses, report.twin.losses)
+        ),
         "step_times": embedded(plots.step_times([(t.dtype, t.scratch, t.reference) for t in report.times])),
     }
 

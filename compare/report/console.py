@@ -80,7 +80,7 @@ def summary(results: Sequence[Result]) -> str:
     found = [(q, f, r) for r in results for f in r.findings for q in f.quantities if q.floor]
     counted = sum(len(finding.quantities) for result in results for finding in result.findings)
     absent = sum(f.verdict is Verdict.NOT_APPLICABLE for result in results for f in result.findings)
-    line = f"{passed} of {len(results)} agree; {counted} comparisons, {absent} checks not applicable"
+    line = f"{passed} of {len(results)} trials agree; {counted} comparisons, {absent} checks not applicable"
     if found:
         quantity, finding, result = max(found, key=lambda item: item[0].ratio)
         where = f"{result.pair} {result.dtype}, {finding.check}: {quantity.name}"

@@ -63,23 +63,27 @@ def training_curves(pair: Pair, backend: str, steps: Curves, epochs: Curves) -> 
     return png(drawing)
 
 
-def both_curves(scratch: Sequence[float], reference: Sequence[float]) -> bytes:
-    """Both sides' loss over each other, and the distance between them on a log scale, relative to the reference."""
+def both_curves(scratch: Sequence[float], reference: Sequence[float], twin: Sequence[float]) -> bytes:
+    """Both sides' loss over each other, and their distance relative to the reference on a log scale.
+
+    Beside it the distance of the reference from a twin that started one unit in the last place away.
+    """
     drawing, (over, apart) = figure(2, 5.6)
     at = np.arange(1, len(reference) + 1)
     over.plot(at, reference, color=REFERENCE, lw=2.6, alpha=0.45, label="reference")
     over.plot(at, scratch, color=SCRATCH, lw=0.9, label="scratch")
     over.set(xlabel="step", ylabel="loss", title="both losses")
     over.legend(frameon=False)
-    distance = relative_distance(scratch, reference)
-    apart.semilogy(at, np.where(distance > 0, distance, np.nan), ".", ms=3, color=TRAIN)
+    distance, own = relative_distance(scratch, reference), relative_distance(twin, reference)
+    apart.semilogy(
+        at, np.where(own > 0, own, np.nan), ".", ms=3, color="#a3a3a3", label="reference from its one-ulp twin"
+    )
+    apart.semilogy(
+        at, np.where(distance > 0, distance, np.nan), ".", ms=3, color=SCRATCH, label="scratch from reference"
+    )
     apart.axhline(np.finfo(np.float64).eps, color=TEST, lw=1, ls="--", label="one unit in the last place")
     equal = int((distance == 0).sum())
-    apart.set(
-        xlabel="step",
-        ylabel="|scratch - reference| / reference",
-        title=f"difference (equal in {equal} of {len(at)} steps)",
-    )
+    apart.set(xlabel="step", ylabel="relative distance", title=f"difference (none in {equal} of {len(at)} steps)")
     apart.legend(frameon=False)
     return png(drawing)
 

@@ -28,13 +28,14 @@ class LoopConv2d(Conv2d):
     def backward(self, dout: Array) -> Array:
         padded = self.cache
         (sh, sw), (ph, pw), (kh, kw) = self.stride, self.padding, self.kernel_size
-        dpadded = np.zeros_like(padded)
+        dpadded, dweight = np.zeros_like(padded), np.zeros_like(self.weight.data)
         for n, o, h, w in np.ndindex(dout.shape):
             window = np.s_[n, :, h * sh : h * sh + kh, w * sw : w * sw + kw]
-            self.weight.grad[o] += dout[n, o, h, w] * padded[window]
+            dweight[o] += dout[n, o, h, w] * padded[window]
             dpadded[window] += dout[n, o, h, w] * self.weight.data[o]
-            if self.bias is not None:
-                self.bias.grad[o] += dout[n, o, h, w]
+        self.weight.grad += dweight
+        if self.bias is not None:
+            self.bias.grad += dout.sum(axis=(0, 2, 3))
         return dpadded[:, :, ph : padded.shape[2] - ph, pw : padded.shape[3] - pw]
 
 

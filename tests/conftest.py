@@ -1,0 +1,23 @@
+"""What every test shares: the folder of real files, and one thread for torch, whose results then do not depend on load."""
+
+from pathlib import Path
+
+import pytest
+
+REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def real_data() -> Path:
+    if not REAL_DATA.is_dir():
+        pytest.skip("no real data files beside the checkout (../shared/data)")
+    return REAL_DATA
+
+
+@pytest.fixture
+def cuda() -> str:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device that torch can use")
+    return "cuda"

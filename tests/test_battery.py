@@ -1,0 +1,85 @@
+"""Layer table x checks and pair table x checks: a case is data, a check is a function, a test is their product."""
+
+from collections import Counter
+from functools import cache
+
+import pytest
+
+from compare import battery
+from compare.battery import DTYPES
+from compare.checks import BATTERY, Check
+from compare.finding import Finding
+from compare.floor import Verdict
+from compare.pair import Case, Twin
+from compare.pairs import PAIRS
+from compare.pairs.layers import LAYERS
+from compare.trial import Trial
+from scratch.layers import conv
+
+# The plain loop versions under the same cases: a third opinion on the fast ones.
+LOOPS = tuple(
+    Case(f"loop-{case.name}", Twin(f"scratch:Loop{layer}", case.model.reference, case.model.arguments), case.inputs)
+    for case in LAYERS
+    if (layer := case.model.scratch.rpartition(":")[2]) in ("Conv2d", "MaxPool2d")
+)
+CASES = {case.name: case for case in (*LAYERS, *LOOPS, *(pair.case() for pair in PAIRS.values()))}
+CHECKS = {check.name: check for check in BATTERY}
+PRODUCT = [
+    (case.name, dtype, check.name)
+    for case in CASES.values()
+    for dtype in DTYPES
+    for check in BATTERY
+    if not check.lacking(Trial(case, dtype))
+]
+
+
+@cache
+def trial(case: str, dtype: str, device: str = "cpu", seed: int = 0) -> Trial:
+    return Trial(CASES[case], dtype, device, seed)
+
+
+def explained(finding: Finding) -> str:
+    return f"{finding.verdict}: {finding.reason or finding.worst}; {finding.first_divergence}"
+
+
+def assert_passes(check: Check, given: Trial) -> None:
+    with battery.one_thread():
+        finding = check(given)
+    assert finding.verdict is Verdict.PASS, explained(finding)
+
+
+@pytest.mark.parametrize(("case", "dtype", "check"), PRODUCT)
+def test_case(case: str, dtype: str, check: str) -> None:
+    assert_passes(CHECKS[check], trial(case, dtype))
+
+
+def test_every_check_applies_to_some_layer_or_pair() -> None:
+    applied = Counter(check for _, _, check in PRODUCT)
+    assert applied.keys() == CHECKS.keys()
+
+
+def test_names_of_cases_are_unique() -> None:
+    assert len(CASES) == len(LAYERS) + len(LOOPS) + len(PAIRS)
+
+
+@pytest.mark.parametrize("case", [name for name in CASES if name.startswith("conv")])
+@pytest.mark.parametrize("check", ["exact", "forward", "gradient", "twice"])
+def test_convolution_in_chunks_of_one_image(case: str, check: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conv, "CHUNK_BYTES", 1)
+    assert_passes(CHECKS[check], Trial(CASES[case], "float64"))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("pair", PAIRS)
+def test_other_seeds_raise_no_false_alarm(pair: str, dtype: str) -> None:
+    for seed in (1, 2):
+        result = battery.run(PAIRS[pair].case(), dtype, seed=seed)
+        assert result.passed, [explained(finding) for finding in result.findings]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", CASES)
+def test_case_on_cuda(case: str, dtype: str, cuda: str) -> None:
+    result = battery.run(CASES[case], dtype, cuda)
+    assert result.passed, [explained(finding) for finding in result.findings]

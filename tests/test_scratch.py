@@ -1,0 +1,180 @@
+"""The Module protocol, the initialisers and the dtypes of scratch, without torch."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import scratch
+from compare import nest
+from compare.pairs.layers import LAYERS
+from scratch import init
+from scratch.models.mnist_cnn import MnistCNN
+from scratch.models.trigram_lm import TrigramLM
+
+
+def test_names_are_attribute_paths_in_order() -> None:
+    names = [name for name, _ in MnistCNN().named_parameters()]
+    assert names[:2] == ["conv1.weight", "conv1.bias"]
+    assert names[-2:] == ["fc2.weight", "fc2.bias"]
+
+
+def test_a_missing_bias_is_no_parameter() -> None:
+    assert [name for name, _ in scratch.Linear(2, 3, bias=False).named_parameters()] == ["weight"]
+
+
+def test_state_is_a_copy_both_ways() -> None:
+    layer = scratch.Linear(2, 3)
+    state = layer.state_dict()
+    layer.load_state_dict(state)
+    state["weight"][...] = 7
+    assert not (layer.weight.data == 7).any()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: state.pop("bias"), "missing \\['bias'\\]"),
+        (lambda state: state.update(extra=np.zeros(1)), "unexpected \\['extra'\\]"),
+        (lambda state: state.update(weight=np.zeros((2, 3))), "weight: expected shape \\(3, 2\\), found \\(2, 3\\)"),
+    ],
+)
+def test_loading_names_what_differs(change, message: str) -> None:
+    layer = scratch.Linear(2, 3)
+    state = layer.state_dict()
+    before = layer.state_dict()
+    change(state)
+    with pytest.raises(ValueError, match=message):
+        layer.load_state_dict(state)
+    assert all((before[name] == value).all() for name, value in layer.state_dict().items())
+
+
+def test_modes_reach_every_module() -> None:
+    model = MnistCNN().eval()
+    assert not any(module.training for _, module in model.named_modules())
+    assert all(module.training for _, module in model.train().named_modules())
+
+
+def test_gradients_accumulate_until_zeroed() -> None:
+    layer, x = scratch.Linear(2, 3), np.ones((4, 2), np.float32)
+    for _ in range(2):
+        layer.backward(np.ones_like(layer(x)))
+    assert (layer.bias.grad == 8).all()
+    layer.zero_grad()
+    assert not layer.bias.grad.any()
+
+
+def test_one_seed_draws_one_model() -> None:
+    first, second, other = (TrigramLM(rng=np.random.default_rng(seed)).state_dict() for seed in (3, 3, 4))
+    assert all((first[name] == second[name]).all() for name in first)
+    assert not any((first[name] == other[name]).any() for name in first)
+
+
+DRAWS = [
+    ("uniform", lambda rng: init.uniform((300, 400), 0.5, rng), 0.5 / 3**0.5, 0.5),
+    ("normal", lambda rng: init.normal((300, 400), 0.02, rng), 0.02, None),
+    ("default", lambda rng: init.default((300, 400), 400, rng), 0.05 / 3**0.5, 0.05),
+    ("xavier_uniform", lambda rng: init.xavier_uniform((300, 500), rng), (2 / 800) ** 0.5, (6 / 800) ** 0.5),
+    ("scaled_normal", lambda rng: init.scaled_normal((8, 8, 50, 50), rng), 1 / 400, None),
+]
+
+
+@pytest.mark.parametrize(("name", "draw", "std", "bound"), DRAWS, ids=[row[0] for row in DRAWS])
+def test_initialiser(name: str, draw, std: float, bound: float | None) -> None:
+    values = draw(np.random.default_rng(0)).astype(np.float64)
+    # five standard errors of the mean and of the standard deviation of this many draws
+    assert abs(values.mean()) < 5 * std / values.size**0.5
+    assert abs(values.std() - std) < 5 * std / (2 * values.size) ** 0.5
+    assert bound is None or bound * 0.999 < np.abs(values).max() <= bound * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
+@pytest.mark.parametrize("case", LAYERS, ids=[case.name for case in LAYERS])
+def test_every_layer_keeps_the_dtype(case, dtype) -> None:
+    rng = np.random.default_rng(0)
+    layer = case.model.build("scratch").to(dtype)
+    inputs = nest.apply(lambda draw: draw(rng, dtype), case.inputs)
+    out = layer(*inputs)
+    sent = out if isinstance(out, tuple) else (out,)
+    back = nest.flatten(layer.backward(*sent))
+    grads = [parameter.grad for _, parameter in layer.named_parameters()]
+    assert {array.dtype for array in (*nest.flatten(out), *back, *grads) if array is not None} == {np.dtype(dtype)}
+
+
+@pytest.mark.parametrize("optimizer", [scratch.SGD, scratch.Adam])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
+def test_optimizers_keep_the_dtype(optimizer, dtype) -> None:
+    parameter = scratch.Parameter(np.ones(3, dtype))
+    parameter.grad[...] = 1
+    arguments = {"momentum": 0.5} if optimizer is scratch.SGD else {}
+    optimizer([("p", parameter)], weight_decay=0.1, **arguments).step()
+    assert parameter.data.dtype == dtype
+    assert (parameter.data < 1).all()
+
+
+def test_sgd_by_hand() -> None:
+    """Two steps with momentum 0.5 and decay 0.1 from p = 1 with gradient 2 and lr 0.1, worked on paper."""
+    parameter = scratch.Parameter(np.array([1.0]))
+    optimizer = scratch.SGD([("p", parameter)], lr=0.1, momentum=0.5, weight_decay=0.1)
+    parameter.grad[...] = 2
+    optimizer.step()  # g = 2.1, v = 2.1, p = 0.79
+    assert parameter.data[0] == pytest.approx(0.79, rel=1e-15)
+    optimizer.step()  # g = 2.079, v = 3.129, p = 0.4771
+    assert parameter.data[0] == pytest.approx(0.4771, rel=1e-15)
+
+
+def test_tokens_outside_the_table_are_refused() -> None:
+    with pytest.raises(IndexError, match="tokens from -1 to 2, the table has 3 rows"):
+        scratch.Embedding(3, 2)(np.array([-1, 2]))
+
+
+@pytest.mark.parametrize("layer", [scratch.Conv2d(1, 1, 5), scratch.MaxPool2d(5)])
+def test_a_window_that_does_not_fit_is_refused(layer) -> None:
+    with pytest.raises(ValueError, match="does not fit an input of \\(4, 6\\)"):
+        layer(np.zeros((1, 1, 4, 6), np.float32))
+
+
+def test_sigmoid_and_cross_entropy_of_large_inputs_are_finite() -> None:
+    x = np.array([[-1000.0, 0.0, 1000.0]], np.float32)
+    assert scratch.Sigmoid()(x).tolist() == [[0.0, 0.5, 1.0]]
+    loss = scratch.CrossEntropyLoss()
+    assert loss(x, np.array([0])) == 2000
+    assert np.isfinite(loss.backward()).all()
+
+
+sizes = st.integers(1, 3)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.data())
+def test_convolution_of_any_shape_is_the_loops(data) -> None:
+    """On small integers, where every sum is exact, fast and plain agree bit for bit."""
+    draw = data.draw
+    n, c, o, kh, kw, sh, sw, ph, pw = (draw(sizes) for _ in range(9))
+    h, w = draw(st.integers(1, 9)), draw(st.integers(1, 9))
+    assume(h + 2 * (ph - 1) >= kh and w + 2 * (pw - 1) >= kw)
+    agree_on_integers("Conv2d", (n, c, h, w), c, o, (kh, kw), (sh, sw), (ph - 1, pw - 1))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.data())
+def test_pooling_of_any_shape_is_the_loops(data) -> None:
+    draw = data.draw
+    n, c, kh, kw, sh, sw = (draw(sizes) for _ in range(6))
+    h, w = draw(st.integers(kh, 9)), draw(st.integers(kw, 9))
+    agree_on_integers("MaxPool2d", (n, c, h, w), (kh, kw), (sh, sw))
+
+
+def agree_on_integers(layer: str, shape: tuple[int, ...], *arguments) -> None:
+    rng = np.random.default_rng(0)
+    fast, plain = (getattr(scratch, name)(*arguments) for name in (layer, f"Loop{layer}"))
+    state = {name: rng.integers(-3, 4, a.shape).astype(a.dtype) for name, a in fast.state_dict().items()}
+    x = rng.integers(-3, 4, shape).astype(np.float32)
+    results = []
+    for module in (fast, plain):
+        module.load_state_dict(state)
+        out = module(x)
+        dx = module.backward(np.arange(out.size, dtype=np.float32).reshape(out.shape) % 5 - 2)
+        results.append([out, dx, *(parameter.grad for _, parameter in module.named_parameters())])
+    for first, second in zip(*results, strict=True):
+        np.testing.assert_array_equal(first, second)
