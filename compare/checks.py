@@ -75,7 +75,7 @@ def memory(trial: Trial) -> Iterator[Quantity]:
     """Arrays that were handed in or out are overwritten; no side may notice."""
     sides: tuple[Side, ...] = (trial.scratch(), trial.reference())
     for side in sides:
-        state, inputs = (nest_copy(trial.state), nest.apply(np.array, trial.inputs))
+        state, inputs = copied(trial.state), nest.apply(np.array, trial.inputs)
         side.load(state)
         side.zero_grad()
         out = side.forward(inputs)
@@ -83,7 +83,7 @@ def memory(trial: Trial) -> Iterator[Quantity]:
         handed = {"state": state, "inputs": nest.numbered("input", inputs), "outputs": nest.numbered("output", out)}
         handed |= {"input gradients": nest.numbered("input", dinputs)}
         handed |= {"read state": side.state(), "gradients": side.gradients()}
-        before = side.state(), side.gradients()
+        before = copied(side.state()), copied(side.gradients())
         for what, arrays in handed.items():
             for array in arrays.values():
                 array.fill(77)
@@ -91,7 +91,7 @@ def memory(trial: Trial) -> Iterator[Quantity]:
             yield exactly(f"{what} of {side.name}", equal, "the side keeps the very memory that it handed over")
 
 
-def nest_copy(arrays: dict[str, Array]) -> dict[str, Array]:
+def copied(arrays: dict[str, Array]) -> dict[str, Array]:
     return {name: array.copy() for name, array in arrays.items()}
 
 
@@ -244,3 +244,5 @@ BATTERY: tuple[Check, ...] = (
     Check("resync", "20 training steps, each from the same state", curves.resynchronised, untrained, curves.first_step),
     Check("curve", "50 free steps inside the envelope", curves.free, lambda t: untrained(t) or curves.no_verdict(t)),
 )
+
+CHECKS_BY_NAME = {check.name: check for check in BATTERY}

@@ -183,8 +183,10 @@ def main() -> None:
     """The console script: bad usage and bad input end with one line and status 2."""
     try:
         status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
-    except (typer.TyperException, BadInput) as error:
-        fail(" ".join(str(error).split()))
+    except typer.TyperException as error:
+        fail(" ".join(error.format_message().split()))
+    except BadInput as error:
+        fail(str(error))
     except BrokenPipeError:
         os._exit(1)
     raise SystemExit(status or 0)

@@ -1,16 +1,19 @@
 """Training compared: re-synchronised after every step, which gives the verdict, and free-running in its envelope."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from compare import nest
 from compare.branches import pinned
 from compare.finding import worst_by_name
 from compare.floor import LIMIT, Quantity, Verdict
 from compare.optimizers import named_states
-from compare.sides import Side
-from compare.trial import Divergence, Trial, moved
+from compare.sides import Reference, Side
+from compare.trial import Divergence, Reading, Trial, moved
 from scratch.module import Array
 
 RESYNC_STEPS, RESYNC_RERUNS = 20, 2
@@ -25,53 +28,70 @@ def batches(trial: Trial, steps: int) -> Iterator[tuple[Any, Array]]:
         yield trial.draw_inputs(rng), target
 
 
-def training_step(side: Side, inputs: Any, target: Array) -> dict[str, Array]:
-    """One step; the loss before it, its gradients, and the state that it leaves behind."""
+def training_step(side: Side, inputs: Any, target: Array) -> Reading:
+    """One step by stage: as in a trial, and under "update" the state that it leaves behind."""
     side.train()
     side.zero_grad()
-    side.forward(inputs)
-    read = {"loss": side.loss(target)}
-    side.backward()
-    read |= {f"{name} gradient": gradient for name, gradient in reversed(side.gradients().items())}
+    with side.watch() as trace:
+        out = side.forward(inputs)
+        loss = side.loss(target)
+        side.backward()
+    gradients = side.gradients()
     side.step()
-    return read | named_states(side) | side.state()
+    return {
+        "forward": {**trace.outputs, **nest.numbered("output", out)},
+        "loss": {"loss": loss},
+        "backward": trace.gradients,
+        "gradient": gradients,
+        "update": named_states(side) | side.state(),
+        "taken": trace.inputs,
+    }
 
 
-def resynchronised_steps(trial: Trial) -> Iterator[tuple[str, list[Quantity]]]:
+def resynchronised_steps(trial: Trial) -> Iterator[tuple[int, dict[str, list[Quantity]]]]:
     """Before each step the reference gets scratch's weights, buffers and optimizer state: one step is judged."""
     scratch, side, exact = trial.scratch(), trial.reference(), trial.reference("float64")
     scratch.load(trial.state)
     for step, (inputs, target) in enumerate(batches(trial, RESYNC_STEPS), 1):
         before = scratch.state(), scratch.optimizer_state(), inputs
-        with scratch.watch() as trace:
-            found = training_step(scratch, inputs, target)
-
-        def run(
-            side: Side, seed: int | None = None, given: Any = before, target: Array = target, trace: Any = trace
-        ) -> Any:
-            state, optimizer_state, inputs = given if seed is None else moved(given, seed)
-            side.load(state)
-            side.load_optimizer_state(optimizer_state)
-            with pinned(side.model, trace.inputs):
-                return training_step(side, inputs, target)
-
-        reruns = [run(side, seed) for seed in range(RESYNC_RERUNS)]
+        found = training_step(scratch, inputs, target)
+        again = partial(one_step_from, before, target, found["taken"])
+        star, reruns = again(exact), [again(side, seed) for seed in range(RESYNC_RERUNS)]
         if trial.dtype != "float64":
-            reruns.append(run(side))
-        yield f"step {step}", trial.judge(found, run(exact), reruns)
+            reruns.append(again(side))
+        stages = [stage for stage in found if stage != "taken"]
+        yield step, {s: trial.judge(found[s], star[s], [rerun[s] for rerun in reruns]) for s in stages}
+
+
+def one_step_from(before: Any, target: Array, taken: Any, side: Reference, seed: int | None = None) -> Reading:
+    """The reference's step from (state, optimizer state, inputs), pinned; with a seed all moved by one ulp first."""
+    state, optimizer_state, inputs = before if seed is None else moved(before, seed)
+    side.load(state)
+    side.load_optimizer_state(optimizer_state)
+    with pinned(side.model, taken):
+        return training_step(side, inputs, target)
 
 
 def resynchronised(trial: Trial) -> list[Quantity]:
-    return worst_by_name(resynchronised_steps(trial))
+    """Loss, gradients, parameters, buffers and optimizer state; of every tensor the worst of all steps."""
+
+    def rounds() -> Iterator[tuple[str, list[Quantity]]]:
+        for step, judged in resynchronised_steps(trial):
+            gradients = [replace(q, name=f"{q.name} gradient") for q in judged["gradient"]]
+            yield f"step {step}", [*judged["loss"], *gradients, *judged["update"]]
+
+    return worst_by_name(rounds())
 
 
 def first_step(trial: Trial) -> Divergence | None:
-    """The first step after which a tensor differs, and the module that it belongs to."""
-    for label, quantities in resynchronised_steps(trial):
-        for quantity in quantities:
-            if quantity.verdict is Verdict.FAIL:
-                module = quantity.name.partition(" ")[0].rpartition(".")[0]
-                return Divergence("step", module or quantity.name, int(label.split()[1]))
+    """The first step that differs and in it the first module; where all gradients agree, the loss or updated tensor."""
+    for step, judged in resynchronised_steps(trial):
+        if where := trial.locate({stage: judged[stage] for stage in ("forward", "backward", "gradient")}, step):
+            return where
+        for stage in ("loss", "update"):
+            for quantity in judged[stage]:
+                if quantity.verdict is Verdict.FAIL:
+                    return Divergence(stage, trial.owner(quantity.name.partition(" ")[0]), step, quantity.name)
     return None
 
 
@@ -104,5 +124,5 @@ def envelope(star: Array, twins: list[Array]) -> Array:
 def losses(trial: Trial, side: Side, state: dict[str, Array]) -> Array:
     """A free run from `state`: (steps,)."""
     side.load(state)
-    steps = (training_step(side, inputs, target)["loss"] for inputs, target in batches(trial, FREE_STEPS))
+    steps = (training_step(side, inputs, target)["loss"]["loss"] for inputs, target in batches(trial, FREE_STEPS))
     return np.array([float(loss) for loss in steps])

@@ -67,8 +67,9 @@ class Training:
     def run(self, epochs: int, watcher: Watcher) -> None:
         """Trains until `epochs` epochs are done."""
         while self.done < epochs:
-            self.one_step()
-            watcher.step(self)
+            if self.step_in_epoch < self.steps_an_epoch:
+                self.one_step()
+                watcher.step(self)
             if self.step_in_epoch == self.steps_an_epoch:
                 self.end_epoch()
                 watcher.epoch(self)

@@ -25,11 +25,12 @@ Reading = dict[str, dict[str, Array]]
 
 @dataclass(frozen=True)
 class Divergence:
-    """The first that differs: in the forward or backward pass, or in a training step counted from 1."""
+    """The first that differs: the stage (forward, backward, loss, update), its module, the training step from 1."""
 
     stage: str
     module: str
     step: int | None = None
+    tensor: str | None = None
 
 
 def redrawn(state: Mapping[str, Array], rng: Generator) -> dict[str, Array]:
@@ -155,25 +156,34 @@ class Trial:
 
     @cached_property
     def divergence(self) -> Divergence | None:
+        return self.locate({stage: self.judged(stage) for stage in ("forward", "backward", "gradient")})
+
+    def locate(self, judged: Mapping[str, Sequence[Quantity]], step: int | None = None) -> Divergence | None:
         """The first module that differs, forward in order of execution, then backward in reverse order."""
-        for quantity in self.judged("forward"):
-            if quantity.verdict is Verdict.FAIL:
-                return Divergence("forward", self._module(quantity.name))
-        failed = {q.name for q in (*self.judged("backward"), *self.judged("gradient")) if q.verdict is Verdict.FAIL}
-        modules = list(dict.fromkeys(self._module(name) for name in self.found["forward"] if name != "output"))
-        sender = modules[-1] if modules else self.case.name
+        failed = {stage: {q.name for q in judged[stage] if q.verdict is Verdict.FAIL} for stage in judged}
+        modules = list(dict.fromkeys(self._module(q.name) for q in judged["forward"]))
+        for quantity in judged["forward"]:
+            if quantity.name in failed["forward"]:
+                return Divergence("forward", self._module(quantity.name), step)
+        sender = modules[-1]
         for module in reversed(modules):
-            if any(self._module(name) == module for name in failed & self.found["backward"].keys()):
-                return Divergence("backward", sender)  # whoever sent this module a wrong gradient
-            if any(name.rpartition(".")[0] == module for name in failed & self.found["gradient"].keys()):
-                return Divergence("backward", module)
+            if any(self._module(name) == module for name in failed["backward"]):
+                return Divergence("backward", sender, step)  # whoever sent this module a wrong gradient
+            if any(self.owner(name) == module for name in failed["gradient"]):
+                return Divergence("backward", module, step)
             sender = module
-        return Divergence("backward", sender) if failed else None
+        return Divergence("backward", sender, step) if failed["gradient"] else None
 
     def _module(self, name: str) -> str:
-        """The path of a trace's key; for the output of a lone layer, which has no path, the case's own name."""
+        """The path of a trace's key; the output of the whole belongs to no module and has the case's own name."""
         path = name.partition("#")[0].partition("[")[0]
         return self.case.name if path == "output" else path
+
+    def owner(self, tensor: str) -> str:
+        """The path of the module that holds a parameter or buffer; an input belongs to none."""
+        if tensor.startswith("input"):
+            return ""
+        return tensor.rpartition(".")[0] or self.case.name
 
 
 def moved(nested: Any, seed: int) -> Any:

@@ -1,4 +1,4 @@
-"""What every test shares: the folder of real files, and one thread for torch, whose results then do not depend on load."""
+"""What tests share: the folder of real files and the CUDA device, or the reason why there is none."""
 
 from pathlib import Path
 

@@ -7,7 +7,7 @@ import pytest
 
 from compare import battery
 from compare.battery import DTYPES
-from compare.checks import BATTERY, Check
+from compare.checks import BATTERY, CHECKS_BY_NAME, Check
 from compare.finding import Finding
 from compare.floor import Verdict
 from compare.pair import Case, Twin
@@ -23,7 +23,6 @@ LOOPS = tuple(
     if (layer := case.model.scratch.rpartition(":")[2]) in ("Conv2d", "MaxPool2d")
 )
 CASES = {case.name: case for case in (*LAYERS, *LOOPS, *(pair.case() for pair in PAIRS.values()))}
-CHECKS = {check.name: check for check in BATTERY}
 PRODUCT = [
     (case.name, dtype, check.name)
     for case in CASES.values()
@@ -50,12 +49,12 @@ def assert_passes(check: Check, given: Trial) -> None:
 
 @pytest.mark.parametrize(("case", "dtype", "check"), PRODUCT)
 def test_case(case: str, dtype: str, check: str) -> None:
-    assert_passes(CHECKS[check], trial(case, dtype))
+    assert_passes(CHECKS_BY_NAME[check], trial(case, dtype))
 
 
 def test_every_check_applies_to_some_layer_or_pair() -> None:
     applied = Counter(check for _, _, check in PRODUCT)
-    assert applied.keys() == CHECKS.keys()
+    assert applied.keys() == CHECKS_BY_NAME.keys()
 
 
 def test_names_of_cases_are_unique() -> None:
@@ -66,7 +65,7 @@ def test_names_of_cases_are_unique() -> None:
 @pytest.mark.parametrize("check", ["exact", "forward", "gradient", "twice"])
 def test_convolution_in_chunks_of_one_image(case: str, check: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conv, "CHUNK_BYTES", 1)
-    assert_passes(CHECKS[check], Trial(CASES[case], "float64"))
+    assert_passes(CHECKS_BY_NAME[check], Trial(CASES[case], "float64"))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -11,11 +11,8 @@ from compare.pairs import PAIRS
 ROOT = Path(__file__).resolve().parents[1]
 # What each package may import beside itself and the standard library; compare may import whatever is installed.
 ALLOWED = {"scratch": {"scratch", "numpy"}, "reference": {"reference", "torch"}}
-NO_TORCH = [
-    "compare/pair.py",
-    "compare/cli.py",
-    *(str(p.relative_to(ROOT)) for p in (ROOT / "compare/pairs").glob("*.py")),
-]
+TABLE = [str(path.relative_to(ROOT)) for path in (ROOT / "compare/pairs").glob("*.py")]
+NO_TORCH = ["compare/pair.py", "compare/cli.py", *sorted(TABLE)]
 
 
 def imported(path: Path, everywhere: bool = True) -> set[str]:

@@ -57,8 +57,8 @@ def explain(result: Result, finding: Finding, most: int = 3) -> list[str]:
     head = f"{result.pair} {result.dtype} {result.device}, {finding.check}: {finding.verdict}"
     if finding.first_divergence:
         where = finding.first_divergence
-        step = f" at step {where.step}" if where.step else ""
-        head += f"; the first that differs: {where.module} ({where.stage}{step})"
+        step = f", step {where.step}" if where.step else ""
+        head += f"; the first that differs: {where.tensor or where.module} ({where.stage}{step})"
     lines = [f"{head}. {finding.reason}" if finding.reason else head]
     bad = sorted((q for q in finding.quantities if q.verdict is finding.verdict), key=lambda q: -q.ratio)
     lines += [f"    {describe(quantity)}" for quantity in bad[:most]]

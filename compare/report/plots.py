@@ -75,12 +75,11 @@ def both_curves(scratch: Sequence[float], reference: Sequence[float], twin: Sequ
     over.set(xlabel="step", ylabel="loss", title="both losses")
     over.legend(frameon=False)
     distance, own = relative_distance(scratch, reference), relative_distance(twin, reference)
-    apart.semilogy(
-        at, np.where(own > 0, own, np.nan), ".", ms=3, color="#a3a3a3", label="reference from its one-ulp twin"
-    )
-    apart.semilogy(
-        at, np.where(distance > 0, distance, np.nan), ".", ms=3, color=SCRATCH, label="scratch from reference"
-    )
+    for values, color, label in (
+        (own, "#a3a3a3", "reference from its one-ulp twin"),
+        (distance, SCRATCH, "scratch from reference"),
+    ):
+        apart.semilogy(at, np.where(values > 0, values, np.nan), ".", ms=3, color=color, label=label)
     apart.axhline(np.finfo(np.float64).eps, color=TEST, lw=1, ls="--", label="one unit in the last place")
     equal = int((distance == 0).sum())
     apart.set(xlabel="step", ylabel="relative distance", title=f"difference (none in {equal} of {len(at)} steps)")

@@ -1,0 +1,257 @@
+"""The judge by itself: the floor by its formula, every verdict, branches, and that watching changes nothing."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from compare import curves, nest
+from compare.battery import as_json, run
+from compare.branches import pinned
+from compare.checks import CHECKS_BY_NAME, Check
+from compare.finding import Finding, gravest, waived, worst_by_name
+from compare.floor import Quantity, Verdict, exactly, floors, judge, nudged, rows_of
+from compare.pairs import PAIRS
+from compare.pairs.layers import LAYERS
+from compare.trial import Trial, redrawn
+from scratch import ReLU
+
+EPS = np.finfo(np.float64).eps
+STAR = np.array([[1.0, -4.0], [0.0, 2.0]])
+
+
+def test_floor_by_hand() -> None:
+    """Row 0: the re-runs stray by 3 and 1, the largest entry is 4; row 1: by 0 and 5, and 2."""
+    reruns = [STAR + [[0, 3], [0, 0]], STAR + [[-1, 0], [5, 0]]]
+    np.testing.assert_array_equal(floors(STAR, reruns, "float64", True), [3 + 32 * EPS, 5 + 16 * EPS])
+
+
+@pytest.mark.parametrize(
+    ("shape", "parameter", "rows"),
+    [((), True, (1, 1)), ((7,), True, (1, 7)), ((3, 4), False, (3, 4)), ((3, 4, 5, 6), False, (3, 120))]
+    + [((3, 4, 5), False, (4, 15)), ((3, 4, 5), True, (3, 20))],
+)
+def test_rows(shape: tuple[int, ...], parameter: bool, rows: tuple[int, int]) -> None:
+    assert rows_of(np.zeros(shape), parameter).shape == rows
+
+
+def test_a_row_of_a_sequence_is_a_time_step() -> None:
+    x = np.arange(24.0).reshape(2, 3, 4)
+    np.testing.assert_array_equal(rows_of(x, False)[1], x[:, 1].ravel())
+
+
+def judged(found: np.ndarray | None, star: np.ndarray | None = STAR, moved: float = 1e-15) -> Quantity:
+    return judge("x", found, star, [] if star is None else [star + moved, star - moved], "float64")
+
+
+JUDGEMENTS = [
+    ("equal", STAR, Verdict.PASS, ""),
+    ("within 8 floors", STAR + 7.9e-15, Verdict.PASS, ""),
+    ("one part in ten thousand", STAR * 1.0001, Verdict.FAIL, "row"),
+    ("NaN", np.where(STAR == 0, np.nan, STAR), Verdict.FAIL, "NaN or inf in scratch"),
+    ("inf", np.where(STAR == 0, np.inf, STAR), Verdict.FAIL, "NaN or inf in scratch"),
+    ("missing", None, Verdict.FAIL, "scratch does not have it"),
+    ("another shape", STAR[None], Verdict.FAIL, "scratch has shape (1, 2, 2)"),
+    ("transposed square", STAR.T, Verdict.FAIL, "row"),
+    ("another dtype", STAR.astype(np.float32), Verdict.FAIL, "scratch gives float32 where float64 was given"),
+    ("all zero", STAR * 0, Verdict.FAIL, "row"),
+]
+
+
+@pytest.mark.parametrize(("what", "found", "verdict", "reason"), JUDGEMENTS, ids=[row[0] for row in JUDGEMENTS])
+def test_judgement(what: str, found: np.ndarray | None, verdict: Verdict, reason: str) -> None:
+    quantity = judged(found)
+    assert quantity.verdict is verdict
+    assert quantity.reason.startswith(reason)
+
+
+def test_nan_on_the_reference_fails_even_where_scratch_has_it_too() -> None:
+    bad = np.where(STAR == 0, np.nan, STAR)
+    assert judged(STAR, bad).verdict is Verdict.FAIL
+    assert judged(bad, bad).verdict is Verdict.FAIL
+
+
+def test_a_tensor_that_only_scratch_has_fails() -> None:
+    assert judged(STAR, None).reason == "reference does not have it"
+
+
+def test_nothing_above_the_floor_is_vacuous_and_zero_rows_are_counted() -> None:
+    assert judged(np.zeros((2, 2)), np.zeros((2, 2))).verdict is Verdict.VACUOUS
+    assert judged(STAR, STAR, moved=1.0).verdict is Verdict.VACUOUS
+    half = STAR * [[1], [0]]
+    quantity = judge("x", half, half, [half], "float64")
+    assert (quantity.verdict, quantity.rows_proven, quantity.rows) == (Verdict.PASS, 1, 2)
+
+
+def test_a_zero_row_of_the_reference_must_be_zero_in_scratch() -> None:
+    half = STAR * [[1], [0]]
+    assert judge("x", half + [[0], [1e-300]], half, [half], "float64").verdict is Verdict.FAIL
+
+
+def test_a_small_row_is_not_hidden_by_a_large_one() -> None:
+    star = np.array([[1.0, 1.0], [1e-12, 1e-12]])
+    found = star * [[1], [1.0001]]
+    assert judge("x", found, star, [star], "float64").reason == "row 1 of 2"
+
+
+def test_nothing_at_all_proves_nothing() -> None:
+    assert gravest([]) is Verdict.VACUOUS
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.data())
+def test_a_nudge_is_one_ulp(dtype, data) -> None:
+    """Zeros stay, equal values move together, integers and the array itself are left alone."""
+    width = np.dtype(dtype).itemsize * 8
+    elements = st.floats(-1e6, 1e6, width=width, allow_subnormal=False)
+    x = data.draw(arrays.arrays(dtype, st.integers(0, 20), elements=elements))
+    x = np.concatenate([x, x])
+    before = x.copy()
+    moved = nudged(x, seed=3)
+    np.testing.assert_array_equal(x, before)
+    np.testing.assert_array_equal(moved[: len(x) // 2], moved[len(x) // 2 :])
+    lower, upper = np.nextafter(x, dtype(-np.inf)), np.nextafter(x, dtype(np.inf))
+    np.testing.assert_array_equal(x == 0, moved == 0)
+    assert (((moved == lower) | (moved == upper)) | (x == 0)).all()
+    assert moved.dtype == dtype
+
+
+def test_nudges_go_both_ways_and_depend_on_the_seed() -> None:
+    x = np.random.default_rng(0).standard_normal(1000)
+    ups = [(nudged(x, seed) > x).mean() for seed in range(5)]
+    assert all(0.4 < up < 0.6 for up in ups)
+    assert len({nudged(x, seed).tobytes() for seed in range(5)}) == 5
+    tokens = np.arange(3)
+    assert nudged(tokens, 0) is tokens
+
+
+def test_redrawn_state_has_no_zero_and_no_equal_tensors() -> None:
+    state = redrawn(PAIRS["mnist-cnn"].case().model.build("scratch").state_dict(), np.random.default_rng(0))
+    assert all(array.all() for array in state.values())
+    assert all(array.dtype == np.float32 for array in state.values())
+
+
+def quantity(name: str, verdict: Verdict, ratio: float = 1.0) -> Quantity:
+    return Quantity(name, ratio, 1.0, ratio, verdict)
+
+
+def test_of_many_rounds_the_worst_counts_and_one_proof_is_enough() -> None:
+    rounds = [
+        ("step 1", [quantity("a", Verdict.VACUOUS), quantity("b", Verdict.PASS, 2), quantity("c", Verdict.VACUOUS)]),
+        ("step 2", [quantity("a", Verdict.PASS), quantity("b", Verdict.FAIL, 9), quantity("c", Verdict.VACUOUS)]),
+    ]
+    verdicts = {q.name: q for q in worst_by_name(rounds)}
+    assert [q.verdict for q in verdicts.values()] == [Verdict.PASS, Verdict.FAIL, Verdict.VACUOUS]
+    assert verdicts["b"].reason.startswith("step 2")
+
+
+def test_waivers() -> None:
+    finding = Finding("curve", Verdict.FAIL, (quantity("a", Verdict.FAIL), quantity("b", Verdict.PASS)))
+    excused = waived(finding, {"curve: a": "a bias in front of a norm"})
+    assert excused.verdict is Verdict.PASS
+    assert excused.quantities[0].verdict is Verdict.NOT_APPLICABLE
+    assert "a bias in front of a norm" in excused.quantities[0].reason
+    assert waived(finding, {"forward": "elsewhere"}) == finding
+    stale = waived(finding, {"curve: a": "needed", "curve: b": "not needed"})
+    assert stale.verdict is Verdict.FAIL
+    assert stale.quantities[-1].reason == "this waiver is no longer needed"
+
+
+def test_what_a_side_raises_is_a_failure_in_one_line() -> None:
+    def breaks(trial: Trial) -> list[Quantity]:
+        raise ValueError("two\nlines")
+
+    finding = Check("x", "", breaks)(Trial(LAYERS[0], "float64"))
+    assert finding.verdict is Verdict.FAIL
+    assert finding.reason.startswith("ValueError: two lines at test_judge.py:")
+
+
+def test_envelope_by_hand() -> None:
+    """Distances 0, 2, 1 of the furthest twin: the running maximum stays at 2."""
+    star = np.array([1.0, 1.0, 1.0])
+    twins = [star + [0, 2, 1], star + [0, -1, 0]]
+    np.testing.assert_array_equal(curves.envelope(star, twins), np.array([0, 2, 2]) + 8 * np.spacing(1.0))
+
+
+def test_a_flip_at_the_kink_is_rounding() -> None:
+    """An entry at 1e-18 here and -1e-18 there: the reference takes the branch of scratch and lists the flip."""
+    import torch
+
+    model = torch.nn.Sequential()
+    model.add_module("relu", torch.nn.ReLU())
+    taken = np.array([[1e-18, 1.0]])
+    x = torch.tensor([[-1e-18, 1.0]], dtype=torch.float64, requires_grad=True)
+    with pinned(model, {"relu": taken}) as flips:
+        model(x).sum().backward()
+    assert x.grad.tolist() == [[1.0, 1.0]]  # type: ignore[union-attr]
+    assert [(flip.module, flip.count) for flip in flips] == [("relu", 1)]
+    assert flips[0].ulps == pytest.approx(1e-18 / EPS)
+    x.grad = None
+    model(x).sum().backward()
+    assert x.grad.tolist() == [[0.0, 1.0]]  # type: ignore[union-attr]
+
+
+def test_a_pool_winner_within_rounding_is_scratchs() -> None:
+    import torch
+
+    model = torch.nn.Sequential()
+    model.add_module("pool", torch.nn.MaxPool2d(2))
+    x = torch.tensor([[[[1.0, 1.0 + EPS], [0.0, 0.0]]]], dtype=torch.float64, requires_grad=True)
+    with pinned(model, {"pool": np.array([[[[1.0, 1.0 - EPS], [0.0, 0.0]]]])}) as flips:
+        model(x).sum().backward()
+    assert x.grad.tolist() == [[[[1.0, 0.0], [0.0, 0.0]]]]  # type: ignore[union-attr]
+    assert flips[0].count == 1
+
+
+def test_a_nan_of_the_reference_does_not_hide_behind_a_branch() -> None:
+    import torch
+
+    model = torch.nn.Sequential()
+    model.add_module("relu", torch.nn.ReLU())
+    with pinned(model, {"relu": np.array([-1.0])}):
+        assert math.isnan(model(torch.tensor([math.nan])))
+
+
+@pytest.mark.parametrize("side", ["scratch", "reference"])
+@pytest.mark.parametrize("pair", PAIRS)
+def test_watching_changes_nothing(pair: str, side: str) -> None:
+    trial = Trial(PAIRS[pair].case(), "float32")
+    plain, watched = getattr(trial, side)(), getattr(trial, side)()
+    results = []
+    for which in (plain, watched):
+        which.load(trial.state)
+        if which is watched:
+            with which.watch():
+                out, dinputs = which.forward(trial.inputs), which.backward(trial.cotangents)
+        else:
+            out, dinputs = which.forward(trial.inputs), which.backward(trial.cotangents)
+        results.append([*nest.flatten(out), *nest.flatten(dinputs), *which.gradients().values()])
+    for first, second in zip(*results, strict=True):
+        assert (first is None and second is None) or first.tobytes() == second.tobytes()
+    assert not any("forward" in vars(module) for _, module in watched.model.named_modules())
+
+
+def test_one_seed_gives_one_result() -> None:
+    first, second, other = (run(PAIRS["catcar-mlp"].case(), "float32", seed=seed) for seed in (4, 4, 5))
+    assert first.findings == second.findings
+    assert first.findings != other.findings
+
+
+def test_json_holds_every_quantity_and_no_infinity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ReLU, "backward", lambda self, dout: dout * np.nan)
+    result = run(PAIRS["mnist-cnn"].case(), "float64", checks=[CHECKS_BY_NAME["gradient"]])
+    (entry,) = as_json([result])["results"]
+    assert entry["verdict"] == "fail"
+    (check,) = entry["checks"]
+    assert check["first_divergence"]["module"] == "relu3"
+    assert {"name", "error", "floor", "ratio", "limit", "verdict"} <= check["quantities"][0].keys()
+    assert any(q["ratio"] is None and "NaN" in q["reason"] for q in check["quantities"])
+
+
+def test_exactly() -> None:
+    assert exactly("x", True, "unused").reason == ""
+    assert exactly("x", False, "why") == Quantity("x", math.inf, 0.0, math.inf, Verdict.FAIL, reason="why")
