@@ -43,7 +43,7 @@ WRONG = [
     (("chek",), "No such command 'chek'"),
     (("train", "mnist-cnn"), "--backend"),
     (("train", "mnist-cnn", "--backend", "jax"), "jax"),
-    (("train", "mnist-cnn", "--backend", "scratch", "--epochs", "0"), "0"),
+    (("train", "mnist-cnn", "--backend", "scratch", "--epochs", "0"), "--epochs"),
     (("train", "catcar-mlp", "--backend", "scratch", "--device", "cuda"), "scratch runs on the CPU alone"),
     (("check", "--dtype", "float16"), "float16"),
     (("data", "fetch"), "needs a data set's name and --data DIR"),

@@ -201,8 +201,8 @@ def test_metric_by_hand(name: str, out: list, target: list, value: float) -> Non
 
 @pytest.mark.parametrize("pair", PAIRS)
 def test_the_embedded_data_is_learned(pair: str) -> None:
-    """From scratch, in the recipe's first steps: the mean loss falls well below that of the start."""
-    steps = {"mnist-cnn": 120, "catcar-mlp": 400, "trigram-lm": 1200, "activity-lstm": 60}[pair]
+    """From scratch, in the recipe's first steps: the mean loss of the last tenth falls well below that of the start."""
+    steps = {"mnist-cnn": 120, "catcar-mlp": 1600, "trigram-lm": 1500, "activity-lstm": 60}[pair]
     spec = PAIRS[pair]
     run = Training(
         spec, load(spec.dataset, None), Configuration(pair, "scratch", "float32", "cpu", spec.recipe.seed, "embedded")
@@ -211,5 +211,5 @@ def test_the_embedded_data_is_learned(pair: str) -> None:
         if run.step_in_epoch == run.steps_an_epoch:
             run.next_epoch()
         run.one_step()
-    first, last = np.mean(run.steps["loss"][:5]), np.mean(run.steps["loss"][-20:])
+    first, last = np.mean(run.steps["loss"][:5]), np.mean(run.steps["loss"][-steps // 10 :])
     assert last < 0.9 * first
