@@ -5,8 +5,7 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +16,7 @@ from compare.errors import BadInput
 from compare.finding import Finding, gravest
 from compare.floor import Quantity, Verdict
 from compare.pair import Case
-from compare.sides import import_torch
+from compare.threads import one_thread
 from compare.trial import Trial
 
 DTYPES = ("float64", "float32")
@@ -62,18 +61,6 @@ def run_trial(trial: Trial, checks: Iterable[Check], begins: Callable[[str], obj
             begins(check.name)
             findings.append(check(trial))
     return Result(trial.case.name, trial.dtype, trial.device, time.perf_counter() - start, tuple(findings))
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """torch on one thread: on tensors as small as those of a check its threads only wait for each other."""
-    torch = import_torch()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def environment() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Speed side by side: a whole training step of both sides, interleaved in one process."""
+"""Speed side by side: a whole training step of both sides, interleaved in one process, one thread each."""
 
 import statistics
 import time
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from compare.data import Dataset
 from compare.pair import Pair
+from compare.threads import one_thread
 from compare.train import Configuration, Training
 
 WARM_UP, ROUNDS, SECONDS = 2, 15, 4.0
@@ -23,6 +24,11 @@ class StepTime:
 
 def step_time(pair: Pair, dataset: Dataset, dtype: str, device: str = "cpu") -> StepTime:
     """Rounds of scratch, reference, reference, scratch on one batch, until ROUNDS or SECONDS are reached."""
+    with one_thread():
+        return _step_time(pair, dataset, dtype, device)
+
+
+def _step_time(pair: Pair, dataset: Dataset, dtype: str, device: str) -> StepTime:
     seed = pair.recipe.seed
     scratch = Training(pair, dataset, Configuration(pair.name, "scratch", dtype, "cpu", seed, dataset.name))
     reference = Training(pair, dataset, Configuration(pair.name, "reference", dtype, device, seed, dataset.name))

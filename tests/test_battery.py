@@ -13,6 +13,7 @@ from compare.floor import Verdict
 from compare.pair import Case, Twin
 from compare.pairs import PAIRS
 from compare.pairs.layers import LAYERS
+from compare.threads import one_thread
 from compare.trial import Trial
 from scratch.layers import conv
 
@@ -42,7 +43,7 @@ def explained(finding: Finding) -> str:
 
 
 def assert_passes(check: Check, given: Trial) -> None:
-    with battery.one_thread():
+    with one_thread():
         finding = check(given)
     assert finding.verdict is Verdict.PASS, explained(finding)
 

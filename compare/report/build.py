@@ -22,6 +22,7 @@ from compare.pair import Draw, Pair, SideName
 from compare.report import plots
 from compare.report.console import explain, summary
 from compare.sides import devices
+from compare.threads import one_thread
 from compare.train import Configuration, Training
 from compare.trial import Trial, moved
 
@@ -83,7 +84,9 @@ def report_command(pairs: Sequence[Pair], out: Path, data: Path | None, device: 
             progress.update(task, description=what)
 
         for pair in pairs:
-            reports.append(measure(pair, data, places, seed, tell))
+            with one_thread():
+                report = measure(pair, data, places, seed, tell)
+            reports.append(report)
             progress.advance(task)
             console.print(line(reports[-1]))
         progress.update(task, description="drawing")

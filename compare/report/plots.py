@@ -83,7 +83,7 @@ def both_curves(scratch: Sequence[float], reference: Sequence[float], twin: Sequ
     apart.axhline(np.finfo(np.float64).eps, color=TEST, lw=1, ls="--", label="one unit in the last place")
     equal = int((distance == 0).sum())
     apart.set(xlabel="step", ylabel="relative distance", title=f"difference (none in {equal} of {len(at)} steps)")
-    apart.legend(frameon=False)
+    apart.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3, fontsize=8, markerscale=3)
     return png(drawing)
 
 
@@ -104,7 +104,7 @@ def error_bars(rows: Sequence[tuple[str, Mapping[str, float]]], limit: float) ->
     axis.set_yticks([row + 0.4 - height / 2 for row in range(len(rows))], [name for name, _ in rows])
     axis.invert_yaxis()
     axis.set(xlabel="largest error in floors", xlim=(0, limit * 1.15))
-    axis.legend(frameon=False, loc="center right")
+    axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return png(drawing)
 
 
@@ -119,5 +119,5 @@ def step_times(rows: Sequence[tuple[str, float, float]]) -> bytes:
     axis.invert_yaxis()
     axis.set(xlabel="milliseconds a training step")
     axis.margins(x=0.15)
-    axis.legend(frameon=False)
+    axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return png(drawing)
