@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from compare.checks import BATTERY, Check
+from compare.checks import BATTERY, CHECKS_BY_NAME, Check, raised
 from compare.errors import BadInput
 from compare.finding import Finding, gravest
 from compare.floor import Quantity, Verdict
@@ -50,7 +50,16 @@ def run(
     begins: Callable[[str], object] = lambda check: None,
 ) -> Result:
     """Runs `checks` on one trial; `begins` is told each check's name before it starts."""
-    return run_trial(Trial(case, dtype, device, seed), checks, begins)
+    checks = tuple(checks)
+    unknown = {key.partition(":")[0] for key in case.waivers} - CHECKS_BY_NAME.keys()
+    if unknown:
+        raise BadInput(f"{case.name}: waivers for {sorted(unknown)}, the checks are {', '.join(CHECKS_BY_NAME)}")
+    try:
+        trial = Trial(case, dtype, device, seed)
+    except Exception as error:  # a side that cannot be built fails every check
+        findings = tuple(Finding(check.name, Verdict.FAIL, reason=raised(error)) for check in checks)
+        return Result(case.name, dtype, device, 0.0, findings)
+    return run_trial(trial, checks, begins)
 
 
 def run_trial(trial: Trial, checks: Iterable[Check], begins: Callable[[str], object] = lambda check: None) -> Result:

@@ -77,7 +77,8 @@ def _relu(module: Any, x: Any, taken: Array) -> tuple[Any, Array]:
     keep = torch.from_numpy(taken > 0).to(x.device)
     flipped = x.detach()[keep != (x.detach() > 0)]
     # NaN is kept: a reference that has one must not hide behind scratch's branch
-    return torch.where(keep | x.detach().isnan(), x, torch.zeros_like(x)), flipped.abs().cpu().numpy()
+    out = torch.where(keep | x.detach().isnan(), x, torch.zeros_like(x))
+    return x.copy_(out) if module.inplace else out, flipped.abs().cpu().numpy()
 
 
 def _pool(module: Any, x: Any, taken: Array) -> tuple[Any, Array]:

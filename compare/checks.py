@@ -1,7 +1,9 @@
 """The battery: each check is a function from a trial to the quantities that it judged."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from unittest.mock import patch
 
 import numpy as np
 
@@ -10,12 +12,12 @@ from compare.branches import pinned
 from compare.finding import Finding, gravest, waived
 from compare.floor import Quantity, Verdict, exactly
 from compare.sides import Side
-from compare.trial import RERUNS, Divergence, Reading, Trial, moved
-from scratch.module import Array
+from compare.trial import RERUNS, Divergence, Reading, Trial, Unrepeatable, moved
+from scratch.module import Array, Module
 
-EXACT_LAYERS = {"Linear", "Conv2d", "MaxPool2d", "ReLU", "Flatten", "Embedding"}
-# A partial sum above this is not an exact float32 integer, with a factor 4 to spare.
-EXACT_BOUND = 2**22
+EXACT_LAYERS = {"Linear", "Conv2d", "LoopConv2d", "MaxPool2d", "LoopMaxPool2d", "ReLU", "Flatten", "Embedding"}
+# Thresholds at which a fast path of scratch changes, and what the check "chunks" sets them to.
+THRESHOLDS = {("scratch.layers.conv", "CHUNK_BYTES"): 1}
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,15 @@ class Check:
 
     def __call__(self, trial: Trial) -> Finding:
         """Whatever a side raises while it runs is a failure, said in one line."""
-        reason = self.lacking(trial)
-        if reason:
-            return Finding(self.name, Verdict.NOT_APPLICABLE, reason=reason)
         try:
+            reason = self.lacking(trial)
+            if reason:
+                return Finding(self.name, Verdict.NOT_APPLICABLE, reason=reason)
             quantities = tuple(self.run(trial))
             verdict = gravest(q.verdict for q in quantities)
             divergence = self.locate(trial) if verdict is Verdict.FAIL else None
+        except Unrepeatable as error:
+            return Finding(self.name, Verdict.INCONCLUSIVE, reason=str(error))
         except Exception as error:
             return Finding(self.name, Verdict.FAIL, reason=raised(error))
         return waived(Finding(self.name, verdict, quantities, "", divergence), trial.case.waivers)
@@ -80,7 +84,7 @@ def memory(trial: Trial) -> Iterator[Quantity]:
         side.zero_grad()
         out = side.forward(inputs)
         dinputs = side.backward(trial.cotangents)
-        handed = {"state": state, "inputs": nest.numbered("input", inputs), "outputs": nest.numbered("output", out)}
+        handed = {"state": state, "inputs": nest.numbered("input", inputs), "outputs": nest.numbered("<output>", out)}
         handed |= {"input gradients": nest.numbered("input", dinputs)}
         handed |= {"read state": side.state(), "gradients": side.gradients()}
         before = copied(side.state()), copied(side.gradients())
@@ -102,10 +106,12 @@ def same(first: dict[str, Array], second: dict[str, Array]) -> bool:
 def exact(trial: Trial) -> Iterator[Quantity]:
     """Small integers everywhere: sums are exact in any order, ties and zeros are real, nothing is pinned."""
     whole, bound = integers(trial, signed=True), integers(trial, signed=False)
-    limits = [largest(bound.observe(bound.reference("float64")))]
+    most, exact_to = largest(bound.observe(bound.reference("float64"))), 2.0 ** np.finfo(trial.dtype).nmant
+    if most > exact_to / 4:
+        reason = f"partial sums up to {most:.3g} may exceed the exact integers of {trial.dtype}"
+        yield Quantity("bound", most, 0.0, 0.0, Verdict.INCONCLUSIVE, reason=reason)
+        return
     scratch, reference = whole.observe(whole.scratch()), whole.observe(whole.reference())
-    if max(limits) > EXACT_BOUND:
-        yield Quantity("bound", max(limits), 0.0, 0.0, Verdict.INCONCLUSIVE, reason="sums may exceed exact integers")
     for stage in ("forward", "backward", "gradient"):
         for name in dict.fromkeys((*scratch[stage], *reference[stage])):
             missing = name not in scratch[stage] or name not in reference[stage]
@@ -138,30 +144,59 @@ def largest(reading: Reading) -> float:
 def inexact(trial: Trial) -> str:
     if trial.device != "cpu":
         return "bit for bit is promised on the CPU alone"
-    kinds = {type(module).__name__ for path, module in trial.scratch().model.named_modules() if path}
-    others = sorted((kinds or {trial.case.model.scratch.rpartition(":")[2]}) - EXACT_LAYERS)
+    others = sorted({type(module).__name__ for module in leaves(trial)} - EXACT_LAYERS)
     return f"{', '.join(others)} rounds even integers" if others else ""
 
 
+def leaves(trial: Trial) -> list[Module]:
+    """The modules that hold no others."""
+    modules = [module for _, module in trial.scratch().model.named_modules()]
+    return [module for module in modules if not any(isinstance(value, Module) for value in vars(module).values())]
+
+
 def twice(trial: Trial) -> Iterator[Quantity]:
-    """Scratch's second backward doubles every gradient exactly; nothing handed out or in is written to."""
+    """Scratch's second backward doubles every gradient exactly; nothing handed out or in and no cache is written to."""
     side = trial.scratch()
     side.load(trial.state)
-    model, cotangents = side.model, nest.apply(np.array, trial.cotangents)
+    model, inputs, cotangents = side.model, nest.apply(np.array, trial.inputs), nest.apply(np.array, trial.cotangents)
     sent = cotangents if isinstance(cotangents, tuple) else (cotangents,)
-    out = model(*trial.inputs)
-    kept_out = nest.apply(np.array, out)
+    out = model(*inputs)
+    kept_out, caches = nest.apply(np.array, out), cached(model)
     dinputs = model.backward(*sent)
     once, kept_dinputs = side.gradients(), nest.apply(np.array, dinputs)
+    for path, arrays in cached(model).items():
+        yield exactly(f"cache of {path or 'model'}", alike(arrays, caches[path]), "backward writes to its cache")
     again = model.backward(*sent)
     for name, gradient in side.gradients().items():
         yield exactly(name, np.array_equal(gradient, 2 * once[name]), "the second backward does not add the same again")
     yield exactly("input gradient", alike(again, kept_dinputs), "the second backward sends another gradient back")
     yield exactly("cotangent", alike(cotangents, trial.cotangents), "backward writes to the gradient that it was given")
+    yield exactly("input", alike(inputs, trial.inputs), "the input is written to")
     model(*nest.apply(lambda a: a[::-1].copy(), trial.inputs))
     model.backward(*sent)
     yield exactly("returned output", alike(out, kept_out), "a later call overwrites what forward returned")
     yield exactly("returned gradient", alike(dinputs, kept_dinputs), "a later call overwrites what backward returned")
+
+
+def cached(model: Module) -> dict[str, tuple[Array, ...]]:
+    """Copies of the arrays in every module's cache."""
+    caches = {path: nest.flatten(vars(module).get("cache")) for path, module in model.named_modules()}
+    return {path: tuple(np.array(a) for a in kept if isinstance(a, np.ndarray)) for path, kept in caches.items()}
+
+
+def chunks(trial: Trial) -> Iterator[Quantity]:
+    """Scratch with its thresholds shrunk, so that its fast paths change where they otherwise would not."""
+    with ExitStack() as stack:
+        for (module, name), value in THRESHOLDS.items():
+            stack.enter_context(patch(f"{module}.{name}", value))
+        found = trial.observe(trial.scratch())
+    for stage in ("forward", "gradient"):
+        yield from trial.judged(stage, found)
+
+
+def unchunked(trial: Trial) -> str:
+    homes = {module for module, _ in THRESHOLDS}
+    return "" if any(type(leaf).__module__ in homes for leaf in leaves(trial)) else "no layer of it has a threshold"
 
 
 def alike(first: object, second: object) -> bool:
@@ -181,6 +216,8 @@ def modes(trial: Trial) -> Iterator[Quantity]:
             name = f"{path or 'model'} {'training' if mode else 'evaluating'}"
             yield exactly(name, told[0] == told[1] == mode, f"scratch says {told[0]}, reference {told[1]}")
     found, taken = evaluated(trial, scratch)
+    again, _ = evaluated(trial, scratch)
+    yield exactly("a second evaluation", same(found, again), "something is carried over from one call to the next")
     before = trial.state
     yield exactly("state after evaluation", same(scratch.state(), before), "a forward pass in eval mode changes it")
     runs = []
@@ -200,7 +237,7 @@ def evaluated(trial: Trial, side: Side, seed: int | None = None) -> tuple[dict[s
     side.train(False)
     with side.watch() as trace:
         out = side.forward(inputs)
-    return nest.numbered("output", out), trace.inputs
+    return nest.numbered("<output>", out), trace.inputs
 
 
 def untrained(trial: Trial) -> str:
@@ -229,10 +266,11 @@ BATTERY: tuple[Check, ...] = (
         "backward",
         "the gradient through every module",
         lambda trial: trial.judged("backward"),
-        lambda trial: "" if any(path for path, _ in trial.scratch().model.named_modules()) else "it is a single layer",
+        lambda trial: "" if len(leaves(trial)) > 1 else "it is a single layer",
         locate=lambda trial: trial.divergence,
     ),
-    Check("twice", "a second backward doubles exactly and writes to nothing", twice),
+    Check("chunks", "outputs and gradients with the thresholds of fast paths shrunk", chunks, unchunked),
+    Check("twice", "a second backward doubles exactly, and nothing is overwritten", twice),
     Check(
         "numerical",
         "scratch's gradient is the derivative of scratch's output",

@@ -18,6 +18,8 @@ from scratch.module import Array
 
 RESYNC_STEPS, RESYNC_RERUNS = 20, 2
 FREE_STEPS, TWINS = 50, 5
+# An envelope wider than this part of the loss says nothing any more.
+INFORMATIVE = 0.01
 
 
 def batches(trial: Trial, steps: int) -> Iterator[tuple[Any, Array]]:
@@ -39,7 +41,7 @@ def training_step(side: Side, inputs: Any, target: Array) -> Reading:
     gradients = side.gradients()
     side.step()
     return {
-        "forward": {**trace.outputs, **nest.numbered("output", out)},
+        "forward": {**trace.outputs, **nest.numbered("<output>", out)},
         "loss": {"loss": loss},
         "backward": trace.gradients,
         "gradient": gradients,
@@ -100,19 +102,29 @@ def no_verdict(trial: Trial) -> str:
 
 
 def free(trial: Trial) -> list[Quantity]:
-    """The loss of 50 steps on either side, in units of the envelope."""
+    """The loss of 50 steps on either side, in units of the envelope, as long as that is informative."""
     found = losses(trial, trial.scratch(), trial.state)
     star = losses(trial, trial.reference(), trial.state)
     twins = [losses(trial, trial.reference(), moved(trial.state, seed)) for seed in range(TWINS)]
-    if not (np.isfinite(found).all() and np.isfinite(star).all()):
-        return [Quantity("loss", float("inf"), 0.0, float("inf"), Verdict.FAIL, reason="NaN or inf in a loss")]
+    return [inside(found, star, twins)]
+
+
+def inside(found: Array, star: Array, twins: list[Array]) -> Quantity:
+    """Within LIMIT envelopes at every step before the envelope passes INFORMATIVE of the value."""
+    if not np.isfinite([found, star, *twins]).all():
+        return Quantity("loss", float("inf"), 0.0, float("inf"), Verdict.FAIL, reason="NaN or inf in a loss")
     error, width = np.abs(found - star), envelope(star, twins)
-    step = int((error / width).argmax())
-    ratio = float(error[step] / width[step])
-    outside = np.flatnonzero(error > LIMIT * width)
-    reason = f"leaves the envelope at step {outside[0] + 1}" if outside.size else ""
-    verdict = Verdict.FAIL if outside.size else Verdict.PASS
-    return [Quantity("loss", float(error[step]), float(width[step]), ratio, verdict, reason=reason)]
+    blurred = np.flatnonzero(width > INFORMATIVE * np.abs(star))
+    steps = int(blurred[0]) if blurred.size else len(star)
+    if steps == 0:
+        return Quantity("loss", 0.0, float(width[0]), 0.0, Verdict.INCONCLUSIVE, reason="not informative from step 1")
+    ratios = error[:steps] / width[:steps]
+    worst = int(ratios.argmax())
+    reason = f"not informative from step {steps + 1}" if blurred.size else ""
+    verdict = Verdict.PASS
+    if ratios[worst] > LIMIT:
+        verdict, reason = Verdict.FAIL, f"leaves the envelope at step {np.argmax(ratios > LIMIT) + 1}"
+    return Quantity("loss", float(error[worst]), float(width[worst]), float(ratios[worst]), verdict, reason=reason)
 
 
 def envelope(star: Array, twins: list[Array]) -> Array:

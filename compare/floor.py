@@ -50,20 +50,18 @@ def exactly(name: str, equal: bool, reason: str) -> Quantity:
     return Quantity(name, error, 0.0, error, Verdict.PASS if equal else Verdict.FAIL, reason="" if equal else reason)
 
 
-def rows_of(array: Array, parameter: bool) -> Array:
-    """One row an index of the first axis, or a time step of a sequence (N, T, F), or the whole of one axis."""
+def rows_of(array: Array, axis: int = 0) -> Array:
+    """One row an index of `axis`, or the whole of a tensor with one axis or none: (rows, rest)."""
     if array.ndim < 2:
         return array.reshape(1, -1)
-    if array.ndim == 3 and not parameter:
-        array = array.swapaxes(0, 1)
-    return array.reshape(len(array), -1)
+    return np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1)
 
 
-def floors(star: Array, reruns: Sequence[Array], dtype: DTypeLike, parameter: bool) -> Array:
+def floors(star: Array, reruns: Sequence[Array], dtype: DTypeLike, axis: int = 0) -> Array:
     """The floor of each row: (rows,)."""
     eps = np.finfo(dtype).eps
-    largest = np.abs(rows_of(star, parameter)).max(axis=1, initial=0)
-    moved = [np.abs(rows_of(run - star, parameter)).max(axis=1, initial=0) for run in reruns]
+    largest = np.abs(rows_of(star, axis)).max(axis=1, initial=0)
+    moved = [np.abs(rows_of(run - star, axis)).max(axis=1, initial=0) for run in reruns]
     return np.max(moved, axis=0) + 8 * float(eps) * largest
 
 
@@ -73,9 +71,12 @@ def judge(
     star: Array | None,
     reruns: Sequence[Array],
     dtype: DTypeLike,
-    parameter: bool = False,
+    axis: int = 0,
 ) -> Quantity:
-    """Scratch's tensor against the reference's. Missing, misshapen, mistyped or non-finite tensors fail."""
+    """Scratch's tensor against the reference's, a row an index of `axis`: time, output unit, sample.
+
+    Missing, misshapen, mistyped or non-finite tensors fail.
+    """
     if found is None or star is None:
         return exactly(name, False, f"{'scratch' if found is None else 'reference'} does not have it")
     if found.shape != star.shape:
@@ -89,15 +90,15 @@ def judge(
     if not found.size:
         return Quantity(name, 0.0, 0.0, 0.0, Verdict.VACUOUS, 0, 0, "it is empty")
     star = star.astype(np.float64)
-    floor = floors(star, reruns, dtype, parameter)
-    error = np.abs(rows_of(found - star, parameter)).max(axis=1).astype(np.float64)
+    floor = floors(star, reruns, dtype, axis)
+    error = np.abs(rows_of(found - star, axis)).max(axis=1).astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(error == 0, 0.0, error / floor)
-    proven = np.abs(rows_of(star, parameter)).max(axis=1) > LIMIT * floor
+    proven = np.abs(rows_of(star, axis)).max(axis=1) > LIMIT * floor
     worst = int(ratio.argmax())
     reason, verdict = "", Verdict.PASS
     if ratio[worst] > LIMIT:
-        verdict, reason = Verdict.FAIL, _position(found - star, worst, len(floor), parameter)
+        verdict, reason = Verdict.FAIL, _position(found - star, worst, len(floor), axis)
     elif not proven.any():
         verdict, reason = Verdict.VACUOUS, "no entry of the reference rises above its floor"
     return Quantity(
@@ -112,12 +113,11 @@ def judge(
     )
 
 
-def _position(difference: Array, row: int, rows: int, parameter: bool) -> str:
+def _position(difference: Array, row: int, rows: int, axis: int) -> str:
     """Where the worst row lies, and how large the error is there."""
     if rows == 1:
         return f"largest error {np.abs(difference).max():.3g}"
-    axis = "time step" if difference.ndim == 3 and not parameter else "row"
-    return f"{axis} {row} of {rows}"
+    return f"row {row} of {rows}" if axis == 0 else f"row {row} of {rows} along axis {axis}"
 
 
 def nudged(array: Array, seed: int) -> Array:

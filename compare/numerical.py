@@ -30,9 +30,10 @@ def directional(trial: Trial) -> Iterator[Quantity]:
         terms = np.concatenate([(a * c).ravel() for a, c in zip(out, cotangents, strict=True)])
         return math.fsum(terms), float(np.abs(terms).sum())
 
-    inputs = nest.numbered("input", trial.inputs)
+    inputs = nest.numbered("<input>", trial.inputs)
     for name, gradient in gradients.items():
-        direction = rng.standard_normal(gradient.shape)
+        size = np.sqrt(np.mean(np.square({**trial.state, **inputs}[name]))) or 1.0
+        direction = size * rng.standard_normal(gradient.shape)
 
         def along(h: float, name: str = name, direction: np.ndarray = direction) -> tuple[float, float]:
             if name in trial.state:
@@ -53,12 +54,16 @@ def derivative(along: Callable[[float], tuple[float, float]]) -> tuple[float, fl
         (above, size), (below, _) = along(h), along(-h)
         quotients.append((above - below) / (2 * h))
         roundings.append(8 * float(np.finfo(np.float64).eps) * size / h)
-    best = min(
-        range(1, len(STEPS) - 1),
-        key=lambda k: max(abs(quotients[k - 1] - quotients[k]), abs(quotients[k] - quotients[k + 1])) + roundings[k],
-    )
-    spread = max(abs(quotients[best - 1] - quotients[best]), abs(quotients[best] - quotients[best + 1]))
-    return quotients[best], spread + roundings[best]
+    steps = range(1, len(STEPS) - 1)
+    near = {k: max(abs(quotients[k] - quotients[n]) for n in (k - 1, k + 1)) + roundings[k] for k in steps}
+    # across a kink neighbours may agree by chance: every smaller step must agree as well, within its own rounding
+    settled = [
+        k
+        for k in steps
+        if all(abs(q - quotients[k]) <= near[k] + r for q, r in zip(quotients[k:], roundings[k:], strict=True))
+    ]
+    best = min(settled or steps, key=near.__getitem__)
+    return quotients[best], near[best]
 
 
 def compared(name: str, analytic: float, numeric: float, uncertainty: float) -> Quantity:

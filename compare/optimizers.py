@@ -84,7 +84,8 @@ def steps(side: Side, start: dict[str, Array], state: States, gradients: Any) ->
     for gradient in gradients:
         side.set_gradients(gradient)
         side.step()
-        after.append({**side.state(), **named_states(side)})
+        kept = {f"{name} gradient": left for name, left in side.gradients().items()}  # no step may write to it
+        after.append({**side.state(), **named_states(side), **kept})
     return after
 
 

@@ -35,15 +35,16 @@ class Twin:
 
 @dataclass(frozen=True)
 class Draw:
-    """One input of a case: floats N(0, 1), or integers below `high`, of the given shape."""
+    """One input of a case: floats N(0, scale^2), or integers below `high`, of the given shape."""
 
     shape: tuple[int, ...]
     high: int | None = None
+    scale: float = 1.0
 
     def __call__(self, rng: Generator, dtype: DTypeLike) -> Array:
         if self.high is not None:
             return rng.integers(0, self.high, self.shape)
-        return rng.standard_normal(self.shape).astype(dtype)
+        return (self.scale * rng.standard_normal(self.shape)).astype(dtype)
 
 
 # One input as torch takes it: an array, or a tuple such as an LSTM's (h0, c0).
@@ -54,7 +55,8 @@ Draws = Draw | tuple["Draws", ...]
 class Case:
     """What the battery runs on: a model or a single layer, its inputs and, if it is trained, loss and optimizer.
 
-    `constants` are inputs without a gradient, such as a loss's target, as "input[1]".
+    `constants` are inputs without a gradient, such as a loss's target, as "<input>[1]". `time_axis` is that of every
+    sequence (N, T, F) or (T, N, F) among inputs and outputs.
     `waivers` gives a reason for each check or "check: quantity" that may fail, and must.
     """
 
@@ -65,6 +67,7 @@ class Case:
     target: Draw | None = None
     optimizer: Twin | None = None
     constants: tuple[str, ...] = ()
+    time_axis: int = 1
     waivers: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -45,6 +45,10 @@ def redrawn(state: Mapping[str, Array], rng: Generator) -> dict[str, Array]:
     return {name: draw(name, array).astype(array.dtype) for name, array in state.items()}
 
 
+class Unrepeatable(Exception):
+    """The reference gives other numbers for equal inputs: its noise would pass for the floor."""
+
+
 class Trial:
     """Draws everything from one seed; the runs are made when first asked for and then shared by all checks."""
 
@@ -91,13 +95,13 @@ class Trial:
         with side.watch() as trace:
             out = side.forward(inputs)
             if [a.shape for a in nest.flatten(out)] == [c.shape for c in nest.flatten(self.cotangents)]:
-                dinputs = nest.numbered("input", side.backward(self.cotangents))
+                dinputs = nest.numbered("<input>", side.backward(self.cotangents))
                 gradients = side.gradients()
                 gradients |= {name: dinput for name, dinput in dinputs.items() if name not in self.case.constants}
             else:
                 gradients = {}  # judged as missing, after the output's own shape
         reading = {
-            "forward": {**trace.outputs, **nest.numbered("output", out)},
+            "forward": {**trace.outputs, **nest.numbered("<output>", out)},
             "backward": trace.gradients,
             "gradient": gradients,
             "taken": trace.inputs,
@@ -116,6 +120,10 @@ class Trial:
         side = self.reference()
         with pinned(side.model, self.found["taken"]) as flips:
             plain = self.observe(side)
+        with pinned(side.model, self.found["taken"]):
+            again = self.observe(side)
+        if self.device == "cpu" and not identical(plain, again):
+            raise Unrepeatable("the reference does not repeat itself on equal inputs")
         reruns = [] if self.dtype == "float64" else [plain]
         for seed in range(RERUNS):
             with pinned(side.model, self.found["taken"]):
@@ -135,10 +143,10 @@ class Trial:
     def flips(self) -> list[Flip]:
         return self._reference_runs[2]
 
-    def judged(self, stage: str) -> list[Quantity]:
-        """Every tensor of both sides in this stage, in scratch's order."""
+    def judged(self, stage: str, found: Reading | None = None) -> list[Quantity]:
+        """Every tensor of both sides in this stage, in scratch's order; `found` is another run of scratch."""
         reruns = [run[stage] for run in self._reference_runs[1]]
-        return self.judge(self.found[stage], self.star[stage], reruns)
+        return self.judge((found or self.found)[stage], self.star[stage], reruns)
 
     def judge(
         self, found: Mapping[str, Array], star: Mapping[str, Array], reruns: Sequence[Mapping[str, Array]]
@@ -150,8 +158,9 @@ class Trial:
                 quantities.append(Quantity(name, 0.0, 0.0, 0.0, Verdict.VACUOUS, reason="no gradient reaches it"))
                 continue
             runs = [run[name] for run in reruns if name in run]
-            parameter = name.partition(" ")[0] in self.state
-            quantities.append(judge(name, found.get(name), star.get(name), runs, self.dtype, parameter))
+            sequence = name in star and star[name].ndim == 3 and name.partition(" ")[0] not in self.state
+            axis = self.case.time_axis if sequence else 0
+            quantities.append(judge(name, found.get(name), star.get(name), runs, self.dtype, axis))
         return quantities
 
     @cached_property
@@ -177,13 +186,22 @@ class Trial:
     def _module(self, name: str) -> str:
         """The path of a trace's key; the output of the whole belongs to no module and has the case's own name."""
         path = name.partition("#")[0].partition("[")[0]
-        return self.case.name if path == "output" else path
+        return self.case.name if path == "<output>" else path
 
     def owner(self, tensor: str) -> str:
         """The path of the module that holds a parameter or buffer; an input belongs to none."""
-        if tensor.startswith("input"):
+        if tensor.startswith("<input>"):
             return ""
         return tensor.rpartition(".")[0] or self.case.name
+
+
+def identical(first: Reading, second: Reading) -> bool:
+    """Bit for bit, NaN included."""
+    return all(
+        first[stage].keys() == second[stage].keys()
+        and all(array.tobytes() == second[stage][name].tobytes() for name, array in first[stage].items())
+        for stage in first
+    )
 
 
 def moved(nested: Any, seed: int) -> Any:

@@ -24,9 +24,16 @@ class Loss(Module):
 
 
 class CrossEntropyLoss(Loss):
-    """-log softmax(x)[y]: logits (N, C) and class indices (N,) -> scalar, or (N,) with reduction "none"."""
+    """-log softmax(x)[y]: logits (N, C) and class indices (N,) -> scalar, or (N,) with reduction "none".
+
+    Raises ValueError for other shapes and IndexError for a class outside [0, C).
+    """
 
     def forward(self, x: Array, target: Array) -> Array:
+        if x.ndim != 2 or target.shape != x.shape[:1]:
+            raise ValueError(f"expected logits (N, C) and classes (N,), found {x.shape} and {target.shape}")
+        if not 0 <= target.min() <= target.max() < x.shape[1]:
+            raise IndexError(f"classes from {target.min()} to {target.max()}, there are {x.shape[1]} logits")
         shifted = x - x.max(axis=1, keepdims=True)
         exp = np.exp(shifted)
         total = exp.sum(axis=1, keepdims=True)

@@ -45,16 +45,25 @@ class Module:
         return self.forward(*inputs)
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
-        """This module under `prefix`, then every module below it by its attribute path, in order of assignment."""
-        yield prefix, self
+        """This module, then every module below it by its attribute path, in order of assignment, each once."""
+        return self._walk(prefix, set())
+
+    def _walk(self, path: str, seen: set[int]) -> Iterator[tuple[str, "Module"]]:
+        if id(self) in seen:
+            return
+        seen.add(id(self))
+        yield path, self
         for name, value in vars(self).items():
             if isinstance(value, Module):
-                yield from value.named_modules(f"{prefix}.{name}" if prefix else name)
+                yield from value._walk(f"{path}.{name}" if path else name, seen)
 
     def _named(self, kind: type) -> Iterator[tuple[str, Any]]:
+        """A tied array goes by its first name only, as in torch."""
+        seen = set()
         for path, module in self.named_modules():
             for name, value in vars(module).items():
-                if isinstance(value, kind):
+                if isinstance(value, kind) and id(value) not in seen:
+                    seen.add(id(value))
                     yield (f"{path}.{name}" if path else name), value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
@@ -114,14 +123,16 @@ class Sequential(Module):
 
     def __init__(self, layers: Mapping[str, Module]) -> None:
         vars(self).update(layers)
-        self.order = tuple(layers)
+
+    def layers(self) -> list[Module]:
+        return [value for value in vars(self).values() if isinstance(value, Module)]
 
     def forward(self, x: Any) -> Any:
-        for name in self.order:
-            x = vars(self)[name](x)
+        for layer in self.layers():
+            x = layer(x)
         return x
 
     def backward(self, dout: Any) -> Any:
-        for name in reversed(self.order):
-            dout = vars(self)[name].backward(dout)
+        for layer in reversed(self.layers()):
+            dout = layer.backward(dout)
         return dout

@@ -15,7 +15,6 @@ from compare.pairs import PAIRS
 from compare.pairs.layers import LAYERS
 from compare.threads import one_thread
 from compare.trial import Trial
-from scratch.layers import conv
 
 # The plain loop versions under the same cases: a third opinion on the fast ones.
 LOOPS = tuple(
@@ -60,13 +59,6 @@ def test_every_check_applies_to_some_layer_or_pair() -> None:
 
 def test_names_of_cases_are_unique() -> None:
     assert len(CASES) == len(LAYERS) + len(LOOPS) + len(PAIRS)
-
-
-@pytest.mark.parametrize("case", [name for name in CASES if name.startswith("conv")])
-@pytest.mark.parametrize("check", ["exact", "forward", "gradient", "twice"])
-def test_convolution_in_chunks_of_one_image(case: str, check: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conv, "CHUNK_BYTES", 1)
-    assert_passes(CHECKS_BY_NAME[check], Trial(CASES[case], "float64"))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -17,7 +17,7 @@ from compare.pair import Case, Twin
 from compare.pairs import PAIRS
 from compare.pairs.layers import LAYERS
 from compare.trial import Divergence
-from scratch.layers import activations
+from scratch.layers import activations, recurrent
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -227,6 +227,46 @@ def scaled(path: str) -> Plant:
     return replaced(Twin, "build", make)
 
 
+def input_changed(original: Any) -> Any:
+    def forward(self: Any, x: Any, target: Any) -> Any:
+        x -= x.max(axis=1, keepdims=True)
+        return original(self, x, target)
+
+    return forward
+
+
+def carried_while_evaluating(original: Any) -> Any:
+    def forward(self: Any, x: Any, state: Any = None) -> Any:
+        out, last = original(self, x, state or (None if self.training else vars(self).get("carried")))
+        self.carried = last
+        return out, last
+
+    return forward
+
+
+def decay_written_to_the_gradient(original: Any) -> Any:
+    def update(self: Any, p: Any, g: Any, state: Any) -> None:
+        g += self.weight_decay * p
+        decay, self.weight_decay = self.weight_decay, 0.0
+        original(self, p, g, state)
+        self.weight_decay = decay
+
+    return update
+
+
+def last_chunk_dropped(original: Any) -> Any:
+    def chunks(self: Any, *arguments: Any) -> Any:
+        slices = original(self, *arguments)
+        return slices[:-1] if len(slices) > 1 else slices
+
+    return chunks
+
+
+def poor_near_zero(self: Any, out: Any, x: Any) -> Any:
+    """F23: the textbook's form of tanh."""
+    return 2 / (1 + np.exp(-2 * x)) - 1
+
+
 def constant(value: Any) -> Callable[[Any], Any]:
     return lambda original: value
 
@@ -327,6 +367,32 @@ FAULTS = [
         replaced(scratch.Module, "train", constant(mode_stays_at_the_top)),
         ("modes",),
     ),
+    Fault(
+        "input changed in place",
+        "cross-entropy-mean",
+        replaced(scratch.CrossEntropyLoss, "forward", input_changed),
+        ("twice",),
+    ),
+    Fault(
+        "state carried while evaluating",
+        "lstm",
+        replaced(scratch.LSTM, "forward", carried_while_evaluating),
+        ("modes",),
+    ),
+    Fault(
+        "gates by tanh",
+        "lstm-closed-gates",
+        replaced(recurrent, "sigmoid", constant(lambda a: 0.5 * np.tanh(0.5 * a) + 0.5)),
+        ("gradient",),
+    ),
+    Fault(
+        "decay written to the gradient",
+        "trigram-lm",
+        replaced(scratch.SGD, "update", decay_written_to_the_gradient),
+        ("optimizer",),
+    ),
+    Fault("last chunk dropped", "mnist-cnn", replaced(scratch.Conv2d, "chunks", last_chunk_dropped), ("chunks",)),
+    Fault("tanh poor near zero", "tanh-small", then(scratch.Tanh, "forward", poor_near_zero), ("forward",)),
     *(
         Fault(f"gradients of {path} times 1.001", pair.name, scaled(path), ("gradient", "resync"), path)
         for pair in PAIRS.values()

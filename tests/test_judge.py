@@ -12,8 +12,10 @@ from compare import curves, nest
 from compare.battery import as_json, run
 from compare.branches import pinned
 from compare.checks import CHECKS_BY_NAME, Check
+from compare.errors import BadInput
 from compare.finding import Finding, gravest, waived, worst_by_name
 from compare.floor import Quantity, Verdict, exactly, floors, judge, nudged, rows_of
+from compare.pair import Case, Twin
 from compare.pairs import PAIRS
 from compare.pairs.layers import LAYERS
 from compare.trial import Trial, redrawn
@@ -26,21 +28,20 @@ STAR = np.array([[1.0, -4.0], [0.0, 2.0]])
 def test_floor_by_hand() -> None:
     """Row 0: the re-runs stray by 3 and 1, the largest entry is 4; row 1: by 0 and 5, and 2."""
     reruns = [STAR + [[0, 3], [0, 0]], STAR + [[-1, 0], [5, 0]]]
-    np.testing.assert_array_equal(floors(STAR, reruns, "float64", True), [3 + 32 * EPS, 5 + 16 * EPS])
+    np.testing.assert_array_equal(floors(STAR, reruns, "float64"), [3 + 32 * EPS, 5 + 16 * EPS])
 
 
 @pytest.mark.parametrize(
-    ("shape", "parameter", "rows"),
-    [((), True, (1, 1)), ((7,), True, (1, 7)), ((3, 4), False, (3, 4)), ((3, 4, 5, 6), False, (3, 120))]
-    + [((3, 4, 5), False, (4, 15)), ((3, 4, 5), True, (3, 20))],
+    ("shape", "axis", "rows"),
+    [((), 0, (1, 1)), ((7,), 0, (1, 7)), ((3, 4), 0, (3, 4)), ((3, 4, 5, 6), 0, (3, 120)), ((3, 4, 5), 1, (4, 15))],
 )
-def test_rows(shape: tuple[int, ...], parameter: bool, rows: tuple[int, int]) -> None:
-    assert rows_of(np.zeros(shape), parameter).shape == rows
+def test_rows(shape: tuple[int, ...], axis: int, rows: tuple[int, int]) -> None:
+    assert rows_of(np.zeros(shape), axis).shape == rows
 
 
 def test_a_row_of_a_sequence_is_a_time_step() -> None:
     x = np.arange(24.0).reshape(2, 3, 4)
-    np.testing.assert_array_equal(rows_of(x, False)[1], x[:, 1].ravel())
+    np.testing.assert_array_equal(rows_of(x, 1)[1], x[:, 1].ravel())
 
 
 def judged(found: np.ndarray | None, star: np.ndarray | None = STAR, moved: float = 1e-15) -> Quantity:
@@ -175,6 +176,53 @@ def test_envelope_by_hand() -> None:
     star = np.array([1.0, 1.0, 1.0])
     twins = [star + [0, 2, 1], star + [0, -1, 0]]
     np.testing.assert_array_equal(curves.envelope(star, twins), np.array([0, 2, 2]) + 8 * np.spacing(1.0))
+
+
+CURVES = [
+    ("inside", 0.5e-12, [1e-13, 1e-13], Verdict.PASS, ""),
+    ("outside", 1e-11, [1e-13, 1e-12], Verdict.FAIL, "leaves the envelope at step 1"),
+    ("informative at first", 0.5, [1e-13, 0.5], Verdict.FAIL, "leaves the envelope at step 1"),
+    ("never informative", 0.5, [0.5, 0.5], Verdict.INCONCLUSIVE, "not informative from step 1"),
+    ("NaN in a twin", 0.0, [1e-13, np.nan], Verdict.FAIL, "NaN or inf in a loss"),
+]
+
+
+@pytest.mark.parametrize(("what", "error", "twin", "verdict", "reason"), CURVES, ids=[row[0] for row in CURVES])
+def test_free_curve(what: str, error: float, twin: list[float], verdict: Verdict, reason: str) -> None:
+    star = np.ones(2)
+    quantity = curves.inside(star + error, star, [star + twin])
+    assert (quantity.verdict, quantity.reason) == (verdict, reason)
+
+
+def test_an_envelope_that_opens_ends_the_verdict() -> None:
+    star = np.ones(2)
+    quantity = curves.inside(star + [0, 5], star, [star + [1e-13, 0.5]])
+    assert (quantity.verdict, quantity.reason) == (Verdict.PASS, "not informative from step 2")
+
+
+def test_a_reference_that_does_not_repeat_itself_is_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its noise would become the floor, and any fault would lie below it."""
+    import torch
+
+    tanh = torch.nn.Tanh.forward
+    monkeypatch.setattr(torch.nn.Tanh, "forward", lambda self, x: tanh(self, x) * (1 + 1e-3 * torch.randn(())))
+    findings = run(PAIRS["catcar-mlp"].case(), "float32").findings
+    (forward,) = (finding for finding in findings if finding.check == "forward")
+    assert forward.verdict is Verdict.INCONCLUSIVE
+    assert "does not repeat itself" in forward.reason
+
+
+def test_a_side_that_cannot_be_built_fails_every_check() -> None:
+    result = run(Case("broken", Twin("scratch:Linear", "torch.nn:Linear", {"features": 3}), ()), "float64")
+    assert {finding.verdict for finding in result.findings} == {Verdict.FAIL}
+    assert "features" in result.findings[0].reason
+
+
+def test_a_waiver_of_no_check_is_refused() -> None:
+    from dataclasses import replace
+
+    with pytest.raises(BadInput, match="gradeint"):
+        run(replace(LAYERS[0], waivers={"gradeint": "misspelt"}), "float64")
 
 
 def test_a_flip_at_the_kink_is_rounding() -> None:

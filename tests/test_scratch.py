@@ -1,4 +1,7 @@
-"""The Module protocol, the initialisers and the dtypes of scratch, without torch."""
+"""The Module protocol, the initialisers and the dtypes of scratch."""
+
+import inspect
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -7,6 +10,7 @@ from hypothesis import strategies as st
 
 import scratch
 from compare import nest
+from compare.pairs import PAIRS
 from compare.pairs.layers import LAYERS
 from scratch import init
 from scratch.models.mnist_cnn import MnistCNN
@@ -132,6 +136,93 @@ def test_tokens_outside_the_table_are_refused() -> None:
 def test_a_window_that_does_not_fit_is_refused(layer) -> None:
     with pytest.raises(ValueError, match="does not fit an input of \\(4, 6\\)"):
         layer(np.zeros((1, 1, 4, 6), np.float32))
+
+
+DEFAULTS = [
+    *((name, "torch.optim") for name in ("SGD", "Adam")),
+    *((name, "torch.nn") for name in ("Linear", "Embedding", "Conv2d", "MaxPool2d", "LSTM")),
+    *((name, "torch.nn") for name in ("CrossEntropyLoss", "MSELoss")),
+]
+
+
+@pytest.mark.parametrize(("name", "home"), DEFAULTS)
+def test_arguments_and_defaults_are_torchs(name: str, home: str) -> None:
+    """torch.nn.LSTM takes its arguments unnamed; its documented defaults are bias=True, batch_first=False."""
+    ours = dict(inspect.signature(getattr(scratch, name).__init__).parameters)
+    theirs = dict(inspect.signature(getattr(import_module(home), name).__init__).parameters)
+    compared = 0
+    for argument, parameter in ours.items():
+        if argument in theirs and parameter.default is not inspect.Parameter.empty:
+            assert parameter.default == theirs[argument].default, argument
+            compared += 1
+        assert argument in theirs or argument in ("rng", "named_parameters") or name == "LSTM", argument
+    expected = {"Linear": 1, "Conv2d": 3, "MaxPool2d": 1, "CrossEntropyLoss": 1, "MSELoss": 1, "SGD": 5, "Adam": 4}
+    assert compared == expected.get(name, 0)
+
+
+def test_tied_parameters_and_modules_go_by_their_first_name() -> None:
+    model = scratch.Sequential({"first": scratch.Linear(3, 3), "second": scratch.Linear(3, 3)})
+    vars(model)["second"].weight = vars(model)["first"].weight
+    vars(model)["third"] = vars(model)["first"]
+    assert [name for name, _ in model.named_parameters()] == ["first.weight", "first.bias", "second.bias"]
+    assert [path for path, _ in model.named_modules()] == ["", "first", "second"]
+
+
+def test_zero_grad_of_an_optimizer() -> None:
+    parameter = scratch.Parameter(np.ones(3))
+    parameter.grad[...] = 1
+    scratch.SGD([("p", parameter)]).zero_grad()
+    assert not parameter.grad.any()
+
+
+REFUSED = [
+    (lambda: scratch.CrossEntropyLoss()(np.zeros((2, 3)), np.array([0, -1])), IndexError, "classes from -1 to 0"),
+    (lambda: scratch.CrossEntropyLoss()(np.zeros((2, 3, 4)), np.zeros((2, 4), int)), ValueError, "expected logits"),
+    (lambda: scratch.MSELoss()(np.zeros((2, 1)), np.zeros(2)), ValueError, "input has shape"),
+    (lambda: scratch.MSELoss("average"), ValueError, "mean, sum or none"),
+    (lambda: scratch.SGD([], nesterov=True), ValueError, "nesterov needs a momentum"),
+    (
+        lambda: scratch.LSTM(2, 3)(np.zeros((4, 5, 2)), (np.zeros((1, 1, 3)), np.zeros((1, 1, 3)))),
+        ValueError,
+        r"expected a state of shape \(1, 5, 3\), found \(1, 1, 3\)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), REFUSED)
+def test_what_would_silently_broadcast_is_refused(call, error, message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()
+
+
+# F27 and F29: what systems.md says of the initial weights, as their standard deviation at recipe size.
+INITIAL = [
+    ("mnist-cnn", {"conv1.weight": 200**-0.5, "conv2.weight": 1600**-0.5, "fc1.weight": 0.01, "fc2.weight": 0.01}),
+    ("catcar-mlp", dict.fromkeys(["fc1.weight", "fc1.bias", "fc2.weight"], 0.02)),
+    ("trigram-lm", dict.fromkeys(["embedding.weight", "fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"], 0.01)),
+    (
+        "activity-lstm",
+        {
+            "lstm.weight_ih_l0": (2 / 131) ** 0.5,
+            "lstm.weight_hh_l0": (2 / 256) ** 0.5,
+            "fc1.weight": (2 / 192) ** 0.5,
+            "fc2.weight": (2 / 128) ** 0.5,
+            "fc3.weight": (2 / 70) ** 0.5,
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("pair", "expected"), INITIAL, ids=[row[0] for row in INITIAL])
+def test_initial_weights(pair: str, expected: dict[str, float]) -> None:
+    state = PAIRS[pair].initial_state(seed=0)
+    for name, std in expected.items():
+        values = state[name].astype(np.float64)
+        assert abs(values.std() - std) < 5 * std / (2 * values.size) ** 0.5, name
+        assert np.unique(values).size > 0.99 * values.size, name
+    for name in state.keys() - expected.keys():
+        assert "bias" in name
+        assert (pair in ("mnist-cnn", "activity-lstm")) == (not state[name].any()), name
 
 
 def test_sigmoid_and_cross_entropy_of_large_inputs_are_finite() -> None:

@@ -7,12 +7,13 @@ from compare.pair import Case, Draw, Draws, Twin
 
 def case(name: str, layer: str, *inputs: Draws, **arguments: Any) -> Case:
     """`layer` has one name and one set of arguments in scratch and torch.nn."""
-    return Case(name, Twin(f"scratch:{layer}", f"torch.nn:{layer}", arguments), inputs)
+    time_axis = 0 if layer == "LSTM" and not arguments.get("batch_first") else 1
+    return Case(name, Twin(f"scratch:{layer}", f"torch.nn:{layer}", arguments), inputs, time_axis=time_axis)
 
 
 def loss(name: str, layer: str, x: Draw, target: Draw, home: str = "torch.nn", **arguments: Any) -> Case:
     """A loss sends no gradient to its target."""
-    return Case(name, Twin(f"scratch:{layer}", f"{home}:{layer}", arguments), (x, target), constants=("input[1]",))
+    return Case(name, Twin(f"scratch:{layer}", f"{home}:{layer}", arguments), (x, target), constants=("<input>[1]",))
 
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -47,8 +48,11 @@ LAYERS: tuple[Case, ...] = (
     case("pool-oblong", "MaxPool2d", Draw((5, 2, 10, 7)), kernel_size=(3, 2), stride=(2, 3)),
     case("flatten", "Flatten", Draw((5, 2, 3, 4))),
     case("relu", "ReLU", Draw((6, 5))),
+    case("relu-small", "ReLU", Draw((6, 5), scale=1e-6)),
     case("tanh", "Tanh", Draw((6, 5))),
+    case("tanh-small", "Tanh", Draw((6, 5), scale=1e-6)),
     case("sigmoid", "Sigmoid", Draw((6, 5))),
+    case("sigmoid-large", "Sigmoid", Draw((4, 31), scale=300)),
     case("lstm", "LSTM", Draw((7, 5, 3)), input_size=3, hidden_size=4),
     case("lstm-batch-first", "LSTM", Draw((5, 7, 3)), input_size=3, hidden_size=4, batch_first=True),
     case(
@@ -59,6 +63,17 @@ LAYERS: tuple[Case, ...] = (
         input_size=3,
         hidden_size=4,
     ),
+    case(
+        "lstm-batch-first-state",
+        "LSTM",
+        Draw((5, 7, 3)),
+        (Draw((1, 5, 4)), Draw((1, 5, 4))),
+        input_size=3,
+        hidden_size=4,
+        batch_first=True,
+    ),
+    # gates far from their middle, where a careless sigmoid has no right digit left
+    case("lstm-closed-gates", "LSTM", Draw((7, 5, 3), scale=20), input_size=3, hidden_size=4),
     case("lstm-no-bias", "LSTM", Draw((7, 5, 3)), input_size=3, hidden_size=4, bias=False),
     case(
         "lstm-one-step",

@@ -12,6 +12,8 @@ from scratch.module import Array, Module, Parameter
 
 # Bytes of unfolded images handled at a time, so that they stay in the L2 cache between the kh products that read them.
 CHUNK_BYTES = 1 << 19
+# Images at a time at most: gradients of more than a thousand, added one by one, would lose digits.
+CHUNK_IMAGES = 1000
 
 Size = int | tuple[int, int]
 
@@ -87,7 +89,7 @@ class Conv2d(Module):
             self.fold(dcolumns, dpadded[images])
         self.weight.grad += dbank.reshape(len(bank), self.out_channels, self.in_channels, -1).transpose(1, 2, 0, 3)
         if self.bias is not None:
-            self.bias.grad += dlines.sum(axis=2).sum(axis=0)
+            self.bias.grad += np.ones(len(dlines), dout.dtype) @ dlines.sum(axis=2)  # in blocks, as in Linear
         ph, pw = self.padding
         return dpadded[:, :, ph : padded.shape[2] - ph, pw : padded.shape[3] - pw]
 
@@ -120,5 +122,5 @@ class Conv2d(Module):
     def chunks(self, padded: Array, width: int) -> list[slice]:
         """Slices of the batch whose unfolded images fit CHUNK_BYTES, at least one image each."""
         image = self.in_channels * self.kernel_size[1] * padded.shape[2] * width * padded.itemsize
-        step = max(1, CHUNK_BYTES // image)
+        step = min(max(1, CHUNK_BYTES // image), CHUNK_IMAGES)
         return [slice(start, start + step) for start in range(0, len(padded), step)]

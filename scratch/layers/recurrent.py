@@ -4,6 +4,7 @@ import numpy as np
 from numpy.random import Generator
 
 from scratch import init
+from scratch.layers.activations import sigmoid
 from scratch.module import Array, Module, Parameter
 
 Pair = tuple[Array, Array]
@@ -15,7 +16,7 @@ class LSTM(Module):
     i, f, o = sigmoid and g = tanh of W_ih x_t + b_ih + W_hh h + b_hh, stacked in the order i, f, g, o;
     c_t = f c + i g;  h_t = o tanh(c_t).
     forward(x, (h0, c0)=None) -> (out, (h_n, c_n)) with x (T, N, input_size), or (N, T, input_size) if `batch_first`,
-    h0 and c0 (1, N, hidden_size); backward(dout, (dh_n, dc_n)=None) -> (dx, (dh0, dc0)).
+    h0 and c0 (1, N, hidden_size), ValueError for another shape; backward(dout, (dh_n, dc_n)=None) -> (dx, (dh0, dc0)).
     """
 
     def __init__(
@@ -45,17 +46,18 @@ class LSTM(Module):
         z[:-1, hidden:-1] = x.transpose(0, 2, 1)
         z[:, -1] = 1
         c = np.empty((steps + 1, hidden, batch), dtype)
-        z[0, :hidden], c[0] = (0, 0) if state is None else (state[0][0].T, state[1][0].T)
-        # sigmoid(a) = (1 + tanh(a/2)) / 2: with the weights of i, f, o halved, one tanh serves all four gates.
+        for first, given in zip((z[0, :hidden], c[0]), state or (None, None), strict=True):
+            if given is not None and given.shape != (1, batch, hidden):
+                raise ValueError(f"expected a state of shape {(1, batch, hidden)}, found {given.shape}")
+            first[...] = 0 if given is None else given[0].T
         weight = self.joined()
-        halved = weight * self.per_gate(0.5, 1, dtype)
-        scale, shift = self.per_gate(0.5, 1, dtype), self.per_gate(0.5, 0, dtype)
         gates, tanh_c = np.empty((steps, 4 * hidden, batch), dtype), np.empty((steps, hidden, batch), dtype)
         for t in range(steps):
-            a = np.tanh(halved @ z[t], out=gates[t])
-            a *= scale
-            a += shift
-            i, f, g, o = a.reshape(4, hidden, batch)
+            i, f, g, o = np.matmul(weight, z[t], out=gates[t]).reshape(4, hidden, batch)
+            np.tanh(g, out=g)
+            # not as (1 + tanh(a/2)) / 2, which is faster and leaves a gate that is nearly closed no right digit
+            for gate in (gates[t, : 2 * hidden], o):
+                gate[...] = sigmoid(gate)
             c[t + 1] = f * c[t] + i * g
             np.tanh(c[t + 1], out=tanh_c[t])
             np.multiply(o, tanh_c[t], out=z[t + 1, :hidden])
@@ -101,7 +103,3 @@ class LSTM(Module):
         else:
             bias = self.bias_ih_l0.data + self.bias_hh_l0.data
         return np.hstack([self.weight_hh_l0.data, self.weight_ih_l0.data, bias[:, None]])
-
-    def per_gate(self, sigmoid: float, tanh: float, dtype: np.dtype) -> Array:
-        """A column (4H, 1) with one value in the rows of i, f, o and another in those of g."""
-        return np.repeat(np.array([sigmoid, sigmoid, tanh, sigmoid], dtype), self.hidden_size)[:, None]
