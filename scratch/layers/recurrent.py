@@ -42,7 +42,7 @@ class LSTM(Module):
         steps, batch, _ = x.shape
         hidden, dtype = self.hidden_size, x.dtype
         # Batch last, and [h | x | 1] in one buffer: one product a step gives all gates, bias included.
-        z = np.empty((steps + 1, hidden + self.input_size + 1, batch), dtype)
+        z = np.zeros((steps + 1, hidden + self.input_size + 1, batch), dtype)
         z[:-1, hidden:-1] = x.transpose(0, 2, 1)
         z[:, -1] = 1
         c = np.empty((steps + 1, hidden, batch), dtype)
