@@ -53,7 +53,9 @@ def list_pairs(as_json: Annotated[bool, typer.Option("--json", help="As JSON on 
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("name", "layers", "parameters", "data", "loss", "optimizer", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for column in ("name", "layers", "parameters", "data", "loss", "optimizer"):
+        table.add_column(column, overflow="fold")
     for row in rows:
         del row["title"]
         table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in row.values()))

@@ -10,7 +10,9 @@ from compare.data import fetch, found, known
 
 def show(directory: Path | None) -> None:
     """Every data set, and for each of its files whether it is there."""
-    table = Table("data set", "what it is", "file", "found" if directory else "", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for column in ("data set", "what it is", "file", "found" if directory else ""):
+        table.add_column(column, overflow="fold")
     for entry in known():
         rows = (
             [
