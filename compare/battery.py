@@ -5,9 +5,12 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +73,30 @@ def run_trial(trial: Trial, checks: Iterable[Check], begins: Callable[[str], obj
             begins(check.name)
             findings.append(check(trial))
     return Result(trial.case.name, trial.dtype, trial.device, time.perf_counter() - start, tuple(findings))
+
+
+# A process more pays for its import of torch only with this many trials to do.
+TRIALS_A_PROCESS = 8
+
+
+def run_all(work: Sequence[tuple[Case, str, str]], seed: int, jobs: int, tell: Callable[[str], object]) -> list[Result]:
+    """(case, dtype, device) each, in order, spread over up to `jobs` processes; `tell` hears of the progress."""
+    jobs = min(jobs, max(1, len(work) // TRIALS_A_PROCESS))
+    if jobs > 1:
+        with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+            pending = [pool.submit(run, *item, seed) for item in work]
+            for done, future in enumerate(as_completed(pending), 1):
+                tell(f"{done} of {len(work)}: {future.result().pair} {future.result().dtype}")
+            return [future.result() for future in pending]
+    results = []
+    for n, (case, dtype, device) in enumerate(work, 1):
+        label = f"{n} of {len(work)}: {case.name} {dtype} {device}"
+        results.append(run(case, dtype, device, seed, begins=partial(_begins, tell, label)))
+    return results
+
+
+def _begins(tell: Callable[[str], object], label: str, check: str) -> None:
+    tell(f"{label}, {check}")
 
 
 def environment() -> dict[str, Any]:

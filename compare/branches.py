@@ -1,4 +1,4 @@
-"""ReLU signs and pool winners: the reference takes those that scratch took.
+"""ReLU signs, pool winners and dropout masks: the reference takes those that scratch took.
 
 A pre-activation within rounding of zero may fall on either side of the kink. That is no fault, but it moves everything
 behind it by far more than rounding does. So the reference alone is pinned: each of its ReLUs keeps the entries that are
@@ -29,8 +29,10 @@ class Flip:
 
 
 @contextmanager
-def pinned(model: Any, taken: Mapping[str, Array]) -> Iterator[list[Flip]]:
-    """Pins every nn.ReLU and nn.MaxPool2d of a torch model to the inputs `taken`, named as in a Trace.
+def pinned(model: Any, taken: Mapping[str, Array], masks: Mapping[str, Array] | None = None) -> Iterator[list[Flip]]:
+    """Pins every nn.ReLU, nn.LeakyReLU and nn.MaxPool2d of a torch model to the inputs `taken`, named as in a Trace.
+
+    In training mode every nn.Dropout takes the boolean keep pattern of `masks` and scales by itself.
 
     Modules whose input has another shape than the one taken stay as they are: that difference will be found.
     """
@@ -39,10 +41,11 @@ def pinned(model: Any, taken: Mapping[str, Array]) -> Iterator[list[Flip]]:
     flips: list[Flip] = []
     shadowed = []
     for path, module in model.named_modules():
-        pin = {nn.ReLU: _relu, nn.MaxPool2d: _pool}.get(type(module))
+        pin = {nn.ReLU: _relu, nn.LeakyReLU: _relu, nn.MaxPool2d: _pool, nn.Dropout: _dropout}.get(type(module))
         if pin and path:
             shadowed.append((module, vars(module).get("forward")))
-            module.forward = _pinned_forward(path, module, pin, taken, flips)
+            known = (masks or {}) if pin is _dropout else taken
+            module.forward = _pinned_forward(path, module, pin, known, flips)
     try:
         yield flips
     finally:
@@ -77,8 +80,16 @@ def _relu(module: Any, x: Any, taken: Array) -> tuple[Any, Array]:
     keep = torch.from_numpy(taken > 0).to(x.device)
     flipped = x.detach()[keep != (x.detach() > 0)]
     # NaN is kept: a reference that has one must not hide behind scratch's branch
-    out = torch.where(keep | x.detach().isnan(), x, torch.zeros_like(x))
+    below = getattr(module, "negative_slope", 0.0) * x
+    out = torch.where(keep | x.detach().isnan(), x, below)
     return x.copy_(out) if module.inplace else out, flipped.abs().cpu().numpy()
+
+
+def _dropout(module: Any, x: Any, mask: Array) -> tuple[Any, Array]:
+    import torch
+
+    kept = x * torch.from_numpy(mask).to(x.device) / (1 - module.p) if module.training else x
+    return kept, np.empty(0)
 
 
 def _pool(module: Any, x: Any, taken: Array) -> tuple[Any, Array]:

@@ -1,7 +1,8 @@
 """A training's whole state in one HDF5 file: resuming from it goes on exactly as if there had been no stop.
 
-/weights/NAME and /optimizer/NAME/KEY hold arrays, /curves/steps and /curves/epochs one array a figure; the attributes
-`configuration`, `generator` and `position` hold JSON.
+/weights/NAME and /optimizer/NAME/KEY hold arrays, and /best/NAME the best epoch's weights where they are kept;
+/curves/steps and /curves/epochs hold one array a figure; the attributes `configuration`, `generator` and `position`
+hold JSON.
 """
 
 import json
@@ -17,7 +18,7 @@ from compare.data import DataError
 from compare.sides import States
 from scratch.module import Array
 
-SCHEMA = 1
+SCHEMA = 2
 Curves = dict[str, list[float]]
 
 
@@ -30,6 +31,7 @@ class Checkpoint:
     optimizer: States
     generator: Mapping[str, Any]
     position: Mapping[str, float]
+    best: dict[str, Array] = field(default_factory=dict)
     steps: Curves = field(default_factory=dict)
     epochs: Curves = field(default_factory=dict)
 
@@ -43,8 +45,9 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         file.attrs["schema"] = SCHEMA
         for name in ("configuration", "generator", "position"):
             file.attrs[name] = json.dumps(getattr(checkpoint, name))
-        for name, weight in checkpoint.weights.items():
-            file[f"weights/{name}"] = weight
+        for kind in ("weights", "best"):
+            for name, weight in getattr(checkpoint, kind).items():
+                file[f"{kind}/{name}"] = weight
         for name, entry in checkpoint.optimizer.items():
             group = file.require_group(f"optimizer/{name}")
             for key, value in entry.items():
@@ -74,6 +77,7 @@ def load(path: Path) -> Checkpoint:
             return Checkpoint(
                 **{name: json.loads(file.attrs[name]) for name in ("configuration", "generator", "position")},
                 weights={name: weight[()] for name, weight in file["weights"].items()},
+                best={name: weight[()] for name, weight in file["best"].items()} if "best" in file else {},
                 optimizer={
                     name: {key: np.asarray(value[()]) for key, value in entry.items()}
                     for name, entry in file["optimizer"].items()

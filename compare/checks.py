@@ -12,7 +12,7 @@ from compare.branches import pinned
 from compare.finding import Finding, gravest, waived
 from compare.floor import Quantity, Verdict, exactly
 from compare.sides import Side
-from compare.trial import RERUNS, Divergence, Reading, Trial, Unrepeatable, moved
+from compare.trial import RERUNS, Divergence, Reading, Trial, Unrepeatable, leaves, moved
 from scratch.module import Array, Module
 
 EXACT_LAYERS = {"Linear", "Conv2d", "LoopConv2d", "MaxPool2d", "LoopMaxPool2d", "ReLU", "Flatten", "Embedding"}
@@ -112,7 +112,7 @@ def exact(trial: Trial) -> Iterator[Quantity]:
         yield Quantity("bound", most, 0.0, 0.0, Verdict.INCONCLUSIVE, reason=reason)
         return
     scratch, reference = whole.observe(whole.scratch()), whole.observe(whole.reference())
-    for stage in ("forward", "backward", "gradient"):
+    for stage in ("forward", "backward", "gradient") if trial.shows_modules else ("gradient",):
         for name in dict.fromkeys((*scratch[stage], *reference[stage])):
             missing = name not in scratch[stage] or name not in reference[stage]
             equal = not missing and np.array_equal(scratch[stage][name], reference[stage][name])
@@ -144,14 +144,8 @@ def largest(reading: Reading) -> float:
 def inexact(trial: Trial) -> str:
     if trial.device != "cpu":
         return "bit for bit is promised on the CPU alone"
-    others = sorted({type(module).__name__ for module in leaves(trial)} - EXACT_LAYERS)
+    others = sorted({type(module).__name__ for module in leaves(trial.scratch().model)} - EXACT_LAYERS)
     return f"{', '.join(others)} rounds even integers" if others else ""
-
-
-def leaves(trial: Trial) -> list[Module]:
-    """The modules that hold no others."""
-    modules = [module for _, module in trial.scratch().model.named_modules()]
-    return [module for module in modules if not any(isinstance(value, Module) for value in vars(module).values())]
 
 
 def twice(trial: Trial) -> Iterator[Quantity]:
@@ -196,7 +190,11 @@ def chunks(trial: Trial) -> Iterator[Quantity]:
 
 def unchunked(trial: Trial) -> str:
     homes = {module for module, _ in THRESHOLDS}
-    return "" if any(type(leaf).__module__ in homes for leaf in leaves(trial)) else "no layer of it has a threshold"
+    return (
+        ""
+        if any(type(leaf).__module__ in homes for leaf in leaves(trial.scratch().model))
+        else "no layer of it has a threshold"
+    )
 
 
 def alike(first: object, second: object) -> bool:
@@ -211,7 +209,7 @@ def modes(trial: Trial) -> Iterator[Quantity]:
         for side in (scratch, reference):
             side.train(mode)
         flags, expected = scratch.modes(), reference.modes()
-        for path in dict.fromkeys((*flags, *expected)):
+        for path in dict.fromkeys((*flags, *expected)) if trial.shows_modules else ("",):
             told = flags.get(path), expected.get(path)
             name = f"{path or 'model'} {'training' if mode else 'evaluating'}"
             yield exactly(name, told[0] == told[1] == mode, f"scratch says {told[0]}, reference {told[1]}")
@@ -240,6 +238,12 @@ def evaluated(trial: Trial, side: Side, seed: int | None = None) -> tuple[dict[s
     return nest.numbered("<output>", out), trace.inputs
 
 
+def unseen(trial: Trial) -> str:
+    if len(leaves(trial.scratch().model)) < 2:
+        return "it is a single layer"
+    return "" if trial.shows_modules else "the reference has no modules to watch"
+
+
 def untrained(trial: Trial) -> str:
     return "" if trial.case.optimizer and trial.case.loss else "it has no loss and optimizer of its own"
 
@@ -266,7 +270,7 @@ BATTERY: tuple[Check, ...] = (
         "backward",
         "the gradient through every module",
         lambda trial: trial.judged("backward"),
-        lambda trial: "" if len(leaves(trial)) > 1 else "it is a single layer",
+        unseen,
         locate=lambda trial: trial.divergence,
     ),
     Check("chunks", "outputs and gradients with the thresholds of fast paths shrunk", chunks, unchunked),

@@ -1,6 +1,7 @@
 """Training compared: re-synchronised after every step, which gives the verdict, and free-running in its envelope."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -47,6 +48,7 @@ def training_step(side: Side, inputs: Any, target: Array) -> Reading:
         "gradient": gradients,
         "update": named_states(side) | side.state(),
         "taken": trace.inputs,
+        "masks": trace.masks,
     }
 
 
@@ -57,20 +59,22 @@ def resynchronised_steps(trial: Trial) -> Iterator[tuple[int, dict[str, list[Qua
     for step, (inputs, target) in enumerate(batches(trial, RESYNC_STEPS), 1):
         before = scratch.state(), scratch.optimizer_state(), inputs
         found = training_step(scratch, inputs, target)
-        again = partial(one_step_from, before, target, found["taken"])
+        again = partial(one_step_from, before, target, found)
         star, reruns = again(exact), [again(side, seed) for seed in range(RESYNC_RERUNS)]
         if trial.dtype != "float64":
             reruns.append(again(side))
-        stages = [stage for stage in found if stage != "taken"]
+        stages = [stage for stage in found if stage not in ("taken", "masks")]
+        if not any(name in star["forward"] for name in found["taken"]):  # a reference without modules
+            stages = [stage for stage in stages if stage not in ("forward", "backward")]
         yield step, {s: trial.judge(found[s], star[s], [rerun[s] for rerun in reruns]) for s in stages}
 
 
-def one_step_from(before: Any, target: Array, taken: Any, side: Reference, seed: int | None = None) -> Reading:
+def one_step_from(before: Any, target: Array, found: Reading, side: Reference, seed: int | None = None) -> Reading:
     """The reference's step from (state, optimizer state, inputs), pinned; with a seed all moved by one ulp first."""
     state, optimizer_state, inputs = before if seed is None else moved(before, seed)
     side.load(state)
     side.load_optimizer_state(optimizer_state)
-    with pinned(side.model, taken):
+    with pinned(side.model, found["taken"], found["masks"]):
         return training_step(side, inputs, target)
 
 
@@ -88,7 +92,7 @@ def resynchronised(trial: Trial) -> list[Quantity]:
 def first_step(trial: Trial) -> Divergence | None:
     """The first step that differs and in it the first module; where all gradients agree, the loss or updated tensor."""
     for step, judged in resynchronised_steps(trial):
-        if where := trial.locate({stage: judged[stage] for stage in ("forward", "backward", "gradient")}, step):
+        if where := trial.locate({s: judged.get(s, []) for s in ("forward", "backward", "gradient")}, step):
             return where
         for stage in ("loss", "update"):
             for quantity in judged[stage]:
@@ -103,9 +107,9 @@ def no_verdict(trial: Trial) -> str:
 
 def free(trial: Trial) -> list[Quantity]:
     """The loss of 50 steps on either side, in units of the envelope, as long as that is informative."""
-    found = losses(trial, trial.scratch(), trial.state)
-    star = losses(trial, trial.reference(), trial.state)
-    twins = [losses(trial, trial.reference(), moved(trial.state, seed)) for seed in range(TWINS)]
+    found, masks = free_run(trial, trial.scratch(), trial.state)
+    star, _ = free_run(trial, trial.reference(), trial.state, masks)
+    twins = [free_run(trial, trial.reference(), moved(trial.state, seed), masks)[0] for seed in range(TWINS)]
     return [inside(found, star, twins)]
 
 
@@ -133,8 +137,15 @@ def envelope(star: Array, twins: list[Array]) -> Array:
     return np.maximum.accumulate(distance) + 8 * np.spacing(np.abs(star))
 
 
-def losses(trial: Trial, side: Side, state: dict[str, Array]) -> Array:
-    """A free run from `state`: (steps,)."""
+def free_run(
+    trial: Trial, side: Side, state: dict[str, Array], masks: list[Any] | None = None
+) -> tuple[Array, list[Any]]:
+    """The losses from `state` (steps,) and the dropout masks of each step; a reference takes those of `masks`."""
     side.load(state)
-    steps = (training_step(side, inputs, target)["loss"]["loss"] for inputs, target in batches(trial, FREE_STEPS))
-    return np.array([float(loss) for loss in steps])
+    losses, drawn = [], []
+    for step, (inputs, target) in enumerate(batches(trial, FREE_STEPS)):
+        with pinned(side.model, {}, masks[step]) if masks is not None else nullcontext():
+            read = training_step(side, inputs, target)
+        losses.append(float(read["loss"]["loss"]))
+        drawn.append(read["masks"])
+    return np.array(losses), drawn

@@ -26,6 +26,7 @@ def directional(trial: Trial) -> Iterator[Quantity]:
     def output(state: dict, inputs: tuple) -> tuple[float, float]:
         """sum(out * cotangents), and the sum of absolute terms, which bounds its rounding."""
         side.load(state)
+        side.reseed(trial.seed)  # dropout masks stand still
         out = nest.flatten(side.forward(inputs))
         terms = np.concatenate([(a * c).ravel() for a, c in zip(out, cotangents, strict=True)])
         return math.fsum(terms), float(np.abs(terms).sum())

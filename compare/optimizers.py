@@ -32,9 +32,11 @@ def rounds(trial: Trial, twin: Twin) -> Iterator[tuple[str, list[Quantity]]]:
     rng = trial.rng(f"optimizer {sorted(twin.arguments.items())}")
     # Weights of the size of one update: larger ones would hide it under their own rounding.
     size = twin.arguments["lr"]
-    start = {name: (size * rng.standard_normal(a.shape)).astype(a.dtype) for name, a in trial.state.items()}
-    gradients = [{name: graded(a, rng) for name, a in start.items()} for _ in range(STEPS)]
-    states: dict[str, States] = {"from the start": {name: {} for name in start}}
+    weights = trial.scratch().gradients()
+    drawn = {name: (size * rng.standard_normal(a.shape)).astype(a.dtype) for name, a in weights.items()}
+    gradients = [{name: graded(a, rng) for name, a in weights.items()} for _ in range(STEPS)]
+    start = {**trial.state, **drawn}
+    states: dict[str, States] = {"from the start": Scratch(trial.case.model, None, twin, trial.dtype).optimizer_state()}
     if running := midway(trial, twin, start, gradients[0], rng):
         states["midway"] = running
     for label, state in states.items():
@@ -67,7 +69,7 @@ def midway(trial: Trial, twin: Twin, start: dict[str, Array], gradients: dict[st
         if key == "step":
             return np.array(5)
         magnitudes = graded(array, rng)
-        return np.square(magnitudes) if key.endswith("_sq") else magnitudes
+        return np.square(magnitudes) if key in ("exp_avg_sq", "square_avg", "sum") else magnitudes
 
     state = {
         name: {key: draw(key, array).astype(np.int64 if key == "step" else trial.dtype) for key, array in entry.items()}
@@ -85,7 +87,8 @@ def steps(side: Side, start: dict[str, Array], state: States, gradients: Any) ->
         side.set_gradients(gradient)
         side.step()
         kept = {f"{name} gradient": left for name, left in side.gradients().items()}  # no step may write to it
-        after.append({**side.state(), **named_states(side), **kept})
+        parameters = {name: value for name, value in side.state().items() if name in gradient}
+        after.append({**parameters, **named_states(side), **kept})
     return after
 
 

@@ -66,6 +66,8 @@ class Case:
     loss: Twin | None = None
     target: Draw | None = None
     optimizer: Twin | None = None
+    penalty: Twin | None = None
+    clip: float | None = None
     constants: tuple[str, ...] = ()
     time_axis: int = 1
     waivers: Mapping[str, str] = field(default_factory=dict)
@@ -75,13 +77,26 @@ class Case:
 class Recipe:
     """How a pair is trained: records a step, epochs, and the seed that draws weights and batches.
 
-    `report_steps` are those of the report, which trains both sides while its reader waits.
+    `report_steps` are those of the report, which trains both sides while its reader waits. Training stops once the
+    validation loss is at or below `stop_below`, or after `patience` epochs without a better one, and the best weights
+    are kept. `second_stage` are then the optimizer's arguments for the epochs that are left, without these rules.
     """
 
     batch: int
     epochs: int
     report_steps: int
     seed: int = 0
+    stop_below: float | None = None
+    patience: int | None = None
+    second_stage: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.second_stage is not None and not self.keeps_best:
+            raise ValueError("a second stage needs stop_below or patience, to end the first")
+
+    @property
+    def keeps_best(self) -> bool:
+        return self.stop_below is not None or self.patience is not None
 
 
 @dataclass(frozen=True)
@@ -95,7 +110,10 @@ class CheckSize:
 
 @dataclass(frozen=True)
 class Pair:
-    """One model built twice, with its loss, optimizer and data. `metrics` are names in compare/metrics.py."""
+    """One model built twice, with its loss, optimizer and data. `metrics` are names in compare/metrics.py.
+
+    `penalty` is added to the loss; `clip` cuts every gradient entry to [-clip, clip] before the update.
+    """
 
     name: str
     title: str
@@ -106,6 +124,8 @@ class Pair:
     metrics: tuple[str, ...]
     recipe: Recipe
     check: CheckSize
+    penalty: Twin | None = None
+    clip: float | None = None
     waivers: Mapping[str, str] = field(default_factory=dict)
 
     def case(self) -> Case:
@@ -117,6 +137,8 @@ class Pair:
             loss=self.loss,
             target=self.check.target,
             optimizer=self.optimizer,
+            penalty=self.penalty,
+            clip=self.clip,
             waivers=self.waivers,
         )
 

@@ -15,6 +15,7 @@ from compare.errors import BadInput
 from compare.pair import Twin
 from compare.trace import Trace, array_of, watch_reference, watch_scratch
 from scratch.module import Array
+from scratch.optim import clip_grad_value_
 
 States = dict[str, dict[str, Array]]
 
@@ -33,12 +34,21 @@ class Scratch:
     name = "scratch"
 
     def __init__(
-        self, model: Twin, loss: Twin | None = None, optimizer: Twin | None = None, dtype: DTypeLike = "float32"
+        self,
+        model: Twin,
+        loss: Twin | None = None,
+        optimizer: Twin | None = None,
+        dtype: DTypeLike = "float32",
+        *,
+        penalty: Twin | None = None,
+        clip: float | None = None,
     ) -> None:
         self.dtype = np.dtype(dtype)
         self.model = model.build("scratch").to(self.dtype)
         self.criterion: Any = loss.build("scratch") if loss else None
         self.optimizer: Any = optimizer.build("scratch", self.model.named_parameters()) if optimizer else None
+        self.penalty: Any = penalty.build("scratch", self.model.named_parameters()) if penalty else None
+        self.clip = clip
 
     def state(self) -> dict[str, Array]:
         """Parameters and buffers by name."""
@@ -54,14 +64,24 @@ class Scratch:
         """Which modules are in training mode, by path."""
         return {path: module.training for path, module in self.model.named_modules()}
 
+    def reseed(self, seed: int) -> None:
+        """Gives every module that draws, such as dropout, a generator of its own."""
+        for n, (_, module) in enumerate(self.model.named_modules()):
+            if "rng" in vars(module):
+                vars(module)["rng"] = np.random.default_rng([seed, n])
+
     def forward(self, inputs: tuple[Any, ...]) -> Any:
         self._inputs = nest.apply(_copy, inputs)
         self._out = self.model(*self._inputs)
         return nest.apply(_copy, self._out)
 
     def loss(self, target: Array) -> Array:
-        """The loss of the last forward's output."""
-        return np.array(self.criterion(self._out, np.array(target)))
+        """The loss of the last forward's output, with the penalty."""
+        return np.array(self._objective(self._out, np.array(target)))
+
+    def _objective(self, out: Array, target: Array) -> Any:
+        loss = self.criterion(out, target)
+        return loss + self.penalty.forward() if self.penalty else loss
 
     def loss_gradient(self) -> Array:
         """The gradient of the last loss with respect to the output."""
@@ -71,6 +91,8 @@ class Scratch:
         """Gradients of the inputs: of sum(out * cotangents), or of the last loss where none are given."""
         if cotangents is None:
             cotangents = self.loss_gradient()
+            if self.penalty:
+                self.penalty.backward()
         cotangents = nest.apply(_copy, cotangents)
         sent = cotangents if isinstance(cotangents, tuple) else (cotangents,)
         dinputs = self.model.backward(*sent)
@@ -90,6 +112,9 @@ class Scratch:
         self.model.zero_grad()
 
     def step(self) -> None:
+        """Clips the gradients by value where the recipe does, and updates."""
+        if self.clip is not None:
+            clip_grad_value_((parameter for _, parameter in self.model.named_parameters()), self.clip)
         self.optimizer.step()
 
     def optimizer_state(self) -> States:
@@ -107,15 +132,17 @@ class Scratch:
         """Forward, loss, backward and update with nothing copied; the loss and output before the update."""
         self.model.zero_grad()
         out = self.model(x)
-        loss = self.criterion(out, target)
+        loss = self._objective(out, target)
         self.model.backward(self.criterion.backward())
-        self.optimizer.step()
+        if self.penalty:
+            self.penalty.backward()
+        self.step()
         return float(loss), out
 
     def evaluate(self, x: Array, target: Array) -> tuple[float, Array]:
         """Loss and output of a batch."""
         out = self.model(x)
-        return float(self.criterion(out, target)), out
+        return float(self._objective(out, target)), out
 
 
 class Reference:
@@ -130,6 +157,9 @@ class Reference:
         optimizer: Twin | None = None,
         dtype: DTypeLike = "float32",
         device: str = "cpu",
+        *,
+        penalty: Twin | None = None,
+        clip: float | None = None,
     ) -> None:
         self.torch = torch = import_torch()
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
@@ -137,6 +167,8 @@ class Reference:
         self.model = model.build("reference").to(dtype=getattr(torch, self.dtype.name), device=device)
         self.criterion: Any = loss.build("reference") if loss else None
         self.optimizer: Any = optimizer.build("reference", self.model.named_parameters()) if optimizer else None
+        self.penalty: Any = penalty.build("reference", self.model.named_parameters()) if penalty else None
+        self.clip = clip
 
     def tensor(self, array: Array) -> Any:
         """A copy on the device: integers stay, floats become the side's dtype."""
@@ -165,8 +197,12 @@ class Reference:
         return nest.apply(array_of, self._out)
 
     def loss(self, target: Array) -> Array:
-        self._loss = self.criterion(self._out, self.tensor(target))
+        self._loss = self._objective(self._out, self.tensor(target))
         return array_of(self._loss)
+
+    def _objective(self, out: Any, target: Any) -> Any:
+        loss = self.criterion(out, target)
+        return loss + self.penalty() if self.penalty else loss
 
     def loss_gradient(self) -> Array:
         return array_of(self.torch.autograd.grad(self._loss, self._out, retain_graph=True)[0])
@@ -191,6 +227,8 @@ class Reference:
         self.model.zero_grad()
 
     def step(self) -> None:
+        if self.clip is not None:
+            self.torch.nn.utils.clip_grad_value_(self.model.parameters(), self.clip)
         self.optimizer.step()
 
     def optimizer_state(self) -> States:
@@ -214,15 +252,15 @@ class Reference:
         x, target = (self.torch.from_numpy(array).to(self.device) for array in (x, target))
         self.optimizer.zero_grad()
         out = self.model(x)
-        loss = self.criterion(out, target)
+        loss = self._objective(out, target)
         loss.backward()
-        self.optimizer.step()
+        self.step()
         return float(loss.detach()), out.detach().cpu().numpy()
 
     def evaluate(self, x: Array, target: Array) -> tuple[float, Array]:
         with self.torch.no_grad():
             out = self.model(self.tensor(x))
-            return float(self.criterion(out, self.tensor(target))), array_of(out)
+            return float(self._objective(out, self.tensor(target))), array_of(out)
 
 
 Side = Scratch | Reference

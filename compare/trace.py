@@ -18,6 +18,7 @@ class Trace:
     inputs: dict[str, Array] = field(default_factory=dict)
     outputs: dict[str, Array] = field(default_factory=dict)  # in order of execution
     gradients: dict[str, Array] = field(default_factory=dict)  # with respect to the outputs
+    masks: dict[str, Array] = field(default_factory=dict)  # what scratch's dropout layers kept
 
 
 def array_of(tensor: Any) -> Array:
@@ -60,6 +61,8 @@ def _shadow(module: Module, path: str, trace: Trace) -> None:
         recorded = nest.numbered(key, nest.apply(np.array, out))
         trace.outputs.update(recorded)
         open_calls.append(list(recorded))
+        if module.training and "mask" in vars(module):
+            trace.masks[key] = vars(module)["mask"].copy()
         return out
 
     def watched_backward(*douts: Any) -> Any:

@@ -14,7 +14,7 @@ from compare.branches import Flip, pinned
 from compare.floor import Quantity, Verdict, judge, nudged
 from compare.pair import Case
 from compare.sides import Reference, Scratch, Side
-from scratch.module import Array
+from scratch.module import Array, Module
 
 RERUNS = 5
 
@@ -34,13 +34,20 @@ class Divergence:
 
 
 def redrawn(state: Mapping[str, Array], rng: Generator) -> dict[str, Array]:
-    """Weights N(0, 1)/sqrt(fan in), biases 0.3 N(0, 1), gammas 1 + 0.5 N(0, 1): no tensor zero, none alike."""
+    """Weights N(0, 1)/sqrt(fan in), biases 0.3 N(0, 1), gammas 1 + 0.5 N(0, 1): no tensor zero, none alike.
+
+    Running means like biases, running variances U(0.5, 1.5); counters stay.
+    """
 
     def draw(name: str, array: Array) -> Array:
+        if not np.issubdtype(array.dtype, np.floating):
+            return array
         normal = rng.standard_normal(array.shape)
+        if name.endswith("running_var"):
+            return rng.uniform(0.5, 1.5, array.shape)
         if array.ndim >= 2:
             return normal / np.sqrt(array[0].size)
-        return 0.3 * normal if "bias" in name.rpartition(".")[2] else 1 + 0.5 * normal
+        return 0.3 * normal if any(word in name.rpartition(".")[2] for word in ("bias", "mean")) else 1 + 0.5 * normal
 
     return {name: draw(name, array).astype(array.dtype) for name, array in state.items()}
 
@@ -61,10 +68,16 @@ class Trial:
         return np.random.default_rng([self.seed, zlib.crc32(f"{self.case.name} {purpose}".encode())])
 
     def scratch(self, dtype: str | None = None) -> Scratch:
-        return Scratch(self.case.model, self.case.loss, self.case.optimizer, dtype or self.dtype)
+        case = self.case
+        side = Scratch(case.model, case.loss, case.optimizer, dtype or self.dtype, penalty=case.penalty, clip=case.clip)
+        side.reseed(self.seed)
+        return side
 
     def reference(self, dtype: str | None = None) -> Reference:
-        return Reference(self.case.model, self.case.loss, self.case.optimizer, dtype or self.dtype, self.device)
+        case, dtype = self.case, dtype or self.dtype
+        return Reference(
+            case.model, case.loss, case.optimizer, dtype, self.device, penalty=case.penalty, clip=case.clip
+        )
 
     def draw_inputs(self, rng: Generator) -> tuple[Any, ...]:
         return nest.apply(lambda draw: draw(rng, self.dtype), self.case.inputs)
@@ -92,6 +105,8 @@ class Trial:
         side.load(state)
         side.train()
         side.zero_grad()
+        if isinstance(side, Scratch):
+            side.reseed(self.seed)
         with side.watch() as trace:
             out = side.forward(inputs)
             if [a.shape for a in nest.flatten(out)] == [c.shape for c in nest.flatten(self.cotangents)]:
@@ -105,6 +120,7 @@ class Trial:
             "backward": trace.gradients,
             "gradient": gradients,
             "taken": trace.inputs,
+            "masks": trace.masks,
         }
         if self.target is not None:
             reading["loss"] = {"loss": side.loss(self.target), "gradient of the output": side.loss_gradient()}
@@ -118,20 +134,20 @@ class Trial:
     @cached_property
     def _reference_runs(self) -> tuple[Reading, list[Reading], list[Flip]]:
         side = self.reference()
-        with pinned(side.model, self.found["taken"]) as flips:
+        with pinned(side.model, self.found["taken"], self.found["masks"]) as flips:
             plain = self.observe(side)
-        with pinned(side.model, self.found["taken"]):
+        with pinned(side.model, self.found["taken"], self.found["masks"]):
             again = self.observe(side)
         if self.device == "cpu" and not identical(plain, again):
             raise Unrepeatable("the reference does not repeat itself on equal inputs")
         reruns = [] if self.dtype == "float64" else [plain]
         for seed in range(RERUNS):
-            with pinned(side.model, self.found["taken"]):
+            with pinned(side.model, self.found["taken"], self.found["masks"]):
                 reruns.append(self.observe(side, seed))
         if self.dtype == "float64":
             return plain, reruns, flips
         exact = self.reference("float64")
-        with pinned(exact.model, self.found["taken"]):
+        with pinned(exact.model, self.found["taken"], self.found["masks"]):
             return self.observe(exact), reruns, flips
 
     @property
@@ -145,8 +161,17 @@ class Trial:
 
     def judged(self, stage: str, found: Reading | None = None) -> list[Quantity]:
         """Every tensor of both sides in this stage, in scratch's order; `found` is another run of scratch."""
-        reruns = [run[stage] for run in self._reference_runs[1]]
-        return self.judge((found or self.found)[stage], self.star[stage], reruns)
+        reruns, judged = [run[stage] for run in self._reference_runs[1]], (found or self.found)[stage]
+        if stage == "forward" and not self.shows_modules:
+            judged = {name: array for name, array in judged.items() if name in self.star[stage]}
+        return self.judge(judged, self.star[stage], reruns)
+
+    @property
+    def shows_modules(self) -> bool:
+        """A reference of raw tensors has no modules to watch; its output and gradients are all that can be compared."""
+        return len(leaves(self.scratch().model)) < 2 or any(
+            not name.startswith("<output>") for name in self.star["forward"]
+        )
 
     def judge(
         self, found: Mapping[str, Array], star: Mapping[str, Array], reruns: Sequence[Mapping[str, Array]]
@@ -193,6 +218,12 @@ class Trial:
         if tensor.startswith("<input>"):
             return ""
         return tensor.rpartition(".")[0] or self.case.name
+
+
+def leaves(model: Module) -> list[Module]:
+    """The modules that hold no others."""
+    modules = [module for _, module in model.named_modules()]
+    return [module for module in modules if not any(isinstance(value, Module) for value in vars(module).values())]
 
 
 def identical(first: Reading, second: Reading) -> bool:

@@ -1,6 +1,10 @@
 """Losses that torch.nn lacks."""
 
+from collections.abc import Iterable
+
+import torch
 from torch import Tensor, nn
+from torch.nn.functional import multi_margin_loss
 
 
 class HalfMSELoss(nn.MSELoss):
@@ -8,3 +12,36 @@ class HalfMSELoss(nn.MSELoss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return super().forward(input, target) / 2
+
+
+class MultiClassHingeLoss(nn.Module):
+    """The sum over wrong classes, where torch's multi_margin_loss takes their mean; then the mean over records."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return (multi_margin_loss(input, target, reduction="none") * input.shape[1]).mean()
+
+
+class SparseAutoencoderLoss(nn.Module):
+    """Half the squared error a record and a penalty on each hidden unit's mean activation: `sparse-autoencoder`."""
+
+    def __init__(self, beta: float = 0.01, rho: float = 0.2) -> None:
+        super().__init__()
+        self.beta, self.rho = beta, rho
+
+    def forward(self, out: Tensor, target: Tensor) -> Tensor:
+        reconstruction, hidden = out.split([target.shape[1], out.shape[1] - target.shape[1]], dim=1)
+        error = 0.5 * (reconstruction - target).square().sum(dim=1).mean()
+        mean, rho = hidden.mean(dim=0), self.rho
+        divergence = rho * torch.log(rho / mean) + (1 - rho) * torch.log((1 - rho) / (1 - mean))
+        return error + self.beta * divergence.sum()
+
+
+class L2Penalty:
+    """0.5 reg sum ||W||^2 over weights, not biases nor gammas."""
+
+    def __init__(self, named_parameters: Iterable[tuple[str, nn.Parameter]], reg: float = 0.0) -> None:
+        self.weights = [parameter for _, parameter in named_parameters if parameter.ndim > 1]
+        self.reg = reg
+
+    def __call__(self) -> Tensor:
+        return 0.5 * self.reg * torch.stack([weight.square().sum() for weight in self.weights]).sum()

@@ -1,35 +1,60 @@
 """Neural networks in NumPy alone: every forward pass with its backward pass written by hand beside it."""
 
-from scratch.layers.activations import Flatten, ReLU, Sigmoid, Tanh
+from scratch.layers.activations import Flatten, LeakyReLU, ReLU, Sigmoid, Tanh
 from scratch.layers.conv import Conv2d
+from scratch.layers.dropout import Dropout
 from scratch.layers.embedding import Embedding
 from scratch.layers.linear import Linear
 from scratch.layers.loops import LoopConv2d, LoopMaxPool2d
+from scratch.layers.norm import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm
 from scratch.layers.pooling import MaxPool2d
-from scratch.layers.recurrent import LSTM
-from scratch.losses import CrossEntropyLoss, HalfMSELoss, MSELoss
+from scratch.layers.recurrent import GRU, LSTM, RNN, ResetFirstGRU, SigmoidRNN
+from scratch.losses import (
+    CrossEntropyLoss,
+    HalfMSELoss,
+    L2Penalty,
+    MSELoss,
+    MultiClassHingeLoss,
+    SparseAutoencoderLoss,
+)
 from scratch.module import Buffer, Module, Parameter, Sequential
-from scratch.optim import SGD, Adam
+from scratch.optim import SGD, Adagrad, Adam, RMSprop, clip_grad_value_
 
 __all__ = [
+    "GRU",
     "LSTM",
+    "RNN",
     "SGD",
+    "Adagrad",
     "Adam",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Buffer",
     "Conv2d",
     "CrossEntropyLoss",
+    "Dropout",
     "Embedding",
     "Flatten",
+    "GroupNorm",
     "HalfMSELoss",
+    "L2Penalty",
+    "LayerNorm",
+    "LeakyReLU",
     "Linear",
     "LoopConv2d",
     "LoopMaxPool2d",
     "MSELoss",
     "MaxPool2d",
     "Module",
+    "MultiClassHingeLoss",
     "Parameter",
+    "RMSprop",
     "ReLU",
+    "ResetFirstGRU",
     "Sequential",
     "Sigmoid",
+    "SigmoidRNN",
+    "SparseAutoencoderLoss",
     "Tanh",
+    "clip_grad_value_",
 ]

@@ -33,6 +33,11 @@ def xavier_uniform(shape: tuple[int, ...], rng: Generator) -> Array:
     return uniform(shape, math.sqrt(6 / (shape[0] + shape[1])), rng)
 
 
+def kaiming_normal(shape: tuple[int, ...], rng: Generator) -> Array:
+    """N(0, 2 / fan in) for a weight in front of a ReLU, He et al. 2015."""
+    return normal(shape, math.sqrt(2 / fan_in(shape)), rng)
+
+
 def scaled_normal(shape: tuple[int, ...], rng: Generator) -> Array:
     """N(0, 1/number of entries): the filter banks of `mnist-cnn`."""
     return normal(shape, 1 / math.sqrt(math.prod(shape)), rng)

@@ -1,8 +1,10 @@
 """Losses. `forward(input, target) -> loss`; `backward(dloss) -> dinput`; `reduction` is torch's: mean, sum or none."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from scratch.module import Array, Module
+from scratch.module import Array, Module, Parameter
 
 
 class Loss(Module):
@@ -70,3 +72,60 @@ class HalfMSELoss(MSELoss):
 
     def backward(self, dloss: Array | float = 1.0) -> Array:
         return super().backward(dloss) / 2
+
+
+class MultiClassHingeLoss(Module):
+    """Mean over records of the sum over wrong classes j of max(0, s_j - s_y + 1): (N, C), classes (N,) -> scalar."""
+
+    def forward(self, x: Array, target: Array) -> Array:
+        rows = np.arange(len(x))
+        margins = x - x[rows, target][:, None] + 1
+        margins[rows, target] = 0
+        self.cache = margins > 0, target
+        return np.maximum(margins, 0).sum(axis=1).mean()
+
+    def backward(self, dloss: Array | float = 1.0) -> Array:
+        violated, target = self.cache
+        dx = violated * np.asarray(dloss / len(violated))
+        dx[np.arange(len(dx)), target] = -dx.sum(axis=1)
+        return dx
+
+
+class SparseAutoencoderLoss(Module):
+    """1/(2N) sum ||x - x^||^2 + beta sum_j KL(rho || rho_j), rho_j the batch mean of hidden unit j.
+
+    Takes (N, pixels + hidden): the reconstruction x^ with the hidden activations beside it, and x (N, pixels).
+    """
+
+    def __init__(self, beta: float = 0.01, rho: float = 0.2) -> None:
+        self.beta, self.rho = beta, rho
+
+    def forward(self, out: Array, target: Array) -> Array:
+        pixels = target.shape[1]
+        difference = out[:, :pixels] - target
+        mean = out[:, pixels:].mean(axis=0)
+        self.cache = difference, mean
+        rho = self.rho
+        divergence = rho * np.log(rho / mean) + (1 - rho) * np.log((1 - rho) / (1 - mean))
+        return (difference * difference).sum() / (2 * len(out)) + self.beta * divergence.sum()
+
+    def backward(self, dloss: Array | float = 1.0) -> Array:
+        difference, mean = self.cache
+        dmean = self.beta * ((1 - self.rho) / (1 - mean) - self.rho / mean)
+        dhidden = np.broadcast_to(dmean, (len(difference), len(mean)))
+        return np.hstack([difference, dhidden]) * np.asarray(dloss / len(difference), difference.dtype)
+
+
+class L2Penalty:
+    """0.5 reg sum ||W||^2 over weights, not biases nor gammas; `backward` adds reg W to the gradients."""
+
+    def __init__(self, named_parameters: Iterable[tuple[str, Parameter]], reg: float = 0.0) -> None:
+        self.weights = [parameter for _, parameter in named_parameters if parameter.data.ndim > 1]
+        self.reg = reg
+
+    def forward(self) -> Array | float:
+        return sum((0.5 * self.reg * (weight.data * weight.data).sum() for weight in self.weights), 0.0)
+
+    def backward(self) -> None:
+        for weight in self.weights:
+            weight.grad += self.reg * weight.data

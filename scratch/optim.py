@@ -112,3 +112,75 @@ class Adam(Optimizer):
         np.divide(m, denominator, out=denominator)
         denominator *= self.lr / (1 - beta1**step)
         p -= denominator
+
+
+class RMSprop(Optimizer):
+    """p -= lr g / (sqrt(v) + eps) with v the running mean of g^2 (Hinton's lecture 6e); eps outside the root, as torch.
+
+    With a momentum the step is buffered: b = momentum b + g / (sqrt(v) + eps).
+    """
+
+    def __init__(
+        self,
+        named_parameters: Iterable[tuple[str, Parameter]],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+    ) -> None:
+        super().__init__(named_parameters)
+        self.lr, self.alpha, self.eps = lr, alpha, eps
+        self.weight_decay, self.momentum = weight_decay, momentum
+
+    def update(self, p: Array, g: Array, state: dict[str, Any]) -> None:
+        if not state:
+            state.update(step=np.zeros((), np.int64), square_avg=np.zeros_like(p))
+            if self.momentum:
+                state["momentum_buffer"] = np.zeros_like(p)
+        if self.weight_decay:
+            g = g + self.weight_decay * p
+        state["step"] += 1
+        v = state["square_avg"]
+        v *= self.alpha
+        v += (1 - self.alpha) * (g * g)
+        change = g / (np.sqrt(v) + self.eps)
+        if self.momentum:
+            b = state["momentum_buffer"]
+            b *= self.momentum
+            b += change
+            change = b
+        p -= self.lr * change
+
+
+class Adagrad(Optimizer):
+    """p -= lr g / (sqrt(sum of g^2) + eps), Duchi, Hazan and Singer 2011, with lr / (1 + (step - 1) lr_decay)."""
+
+    def __init__(
+        self,
+        named_parameters: Iterable[tuple[str, Parameter]],
+        lr: float = 1e-2,
+        lr_decay: float = 0.0,
+        weight_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: float = 1e-10,
+    ) -> None:
+        super().__init__(named_parameters)
+        self.lr, self.lr_decay, self.weight_decay, self.eps = lr, lr_decay, weight_decay, eps
+        for name, parameter in self.parameters.items():
+            total = np.full_like(parameter.data, initial_accumulator_value)
+            self.state[name] = {"step": np.zeros((), np.int64), "sum": total}
+
+    def update(self, p: Array, g: Array, state: dict[str, Any]) -> None:
+        if self.weight_decay:
+            g = g + self.weight_decay * p
+        state["step"] += 1
+        lr = self.lr / (1 + (int(state["step"]) - 1) * self.lr_decay)
+        state["sum"] += g * g
+        p -= lr * g / (np.sqrt(state["sum"]) + self.eps)
+
+
+def clip_grad_value_(parameters: Iterable[Parameter], clip_value: float) -> None:
+    """Cuts every gradient entry to [-clip_value, clip_value], in place."""
+    for parameter in parameters:
+        np.clip(parameter.grad, -clip_value, clip_value, out=parameter.grad)

@@ -10,8 +10,8 @@ from compare.battery import DTYPES
 from compare.checks import BATTERY, CHECKS_BY_NAME, Check
 from compare.finding import Finding
 from compare.floor import Verdict
-from compare.pair import Case, Twin
-from compare.pairs import PAIRS
+from compare.pair import Case, Draw, Twin
+from compare.pairs import MAIN, PAIRS
 from compare.pairs.layers import LAYERS
 from compare.threads import one_thread
 from compare.trial import Trial
@@ -62,11 +62,34 @@ def test_names_of_cases_are_unique() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("pair", MAIN)
 def test_other_seeds_raise_no_false_alarm(pair: str, dtype: str) -> None:
     for seed in (1, 2):
         result = battery.run(PAIRS[pair].case(), dtype, seed=seed)
         assert result.passed, [explained(finding) for finding in result.findings]
+
+
+FORMS = {
+    "two_layer_fc": ({"inputs": 30, "hidden": 7, "bias": False}, (6, 30), "TwoLayerFC"),
+    "two_conv_net": ({"channels": 2, "filters": (4, 3), "image": (9, 11)}, (5, 2, 9, 11), "TwoConvNet"),
+}
+
+
+@pytest.mark.parametrize("home", FORMS)
+def test_the_three_forms_of_a_reference_are_one_computation(home: str) -> None:
+    """Module, Sequential and raw tensors with the same weights: outputs and gradients bit for bit."""
+    arguments, shape, name = FORMS[home]
+    results = []
+    for form in (name, f"Sequential{name}", f"Raw{name}"):
+        twin = Twin(f"scratch.models.{home}:{name}", f"reference.models.{home}:{form}", arguments)
+        given = Trial(Case("forms", twin, (Draw(shape),)), "float64")
+        side = given.reference()
+        side.load(given.state)
+        with one_thread():
+            out, back = side.forward(given.inputs), side.backward(given.cotangents)
+        results.append([out, *back, *side.gradients().values()])
+    for arrays in zip(*results, strict=True):
+        assert len({array.tobytes() for array in arrays}) == 1
 
 
 @pytest.mark.gpu

@@ -1,13 +1,11 @@
-"""The formats, and finding and fetching files. Every refusal is one line that names file, expected and found."""
+"""The formats, and finding files. Every refusal is one line that names file, expected and found."""
 
 from __future__ import annotations
 
+import ast
 import gzip
 import struct
-import sys
-from http.client import IncompleteRead
 from pathlib import Path
-from types import ModuleType
 
 import h5py
 import numpy as np
@@ -19,6 +17,7 @@ from hypothesis.extra import numpy as arrays
 from compare import data
 from compare.data import hdf5, idx, text
 from compare.data.errors import mismatch
+from compare.data.fields import BYTES, NUMBERS, Field, whole
 
 steady = settings(derandomize=True, database=None, deadline=None)
 
@@ -29,6 +28,10 @@ def refusal(call, *arguments) -> str:
     line = str(caught.value)
     assert "\n" not in line and ": expected " in line and ", found " in line
     return line
+
+
+def form(split: data.Split) -> tuple:
+    return split.inputs.shape, split.inputs.dtype.name, split.targets.shape, split.targets.dtype.name
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
@@ -48,6 +51,22 @@ def folder(tmp_path_factory):  # one for all examples of a property
 
 def test_an_error_is_one_line():
     assert str(mismatch("a\nb", "1\n2", 3)) == "a b: expected 1 2, found 3"
+
+
+def test_nothing_is_unpickled():
+    """No module of compare.data names pickle, and every np.load in it says so."""
+    loads = 0
+    for path in Path(data.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+            unpickle = {"pickle", "_pickle", "cPickle", "dill", "joblib", "shelve", "marshal"}
+            assert not {part for name in names for part in name.split(".")} & unpickle, path
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"np.load", "numpy.load"}:
+                given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                assert given.get("allow_pickle") == "False", path
+                loads += 1
+    assert loads == 1
 
 
 # idx
@@ -117,7 +136,7 @@ def test_idx_without_a_file(tmp_path):
 
 # HDF5
 
-FIELDS = {"x": hdf5.Field(("N", 2), hdf5.NUMBERS), "y": hdf5.Field(("N",), hdf5.BYTES)}
+FIELDS = {"x": Field(("N", 2), NUMBERS), "y": Field(("N",), BYTES)}
 GOOD = {"x": np.array([[1.0, 2.0], [3.0, 4.0]]), "y": np.array([5, 6], np.uint8)}
 
 
@@ -173,10 +192,10 @@ def test_hdf5_cut_anywhere_is_refused(tmp_path):
 
 def test_whole_numbers(tmp_path):
     path = tmp_path / "labels"
-    kept = hdf5.whole(path, "y", np.array([[0.0], [2.0]]), 0, 2)
+    kept = whole(path, "y", np.array([[0.0], [2.0]]), 0, 2)
     assert kept.dtype == np.int64 and kept.tolist() == [[0], [2]]
     for wrong in (-1.0, 0.5, 3.0):
-        line = refusal(hdf5.whole, path, "y", np.array([1.0, wrong]), 0, 2)
+        line = refusal(whole, path, "y", np.array([1.0, wrong]), 0, 2)
         assert line == f"{path}: expected whole numbers from 0 to 2 under y, found {wrong}"
 
 
@@ -231,7 +250,7 @@ def test_text_that_is_not_text(tmp_path):
     assert "UnicodeDecodeError" in refusal(text.sentences, written(tmp_path, "latin", b"caf\xe9 \n"))
 
 
-# the registry, and fetching
+# the registry
 
 
 def test_found_looks_and_does_not_read(tmp_path):
@@ -244,75 +263,23 @@ def test_found_looks_and_does_not_read(tmp_path):
     assert data.found("catcar", tmp_path / "none") == [("eee443/assign2_data1.h5", None, "no such directory")]
 
 
+def test_found_lists_further_files_that_are_there_and_no_file_twice(tmp_path):
+    for name in ("cifar-10-batches-bin/data_batch_3.bin", "notmnist/notMNIST.npz"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"123")
+    assert [row.path for row in data.found("cifar10", tmp_path) if row.size == 3] == [
+        "cifar-10-batches-bin/data_batch_3.bin"
+    ]
+    assert len(data.found("cifar10", tmp_path)) == 3
+    assert data.found("notmnist", tmp_path) == [("notmnist/notMNIST.npz", 3, "")]
+    assert data.found("sine", tmp_path) == []
+
+
 def test_unknown_name_and_missing_files(tmp_path):
     names = " or ".join(entry.name for entry in data.known())
     for call in (data.load, data.found):
         assert refusal(call, "iris", tmp_path) == f"data set: expected {names}, found 'iris'"
-    for entry in data.known():
+    for entry in (entry for entry in data.known() if entry.files):
         line = refusal(data.load, entry.name, tmp_path)
         assert line == f"{tmp_path}: expected {' or '.join(entry.files[0])}, found no such file"
         assert "found no such directory" in refusal(data.load, entry.name, tmp_path / "none")
-
-
-def torchvision(monkeypatch, download) -> ModuleType:
-    """A stand-in for torchvision.datasets, with the names that fetch uses and two small files."""
-    datasets, helpers = ModuleType("torchvision.datasets"), ModuleType("torchvision.datasets.utils")
-    files = [("a.gz", "right"), ("b.gz", "right")]
-    datasets.MNIST = type("MNIST", (), {"mirrors": ["one/", "two/"], "resources": files})
-    helpers.check_integrity = lambda path, md5: path.is_file() and path.read_bytes() == md5.encode()
-    helpers.download_url = download
-    for module in (ModuleType("torchvision"), datasets, helpers):
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-    return datasets
-
-
-def test_fetch_takes_the_mirror_that_answers_and_keeps_what_is_there(tmp_path, monkeypatch):
-    asked = []
-
-    def download(url, root, filename, md5):
-        asked.append(url)
-        Path(root, filename).write_bytes(b"half" if url.startswith("one") else md5.encode())
-        if url.startswith("one"):
-            raise RuntimeError("File not found or corrupted.")
-
-    torchvision(monkeypatch, download)
-    (tmp_path / "mnist").mkdir()
-    written(tmp_path / "mnist", "b.gz", b"right")
-    assert data.fetch("mnist", tmp_path) == [tmp_path / "mnist/a.gz", tmp_path / "mnist/b.gz"]
-    assert asked == ["one/a.gz", "two/a.gz"]
-    assert sorted((path.name, path.read_bytes()) for path in (tmp_path / "mnist").iterdir()) == [
-        ("a.gz", b"right"),
-        ("b.gz", b"right"),
-    ]
-
-
-@pytest.mark.parametrize("error", [OSError("<no\nname>"), RuntimeError("File not found"), IncompleteRead(b"x")])
-def test_fetch_without_a_network(tmp_path, monkeypatch, error):
-    def download(url, root, filename, md5):
-        raise error
-
-    torchvision(monkeypatch, download)
-    line = refusal(data.fetch, "mnist", tmp_path)
-    assert line.startswith(str(tmp_path / "mnist/a.gz")) and type(error).__name__ in line
-    assert list((tmp_path / "mnist").iterdir()) == []
-
-
-def test_fetch_into_a_file(tmp_path, monkeypatch):
-    torchvision(monkeypatch, None)
-    assert "a directory that can be written" in refusal(data.fetch, "mnist", written(tmp_path, "file", b""))
-
-
-def test_fetch_beside_a_torchvision_that_does_not_load(tmp_path, monkeypatch):
-    def broken(name):
-        raise RuntimeError("operator torchvision::nms does not exist")
-
-    datasets = torchvision(monkeypatch, None)
-    del datasets.MNIST
-    datasets.__getattr__ = broken
-    assert "torchvision::nms does not exist" in refusal(data.fetch, "mnist", tmp_path)
-    monkeypatch.setitem(sys.modules, "torchvision.datasets", None)
-    assert "ModuleNotFoundError" in refusal(data.fetch, "mnist", tmp_path)
-
-
-def test_fetch_of_another_name(tmp_path):
-    assert "expected mnist" in refusal(data.fetch, "catcar", tmp_path)

@@ -1,41 +1,18 @@
-"""The data sets: each preprocessing step against values worked by hand, the embedded sets, and the real files."""
+"""Digits and the HDF5 sets: each preprocessing step against values worked by hand."""
 
 from __future__ import annotations
 
 import gzip
-import random
 import struct
-import subprocess
-import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from test_data_readers import form, h5_file, refusal
 
 from compare import data
-from compare.data import activity, catcar, idx, mnist, text, trigrams
-from compare.data.embedded import documentation, glyphs, signals, silhouettes
-
-REPO = Path(__file__).parents[1]
-REAL = REPO.parent / "shared" / "data"
-
-
-def refusal(call, *arguments) -> str:
-    with pytest.raises(data.DataError) as caught:
-        call(*arguments)
-    line = str(caught.value)
-    assert "\n" not in line and ": expected " in line and ", found " in line
-    return line
-
-
-def arrays(loaded: data.Dataset) -> list[np.ndarray]:
-    splits = [split for split in (loaded.train, loaded.validation, loaded.test) if split is not None]
-    return [values for split in splits for values in (split.inputs, split.targets)]
-
-
-def form(split: data.Split) -> tuple:
-    return split.inputs.shape, split.inputs.dtype.name, split.targets.shape, split.targets.dtype.name
+from compare.data import activity, catcar, mnist, trigrams
 
 
 def test_a_split_counts_its_records():
@@ -98,14 +75,6 @@ def test_mnist_refusals(tmp_path, shape, labels, line):
 
 
 # the HDF5 sets
-
-
-def h5_file(path: Path, contents: dict[str, np.ndarray]) -> Path:
-    path.parent.mkdir(exist_ok=True)
-    with h5py.File(path, "w") as file:
-        for key, values in contents.items():
-            file[key] = values
-    return path
 
 
 def catcar_contents() -> dict[str, np.ndarray]:
@@ -231,7 +200,7 @@ CONTENTS = {"catcar": catcar_contents, "trigrams": trigram_contents, "activity":
 )
 def test_hdf5_sets_refuse(tmp_path, name, key, values, expected, found):
     contents = CONTENTS[name]() | {key: values}
-    files = {entry.name: entry.files[0][0] for entry in data.known()}
+    files = {entry.name: entry.files[0][0] for entry in data.known() if entry.files}
     h5_file(tmp_path / files[name], {k: v for k, v in contents.items() if v is not None})
     line = refusal(data.load, name, tmp_path)
     assert "eee443/assign" in line and f"expected {expected}" in line and found in line.split(", found ")[1]
@@ -241,104 +210,3 @@ def test_hdf5_sets_too_small_to_divide(tmp_path):
     signal, classes = np.random.default_rng(0).random((9, 150, 3)), np.eye(6)[[0] * 9]
     h5_file(tmp_path / activity.FILES[0][0], {"trX": signal, "trY": classes, "tstX": signal, "tstY": classes})
     assert "at least 10 training records" in refusal(data.load, "activity", tmp_path)
-
-
-# the embedded sets
-
-EMBEDDED = {  # the trigrams' counts depend on Python's version
-    "mnist": [((4000, 1, 28, 28), "float32", (4000,), "int64"), ((1000, 1, 28, 28), "float32", (1000,), "int64")],
-    "catcar": [((1000, 1024), "float32", (1000, 1), "float32"), ((300, 1024), "float32", (300, 1), "float32")],
-    "activity": [((810, 150, 3), "float32", (810,), "int64"), ((240, 150, 3), "float32", (240,), "int64")],
-}
-
-
-@pytest.mark.parametrize("name", [entry.name for entry in data.known()])
-def test_embedded_set(name):
-    np.random.seed(1)  # noqa: NPY002  global states, which must not matter
-    random.seed(1)
-    one = data.load(name, None)
-    np.random.seed(2)  # noqa: NPY002
-    random.seed(2)
-    for values, again in zip(arrays(one), arrays(data.load(name, None)), strict=True):
-        np.testing.assert_array_equal(values, again)
-    assert one.name == name and one.source == "embedded"
-    if name in EMBEDDED:
-        assert [form(one.train), form(one.test)] == EMBEDDED[name]
-        seen = {record.tobytes() for record in one.train.inputs}
-        assert not any(record.tobytes() in seen for record in one.test.inputs)
-
-
-def test_embedded_digits_come_equally_often_and_fill_the_range():
-    images, labels = glyphs.draw("0123456789", 200, seed=1)
-    assert np.bincount(labels).tolist() == [20] * 10
-    assert images.dtype == np.uint8 and images.min() == 0 and images.max() > 200
-    assert (images.reshape(200, -1).std(axis=1) > 10).all()  # something is drawn in each
-    assert not np.array_equal(images, glyphs.draw("0123456789", 200, seed=2)[0])
-
-
-def test_embedded_silhouettes_are_stored_transposed():
-    images, labels = silhouettes.draw(400, seed=1)
-    assert images.shape == (400, 32, 32) and images.dtype == np.uint8 and np.bincount(labels).tolist() == [200, 200]
-    cars = images[labels == 1].astype(float).mean(axis=0)
-    wheels_and_roof = cars.T[20:24].mean(), cars.T[2:6].mean()  # dark wheels in the lower half of the upright image
-    assert wheels_and_roof[0] < wheels_and_roof[1] - 20
-
-
-def test_embedded_signals_carry_gravity_and_steps():
-    inputs, labels = signals.generate(120, seed=1)
-    assert inputs.shape == (120, 150, 3) and np.bincount(labels).tolist() == [20] * 6
-    means = np.linalg.norm(inputs.mean(axis=1), axis=1)
-    np.testing.assert_allclose(means, signals.GRAVITY, rtol=0.2)
-    spread = [inputs[labels == index].std(axis=1).mean() for index in range(6)]  # down, jog, sit, stand, up, walk
-    assert spread[1] == max(spread) and sorted(spread)[:2] == sorted([spread[2], spread[3]])
-
-
-def test_embedded_text():
-    sentences = documentation.sentences()
-    words = documentation.commonest(sentences, 250)
-    assert len(set(words)) == 250 and words[0] == "the"
-    assert documentation.commonest([["b", "a", "a", "c"]], 3) == ("a", "b", "c")
-    assert len(text.four_grams(sentences, words)) > 10_000
-    loaded = data.load("trigrams", None)
-    assert loaded.classes == words and loaded.train.inputs.max() < 250
-    assert f"Python {sys.version_info.major}.{sys.version_info.minor}" in loaded.note
-
-
-def test_importing_loads_none_of_the_slow_libraries():
-    code = "import sys, compare.data; print([m for m in ('torch', 'h5py', 'matplotlib', 'PIL') if m in sys.modules])"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPO)
-    assert run.stdout.strip() == "[]"
-
-
-# the real files
-
-
-def real(name: str) -> data.Dataset:
-    absent = [row.path for row in data.found(name, REAL) if row.size is None]
-    if absent:
-        pytest.skip(f"no {absent[0]} in {REAL}")
-    return data.load(name, REAL)
-
-
-def test_real_mnist():
-    loaded = real("mnist")
-    assert form(loaded.train)[0] == (60_000, 1, 28, 28) and form(loaded.test)[0] == (10_000, 1, 28, 28)
-    pixels = idx.read(REAL / mnist.FILES[0][1], 3)
-    assert (round(pixels.mean(), 3), round(pixels.std(), 3)) == (33.318, 78.567)
-    assert loaded.train.inputs[0].min() == np.float32(-33) / np.float32(78)
-    assert loaded.train.targets[:5].tolist() == [5, 0, 4, 1, 9]
-
-
-def test_real_catcar():
-    loaded = real("catcar")
-    counts = [np.unique(split.targets, return_counts=True)[1].tolist() for split in (loaded.train, loaded.test)]
-    assert counts == [[950, 950], [500, 500]]
-
-
-def test_real_sentences():
-    loaded = real("trigrams")
-    assert loaded.validation is not None and len(loaded.classes) == 250
-    if not loaded.note:
-        pytest.skip("the HDF5 file is there, and comes before the sentences")
-    assert [len(split) for split in (loaded.train, loaded.validation, loaded.test)] == [372_548, 46_569, 46_569]
-    assert loaded.classes[:6] == ("no", ",", "he", "says", "now", ".")

@@ -14,7 +14,7 @@ from compare.battery import Result
 from compare.checks import BATTERY, CHECKS_BY_NAME
 from compare.floor import Verdict
 from compare.pair import Case, Twin
-from compare.pairs import PAIRS
+from compare.pairs import MAIN, PAIRS
 from compare.pairs.layers import LAYERS
 from compare.trial import Divergence, Trial
 from scratch.layers import activations, recurrent
@@ -293,7 +293,7 @@ FAULTS = [
     Fault(
         "kernel not flipped", "mnist-cnn", then(scratch.Conv2d, "backward", kernel_not_flipped), ("backward",), "conv2"
     ),
-    Fault("gates swapped", "activity-lstm", replaced(scratch.LSTM, "joined", gates_swapped), ("forward",), "lstm"),
+    Fault("gates swapped", "activity-lstm", replaced(scratch.LSTM, "joined", gates_swapped), ("forward",), "recurrent"),
     Fault(
         "time t = 0 left out",
         "lstm-batch-first",
@@ -389,9 +389,9 @@ FAULTS = [
     Fault("tanh poor near zero", "tanh-small", then(scratch.Tanh, "forward", poor_near_zero), ("forward",)),
     *(
         Fault(f"gradients of {path} times 1.001", pair.name, scaled(path), ("gradient", "resync"), path)
-        for pair in PAIRS.values()
+        for pair in (PAIRS[name] for name in MAIN)
         for path, module in pair.case().model.build("scratch").named_modules()
-        if path and list(module.named_parameters())
+        if path and any(isinstance(value, scratch.Parameter) for value in vars(module).values())
     ),
 ]
 CASES: dict[str, Case] = {case.name: case for case in (*LAYERS, *(pair.case() for pair in PAIRS.values()))}

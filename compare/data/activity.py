@@ -9,6 +9,7 @@ import numpy as np
 from compare.data import hdf5
 from compare.data.embedded import signals
 from compare.data.errors import mismatch
+from compare.data.fields import NUMBERS, Field
 from compare.data.files import described, locate
 from compare.data.splits import Dataset, Split
 
@@ -16,10 +17,10 @@ CLASSES = ("downstairs", "jogging", "sitting", "standing", "upstairs", "walking"
 SEED = 6  # of the holdout
 FILES = (("eee443/assign3_data3.h5",),)
 FIELDS = {
-    "trX": hdf5.Field(("N", 150, 3), hdf5.NUMBERS),
-    "trY": hdf5.Field(("N", 6), hdf5.NUMBERS),
-    "tstX": hdf5.Field(("M", 150, 3), hdf5.NUMBERS),
-    "tstY": hdf5.Field(("M", 6), hdf5.NUMBERS),
+    "trX": Field(("N", 150, 3), NUMBERS),
+    "trY": Field(("N", 6), NUMBERS),
+    "tstX": Field(("M", 150, 3), NUMBERS),
+    "tstY": Field(("M", 6), NUMBERS),
 }
 
 

@@ -8,16 +8,17 @@ import numpy as np
 
 from compare.data import hdf5
 from compare.data.embedded import silhouettes
+from compare.data.fields import BYTES, NUMBERS, Field, whole
 from compare.data.files import described, locate
 from compare.data.splits import Dataset, Split
 
 CLASSES = ("cat", "car")
 FILES = (("eee443/assign2_data1.h5",),)
 FIELDS = {
-    "trainims": hdf5.Field(("N", 32, 32), hdf5.BYTES),
-    "trainlbls": hdf5.Field(("N",), hdf5.NUMBERS),
-    "testims": hdf5.Field(("M", 32, 32), hdf5.BYTES),
-    "testlbls": hdf5.Field(("M",), hdf5.NUMBERS),
+    "trainims": Field(("N", 32, 32), BYTES),
+    "trainlbls": Field(("N",), NUMBERS),
+    "testims": Field(("M", 32, 32), BYTES),
+    "testlbls": Field(("M",), NUMBERS),
 }
 
 
@@ -26,7 +27,7 @@ def read(directory: Path) -> Dataset:
     path = locate(directory, FILES[0])
     arrays = hdf5.read(path, FIELDS)
     train, test = (
-        split(arrays[f"{part}ims"], hdf5.whole(path, f"{part}lbls", arrays[f"{part}lbls"], 0, 1))
+        split(arrays[f"{part}ims"], whole(path, f"{part}lbls", arrays[f"{part}lbls"], 0, 1))
         for part in ("train", "test")
     )
     return _dataset(described(directory, [path]), train, test)

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from compare.data import activity, catcar, mnist, trigrams
+from compare.data import (
+    activity,
+    catcar,
+    cifar10,
+    cifar10_mean_image,
+    mnist,
+    notmnist,
+    patches,
+    trigrams,
+    waves,
+)
 from compare.data.errors import mismatch
 from compare.data.files import Alternatives, absence, first
 from compare.data.splits import Dataset
@@ -23,10 +33,11 @@ class Entry:
     files: tuple[Alternatives, ...]  # all are needed; of each, any one of the alternatives
     read: Callable[[Path], Dataset]
     embedded: Callable[[], Dataset]
+    more: tuple[str, ...] = ()  # files that are used where they are there
 
 
 class Found(NamedTuple):
-    """One needed file: its path relative to the directory, and its size in bytes or the reason why it has none."""
+    """One file: its path relative to the directory, and its size in bytes or the reason why it has none."""
 
     path: str
     size: int | None
@@ -38,6 +49,26 @@ ENTRIES = (
     Entry("catcar", "grey images of cats and cars, 32x32", catcar.FILES, catcar.read, catcar.embedded),
     Entry("trigrams", "three words and the next, of 250 words", trigrams.FILES, trigrams.read, trigrams.embedded),
     Entry("activity", "accelerometer signals, 150x3, 6 classes", activity.FILES, activity.read, activity.embedded),
+    Entry(
+        "cifar10",
+        "colour photographs, 32x32, 10 classes",
+        cifar10.FILES,
+        cifar10.read,
+        cifar10.embedded,
+        cifar10.MORE,
+    ),
+    Entry(
+        cifar10_mean_image.NAME,
+        "the same photographs minus their mean image",
+        cifar10.FILES,
+        cifar10_mean_image.read,
+        cifar10_mean_image.embedded,
+        cifar10_mean_image.MORE,
+    ),
+    Entry("notmnist", "letters A to J, 28x28, 10 classes", notmnist.FILES, notmnist.read, notmnist.embedded),
+    Entry("patches", "patches of natural images, 16x16", patches.FILES, patches.read, patches.embedded),
+    Entry("sine", "a sine wave's next value, generated", (), waves.read_sine, waves.sine),
+    Entry("triangle", "a triangle wave's next value, generated", (), waves.read_triangle, waves.triangle),
 )
 
 
@@ -56,8 +87,14 @@ def load(name: str, directory: Path | None) -> Dataset:
 
 
 def found(name: str, directory: Path) -> list[Found]:
-    """One row for each file that `name` needs, by a look at the directory alone. DataError for an unknown name."""
-    return [_look(directory, alternatives) for alternatives in _entry(name).files]
+    """One row for each file that `name` needs, and for each further one that is there, by a look at the directory.
+
+    DataError for an unknown name.
+    """
+    entry = _entry(name)
+    more = [(path,) for path in entry.more if first(directory, (path,))]
+    rows = [_look(directory, alternatives) for alternatives in (*entry.files, *more)]
+    return list(dict.fromkeys(rows))  # one file may serve for two
 
 
 def _look(directory: Path, alternatives: Alternatives) -> Found:

@@ -37,3 +37,4 @@ class Dataset:
     test: Split
     classes: tuple[str, ...]  # class names; the vocabulary where the targets are words
     note: str = ""  # what the reader of a report must know about this source
+    raw: np.ndarray | None = None  # what a picture shows where the inputs lost it, e.g. colour: train's records first

@@ -7,6 +7,7 @@ from pathlib import Path
 from compare.data import hdf5, text
 from compare.data.embedded import documentation
 from compare.data.errors import mismatch
+from compare.data.fields import NUMBERS, STRINGS, Field, whole
 from compare.data.files import described, locate
 from compare.data.splits import Dataset, Split
 
@@ -14,13 +15,13 @@ WORDS = 250
 SEED = 5  # of the shuffle, where we cut the text ourselves
 FILES = (("eee443/assign2_data2.h5", "eee443/raw_sentences.txt"),)
 FIELDS = {
-    "trainx": hdf5.Field(("N", 3), hdf5.NUMBERS),
-    "traind": hdf5.Field(("N",), hdf5.NUMBERS),
-    "valx": hdf5.Field(("V", 3), hdf5.NUMBERS),
-    "vald": hdf5.Field(("V",), hdf5.NUMBERS),
-    "testx": hdf5.Field(("M", 3), hdf5.NUMBERS),
-    "testd": hdf5.Field(("M",), hdf5.NUMBERS),
-    "words": hdf5.Field((WORDS,), hdf5.STRINGS),
+    "trainx": Field(("N", 3), NUMBERS),
+    "traind": Field(("N",), NUMBERS),
+    "valx": Field(("V", 3), NUMBERS),
+    "vald": Field(("V",), NUMBERS),
+    "testx": Field(("M", 3), NUMBERS),
+    "testd": Field(("M",), NUMBERS),
+    "words": Field((WORDS,), STRINGS),
 }
 
 
@@ -38,7 +39,7 @@ def embedded() -> Dataset:
 
 def _from_hdf5(directory: Path, path: Path) -> Dataset:
     arrays = hdf5.read(path, FIELDS)
-    index = {key: hdf5.whole(path, key, arrays[key], 1, WORDS) - 1 for key in FIELDS if key != "words"}
+    index = {key: whole(path, key, arrays[key], 1, WORDS) - 1 for key in FIELDS if key != "words"}
     words = arrays["words"].tolist()
     if not all(isinstance(word, bytes) for word in words):  # other objects of variable length have the same dtype
         raise mismatch(path, "byte strings under words", f"{type(words[0]).__name__}")

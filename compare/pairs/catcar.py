@@ -1,5 +1,7 @@
 """Cats and cars."""
 
+from dataclasses import replace
+
 from compare.pair import CheckSize, Draw, Pair, Recipe, Twin
 
 MLP = Pair(
@@ -16,4 +18,25 @@ MLP = Pair(
         inputs=(Draw((6, 17)),),
         target=Draw((6, 1)),
     ),
+)
+
+
+def hidden(*sizes: int, check: tuple[int, ...], **optimizer: float) -> Pair:
+    name = "-".join(["catcar-mlp", *map(str, sizes), *optimizer])
+    return replace(
+        MLP,
+        name=name,
+        title=f"catcar-mlp with {' and '.join(map(str, sizes))} hidden units{', momentum' if optimizer else ''}",
+        model=MLP.model.given(hidden=sizes),
+        optimizer=MLP.optimizer.given(**optimizer),
+        check=replace(MLP.check, arguments={**MLP.check.arguments, "hidden": check}),
+    )
+
+
+PAIRS = (
+    MLP,
+    hidden(4, check=(4,)),
+    hidden(200, check=(13,)),
+    hidden(512, 64, check=(11, 8)),
+    hidden(512, 64, check=(9, 7), momentum=0.2),
 )

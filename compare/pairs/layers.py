@@ -7,13 +7,29 @@ from compare.pair import Case, Draw, Draws, Twin
 
 def case(name: str, layer: str, *inputs: Draws, **arguments: Any) -> Case:
     """`layer` has one name and one set of arguments in scratch and torch.nn."""
-    time_axis = 0 if layer == "LSTM" and not arguments.get("batch_first") else 1
-    return Case(name, Twin(f"scratch:{layer}", f"torch.nn:{layer}", arguments), inputs, time_axis=time_axis)
+    home = "reference.recurrent" if layer in ("SigmoidRNN", "ResetFirstGRU") else "torch.nn"
+    time_axis = 0 if "hidden_size" in arguments and not arguments.get("batch_first") else 1
+    return Case(name, Twin(f"scratch:{layer}", f"{home}:{layer}", arguments), inputs, time_axis=time_axis)
 
 
 def loss(name: str, layer: str, x: Draw, target: Draw, home: str = "torch.nn", **arguments: Any) -> Case:
     """A loss sends no gradient to its target."""
     return Case(name, Twin(f"scratch:{layer}", f"{home}:{layer}", arguments), (x, target), constants=("<input>[1]",))
+
+
+def recurrent(layer: str) -> tuple[Case, ...]:
+    """A recurrent layer in both layouts, with a given state, without bias, for one step and one record."""
+    state, sizes = Draw((1, 5, 4)), {"input_size": 3, "hidden_size": 4}
+    name = layer.lower()
+    return (
+        case(name, layer, Draw((7, 5, 3)), **sizes),
+        case(f"{name}-batch-first", layer, Draw((5, 7, 3)), **sizes, batch_first=True),
+        case(f"{name}-state", layer, Draw((7, 5, 3)), state, **sizes),
+        case(f"{name}-batch-first-state", layer, Draw((5, 7, 3)), state, **sizes, batch_first=True),
+        case(f"{name}-no-bias", layer, Draw((7, 5, 3)), **sizes, bias=False),
+        case(f"{name}-one-step", layer, Draw((1, 5, 3)), state, **sizes),
+        case(f"{name}-batch-1", layer, Draw((7, 1, 3)), **sizes),
+    )
 
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -81,12 +97,25 @@ LAYERS: tuple[Case, ...] = (
         input_size=3,
         hidden_size=4,
     ),
+    case("leaky-relu", "LeakyReLU", Draw((6, 5)), negative_slope=0.2),
+    *(case for layer in ("RNN", "SigmoidRNN", "GRU", "ResetFirstGRU") for case in recurrent(layer)),
+    case("batch-norm-1d", "BatchNorm1d", Draw((7, 5)), num_features=5, eps=1e-3, momentum=0.3),
+    case("batch-norm-1d-batch-3", "BatchNorm1d", Draw((3, 5)), num_features=5),
+    case("batch-norm-1d-plain", "BatchNorm1d", Draw((7, 5)), num_features=5, affine=False),
+    case("batch-norm-2d", "BatchNorm2d", Draw((5, 3, 4, 6)), num_features=3),
+    case("layer-norm", "LayerNorm", Draw((6, 7)), normalized_shape=7, eps=1e-3),
+    case("layer-norm-two-axes", "LayerNorm", Draw((5, 3, 4)), normalized_shape=(3, 4)),
+    case("layer-norm-no-bias", "LayerNorm", Draw((6, 7)), normalized_shape=7, bias=False),
+    case("layer-norm-plain", "LayerNorm", Draw((6, 7)), normalized_shape=7, elementwise_affine=False),
+    case("group-norm", "GroupNorm", Draw((5, 6, 3, 4)), num_groups=2, num_channels=6),
+    case("group-norm-plain", "GroupNorm", Draw((3, 6, 5)), num_groups=3, num_channels=6, affine=False),
     *(
         loss(f"cross-entropy-{reduction}", "CrossEntropyLoss", Draw((6, 5)), Draw((6,), high=5), reduction=reduction)
         for reduction in REDUCTIONS
     ),
     *(loss(f"mse-{reduction}", "MSELoss", Draw((6, 5)), Draw((6, 5)), reduction=reduction) for reduction in REDUCTIONS),
     loss("half-mse", "HalfMSELoss", Draw((6, 5)), Draw((6, 5)), home="reference.losses"),
+    loss("hinge", "MultiClassHingeLoss", Draw((6, 5)), Draw((6,), high=5), home="reference.losses"),
 )
 
 # Every optimizer with every argument away from its default, for the check on equal gradients.
@@ -96,4 +125,14 @@ OPTIMIZERS: tuple[Twin, ...] = (
     Twin("scratch:SGD", "torch.optim:SGD", {"lr": 0.13, "momentum": 0.7, "dampening": 0.2, "weight_decay": 0.3}),
     Twin("scratch:SGD", "torch.optim:SGD", {"lr": 0.13, "momentum": 0.7, "weight_decay": 0.3, "nesterov": True}),
     Twin("scratch:Adam", "torch.optim:Adam", {"lr": 0.02, "betas": (0.8, 0.97), "eps": 1e-5, "weight_decay": 0.3}),
+    Twin(
+        "scratch:RMSprop",
+        "torch.optim:RMSprop",
+        {"lr": 0.02, "alpha": 0.9, "eps": 1e-5, "weight_decay": 0.3, "momentum": 0.6},
+    ),
+    Twin(
+        "scratch:Adagrad",
+        "torch.optim:Adagrad",
+        {"lr": 0.02, "lr_decay": 0.1, "weight_decay": 0.3, "initial_accumulator_value": 0.2, "eps": 1e-5},
+    ),
 )

@@ -1,11 +1,13 @@
 """Handwritten digits."""
 
+from dataclasses import replace
+
 from compare.pair import CheckSize, Draw, Pair, Recipe, Twin
 
 CNN = Pair(
     name="mnist-cnn",
     title="Two convolutions, a pool and two linear layers on images of digits",
-    model=Twin("scratch.models.mnist_cnn:MnistCNN", "reference.models.mnist_cnn:MnistCNN"),
+    model=Twin("scratch.models.mnist_cnn:MnistCNN", "reference.models.mnist_cnn:MnistCNN", {"filters": (8, 8)}),
     loss=Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss"),
     optimizer=Twin("scratch:Adam", "torch.optim:Adam", {"lr": 0.01, "betas": (0.95, 0.99), "eps": 1e-7}),
     dataset="mnist",
@@ -18,3 +20,16 @@ CNN = Pair(
         target=Draw((6,), high=9),
     ),
 )
+
+
+def banks(first: int, second: int, check: tuple[int, int]) -> Pair:
+    return replace(
+        CNN,
+        name=f"mnist-cnn-{first}-{second}",
+        title=f"mnist-cnn with {first} and {second} filters",
+        model=CNN.model.given(filters=(first, second)),
+        check=replace(CNN.check, arguments={**CNN.check.arguments, "filters": check}),
+    )
+
+
+PAIRS = (CNN, banks(2, 8, (2, 5)), banks(16, 8, (7, 4)), banks(8, 2, (5, 2)), banks(8, 16, (4, 7)))

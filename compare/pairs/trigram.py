@@ -1,5 +1,7 @@
 """The next word."""
 
+from dataclasses import replace
+
 from compare.pair import CheckSize, Draw, Pair, Recipe, Twin
 
 LM = Pair(
@@ -10,10 +12,23 @@ LM = Pair(
     optimizer=Twin("scratch:SGD", "torch.optim:SGD", {"lr": 0.15, "momentum": 0.85}),
     dataset="trigrams",
     metrics=("accuracy",),
-    recipe=Recipe(batch=200, epochs=50, report_steps=2000),
+    recipe=Recipe(batch=200, epochs=50, report_steps=2000, stop_below=2.0, patience=5),
     check=CheckSize(
         arguments={"words": 13, "embedding": 5, "hidden": 11},
         inputs=(Draw((8, 3), high=13),),
         target=Draw((8,), high=13),
     ),
 )
+
+
+def sized(embedding: int, hidden: int, check: tuple[int, int]) -> Pair:
+    return replace(
+        LM,
+        name=f"trigram-lm-{embedding}-{hidden}",
+        title=f"trigram-lm with embeddings of {embedding} and {hidden} hidden units",
+        model=LM.model.given(embedding=embedding, hidden=hidden),
+        check=replace(LM.check, arguments={"words": 13, "embedding": check[0], "hidden": check[1]}),
+    )
+
+
+PAIRS = (LM, sized(8, 64, (4, 9)), sized(32, 256, (7, 17)))

@@ -8,8 +8,6 @@ from rich.table import Table
 from compare.battery import Result
 from compare.finding import Finding
 from compare.floor import Quantity, Verdict
-from compare.metrics import spoken
-from compare.train import Training
 
 MARKS = {
     Verdict.PASS: "[green]pass[/]",
@@ -74,10 +72,15 @@ def describe(quantity: Quantity) -> str:
     return f"{quantity.name}: {quantity.reason}"
 
 
+def _counts(quantity: Quantity) -> bool:
+    """Measured, and not set aside by a waiver."""
+    return quantity.floor > 0 and quantity.verdict is not Verdict.NOT_APPLICABLE
+
+
 def summary(results: Sequence[Result]) -> str:
     """One sentence: how many agree, over how many comparisons, the worst multiple of the floor, and the time."""
     passed = sum(result.passed for result in results)
-    found = [(q, f, r) for r in results for f in r.findings for q in f.quantities if q.floor]
+    found = [(q, f, r) for r in results for f in r.findings for q in f.quantities if _counts(q)]
     counted = sum(len(finding.quantities) for result in results for finding in result.findings)
     absent = sum(f.verdict is Verdict.NOT_APPLICABLE for result in results for f in result.findings)
     line = f"{passed} of {len(results)} trials agree; {counted} comparisons, {absent} checks not applicable"
@@ -86,14 +89,3 @@ def summary(results: Sequence[Result]) -> str:
         where = f"{result.pair} {result.dtype}, {finding.check}: {quantity.name}"
         line += f"; largest error {quantity.ratio:.2g} floors of {quantity.limit:g} allowed ({where})"
     return f"{line}; {sum(result.seconds for result in results):.1f} s"
-
-
-def epoch_line(training: Training) -> str:
-    """The figures of the last epoch."""
-    figures = {name: values[-1] for name, values in training.epochs.items()}
-    sets = [
-        f"{split}: "
-        + ", ".join(spoken(k.removeprefix(f"{split}_"), v) for k, v in figures.items() if k.startswith(split))
-        for split in ("train", "test")
-    ]
-    return f"epoch {training.done}  {'  '.join(sets)}  {figures['seconds']:.1f} s"

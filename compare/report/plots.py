@@ -10,7 +10,7 @@ from compare.checkpoint import Curves
 from compare.metrics import LABELS
 from compare.pair import Pair
 
-SCRATCH, REFERENCE, TRAIN, TEST = "#c2410c", "#1d4ed8", "#475569", "#0f766e"
+SCRATCH, REFERENCE, TRAIN, VALIDATION, TEST = "#c2410c", "#1d4ed8", "#475569", "#a21caf", "#0f766e"
 
 
 def figure(columns: int, width: float = 5.0, height: float = 3.2) -> tuple[Any, list[Any]]:
@@ -42,24 +42,26 @@ def smoothed(values: Sequence[float], window: int) -> np.ndarray:
 
 
 def training_curves(pair: Pair, backend: str, steps: Curves, epochs: Curves) -> bytes:
-    """One backend's training: the loss of every step, then loss and each metric per epoch, train and test."""
+    """One backend's training: the loss of every step, then loss and each metric per epoch on every set there is."""
     names = ["loss", *pair.metrics]
     drawing, (first, *others) = figure(1 + len(names))
-    first.plot(np.arange(1, len(steps["loss"]) + 1), steps["loss"], color=TRAIN, alpha=0.3, lw=0.7, label="each step")
-    window = max(1, len(steps["loss"]) // 50)
-    first.plot(
-        np.arange(1, len(steps["loss"]) + 1), smoothed(steps["loss"], window), color=TRAIN, label=f"mean of {window}"
-    )
+    at, window = np.arange(1, len(steps["loss"]) + 1), len(steps["loss"]) // 50
+    alone = {"lw": 1.2} if window < 2 else {"alpha": 0.3, "lw": 0.7}
+    first.plot(at, steps["loss"], color=TRAIN, label="each step", **alone)
+    if window >= 2:
+        first.plot(at, smoothed(steps["loss"], window), color=TRAIN, label=f"mean of {window}")
     first.set(title=f"{pair.name}, {backend}", xlabel="step", ylabel="loss")
+    first.xaxis.get_major_locator().set_params(integer=True)
     first.legend(frameon=False)
     for axis, name in zip(others, names, strict=True):
-        for split, color in (("train", TRAIN), ("test", TEST)):
-            values = epochs.get(f"{split}_{name}", [])
-            axis.plot(np.arange(1, len(values) + 1), values, "o-", ms=3, color=color, label=split)
+        for split, color in (("train", TRAIN), ("validation", VALIDATION), ("test", TEST)):
+            if values := epochs.get(f"{split}_{name}"):
+                axis.plot(np.arange(1, len(values) + 1), values, "o-", ms=3, color=color, label=split)
         label, unit = LABELS[name]
         axis.set(xlabel="epoch", ylabel=f"{label}{unit}")
         axis.xaxis.get_major_locator().set_params(integer=True)
-        axis.legend(frameon=False)
+        if axis.has_data():
+            axis.legend(frameon=False)
     return png(drawing)
 
 

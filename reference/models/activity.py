@@ -1,24 +1,46 @@
-"""What a person is doing, from an accelerometer's signal: the pair `activity-lstm`."""
+"""What a person is doing, from an accelerometer's signal: the pairs `activity-rnn`, `activity-lstm`, `activity-gru`."""
 
+from collections import OrderedDict
+
+import torch
 from torch import Tensor, nn
 
+from reference.recurrent import ResetFirstGRU
 
-class ActivityLSTM(nn.Module):
-    """Signals (N, T, axes) -> logits (N, classes), from the last hidden state alone."""
+CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU, "reset-first-gru": ResetFirstGRU}
+
+
+class Activity(nn.Module):
+    """Signals (N, T, axes) -> logits (N, classes), from the last hidden state alone.
+
+    With `truncate` the gradient goes back through the last so many steps only.
+    """
 
     def __init__(
-        self, axes: int = 3, hidden: int = 128, classifier: tuple[int, int] = (64, 64), classes: int = 6
+        self,
+        cell: str = "lstm",
+        axes: int = 3,
+        hidden: int = 128,
+        classifier: tuple[int, ...] = (64, 64),
+        classes: int = 6,
+        truncate: int | None = None,
     ) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(axes, hidden, batch_first=True)
-        self.fc1 = nn.Linear(hidden, classifier[0])
-        self.tanh1 = nn.Tanh()
-        self.fc2 = nn.Linear(classifier[0], classifier[1])
-        self.tanh2 = nn.Tanh()
-        self.fc3 = nn.Linear(classifier[1], classes)
+        self.truncate = truncate
+        self.recurrent = CELLS[cell](axes, hidden, batch_first=True)
+        sizes = (hidden, *classifier)
+        layers: OrderedDict[str, nn.Module] = OrderedDict()
+        for n in range(1, len(sizes)):
+            layers[f"fc{n}"] = nn.Linear(sizes[n - 1], sizes[n])
+            layers[f"tanh{n}"] = nn.Tanh()
+        layers[f"fc{len(sizes)}"] = nn.Linear(sizes[-1], classes)
+        self.classifier = nn.Sequential(layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        out, _ = self.lstm(x)
-        x = self.tanh1(self.fc1(out[:, -1]))
-        x = self.tanh2(self.fc2(x))
-        return self.fc3(x)
+        state = None
+        if self.truncate and self.truncate < x.shape[1]:
+            with torch.no_grad():
+                _, state = self.recurrent(x[:, : -self.truncate])
+            x = x[:, -self.truncate :]
+        out, _ = self.recurrent(x, state)
+        return self.classifier(out[:, -1])

@@ -18,6 +18,21 @@ class ReLU(Module):
         return dout * (x > 0)
 
 
+class LeakyReLU(Module):
+    """x where x > 0, else negative_slope x."""
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        self.negative_slope = negative_slope
+
+    def forward(self, x: Array) -> Array:
+        self.cache = x
+        return np.where(x > 0, x, self.negative_slope * x)
+
+    def backward(self, dout: Array) -> Array:
+        x = self.cache
+        return np.where(x > 0, dout, self.negative_slope * dout)
+
+
 class Tanh(Module):
     """tanh(x)."""
 

@@ -10,14 +10,13 @@ from scratch.module import Array, Module, Parameter
 Pair = tuple[Array, Array]
 
 
-class LSTM(Module):
-    """One layer of long short-term memory (Hochreiter and Schmidhuber 1997; forget gate by Gers et al. 2000).
+class Recurrent(Module):
+    """One layer over time with torch's names: weight_ih_l0 (G H, I), weight_hh_l0 (G H, H) and their biases.
 
-    i, f, o = sigmoid and g = tanh of W_ih x_t + b_ih + W_hh h + b_hh, stacked in the order i, f, g, o;
-    c_t = f c + i g;  h_t = o tanh(c_t).
-    forward(x, (h0, c0)=None) -> (out, (h_n, c_n)) with x (T, N, input_size), or (N, T, input_size) if `batch_first`,
-    h0 and c0 (1, N, hidden_size), ValueError for another shape; backward(dout, (dh_n, dc_n)=None) -> (dx, (dh0, dc0)).
+    `gates` G counts the matrices that are stacked. x is (T, N, I), or (N, T, I) if `batch_first`.
     """
+
+    gates: int
 
     def __init__(
         self,
@@ -30,15 +29,103 @@ class LSTM(Module):
     ) -> None:
         rng = rng or np.random.default_rng()
         self.input_size, self.hidden_size, self.batch_first = input_size, hidden_size, batch_first
-        gates = 4 * hidden_size
-        self.weight_ih_l0 = Parameter(init.default((gates, input_size), hidden_size, rng))
-        self.weight_hh_l0 = Parameter(init.default((gates, hidden_size), hidden_size, rng))
-        self.bias_ih_l0 = Parameter(init.default((gates,), hidden_size, rng)) if bias else None
-        self.bias_hh_l0 = Parameter(init.default((gates,), hidden_size, rng)) if bias else None
+        stacked = self.gates * hidden_size
+        self.weight_ih_l0 = Parameter(init.default((stacked, input_size), hidden_size, rng))
+        self.weight_hh_l0 = Parameter(init.default((stacked, hidden_size), hidden_size, rng))
+        self.bias_ih_l0 = Parameter(init.default((stacked,), hidden_size, rng)) if bias else None
+        self.bias_hh_l0 = Parameter(init.default((stacked,), hidden_size, rng)) if bias else None
+
+    def time_first(self, x: Array) -> Array:
+        """Between the caller's layout and (T, N, ...), either way."""
+        return x.swapaxes(0, 1) if self.batch_first else x
+
+    def initial(self, state: Array | None, batch: int, dtype: np.dtype) -> Array:
+        """(1, N, H), or zeros for None, as (N, H)."""
+        if state is None:
+            return np.zeros((batch, self.hidden_size), dtype)
+        if state.shape != (1, batch, self.hidden_size):
+            raise ValueError(f"expected a state of shape {(1, batch, self.hidden_size)}, found {state.shape}")
+        return state[0]
+
+
+class RNN(Recurrent):
+    """Elman's network: h_t = tanh(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh).
+
+    forward(x, h0=None) -> (out, h_n) with h0 and h_n (1, N, H); backward(dout, dh_n=None) -> (dx, dh0).
+    """
+
+    gates = 1
+
+    def activate(self, a: Array) -> Array:
+        return np.tanh(a)
+
+    def slope(self, h: Array) -> Array:
+        """The activation's derivative, from its value."""
+        return 1 - h * h
+
+    def forward(self, x: Array, h0: Array | None = None) -> tuple[Array, Array]:
+        x = self.time_first(x)
+        steps, batch, _ = x.shape
+        inputs = x @ self.weight_ih_l0.data.T  # one product for all steps
+        if self.bias_ih_l0 is not None and self.bias_hh_l0 is not None:
+            inputs += self.bias_ih_l0.data + self.bias_hh_l0.data
+        recurrent = self.weight_hh_l0.data.T.copy()
+        h = np.empty((steps + 1, batch, self.hidden_size), x.dtype)
+        h[0] = self.initial(h0, batch, x.dtype)
+        for t in range(steps):
+            h[t + 1] = self.activate(inputs[t] + h[t] @ recurrent)
+        self.cache = x, h
+        return self.time_first(h[1:]).copy(), h[-1:].copy()
+
+    def backward(self, dout: Array, dh_n: Array | None = None) -> tuple[Array, Array]:
+        x, h = self.cache
+        dout = self.time_first(dout)
+        da = np.empty_like(dout)
+        slopes = self.slope(h[1:])
+        dh = np.zeros_like(h[0]) if dh_n is None else dh_n[0]
+        for t in reversed(range(len(x))):
+            da[t] = (dh + dout[t]) * slopes[t]
+            dh = da[t] @ self.weight_hh_l0.data
+        add_gradients(self.weight_ih_l0, self.bias_ih_l0, (da, x))
+        add_gradients(self.weight_hh_l0, self.bias_hh_l0, (da, h[:-1]))
+        return self.time_first(da @ self.weight_ih_l0.data), dh[None]
+
+
+class SigmoidRNN(RNN):
+    """An RNN of sigmoid units: `sine-rnn`. torch has none; reference/recurrent.py writes one from torch operations."""
+
+    def activate(self, a: Array) -> Array:
+        return sigmoid(a)
+
+    def slope(self, h: Array) -> Array:
+        return h * (1 - h)
+
+
+def add_gradients(weight: Parameter, bias: Parameter | None, *terms: tuple[Array, Array]) -> None:
+    """Into a weight and its bias, one product over all time steps and samples for each stacked part.
+
+    A term is the gradient (T, N, part of G H) of a product and what the weight met in it (T, N, I or H).
+    """
+    rows = [d.reshape(-1, d.shape[2]) for d, _ in terms]
+    met = [m.reshape(-1, m.shape[2]) for _, m in terms]
+    weight.grad += np.vstack([d.T @ m for d, m in zip(rows, met, strict=True)])
+    if bias is not None:
+        bias.grad += np.concatenate([np.ones(len(d), d.dtype) @ d for d in rows])
+
+
+class LSTM(Recurrent):
+    """One layer of long short-term memory (Hochreiter and Schmidhuber 1997; forget gate by Gers et al. 2000).
+
+    i, f, o = sigmoid and g = tanh of W_ih x_t + b_ih + W_hh h + b_hh, stacked in the order i, f, g, o;
+    c_t = f c + i g;  h_t = o tanh(c_t).
+    forward(x, (h0, c0)=None) -> (out, (h_n, c_n)) with x (T, N, input_size), or (N, T, input_size) if `batch_first`,
+    h0 and c0 (1, N, hidden_size), ValueError for another shape; backward(dout, (dh_n, dc_n)=None) -> (dx, (dh0, dc0)).
+    """
+
+    gates = 4
 
     def forward(self, x: Array, state: Pair | None = None) -> tuple[Array, Pair]:
-        if self.batch_first:
-            x = x.swapaxes(0, 1)
+        x = self.time_first(x)
         steps, batch, _ = x.shape
         hidden, dtype = self.hidden_size, x.dtype
         # Batch last, and [h | x | 1] in one buffer: one product a step gives all gates, bias included.
@@ -46,10 +133,8 @@ class LSTM(Module):
         z[:-1, hidden:-1] = x.transpose(0, 2, 1)
         z[:, -1] = 1
         c = np.empty((steps + 1, hidden, batch), dtype)
-        for first, given in zip((z[0, :hidden], c[0]), state or (None, None), strict=True):
-            if given is not None and given.shape != (1, batch, hidden):
-                raise ValueError(f"expected a state of shape {(1, batch, hidden)}, found {given.shape}")
-            first[...] = 0 if given is None else given[0].T
+        h0, c0 = state or (None, None)
+        z[0, :hidden], c[0] = self.initial(h0, batch, dtype).T, self.initial(c0, batch, dtype).T
         weight = self.joined()
         gates, tanh_c = np.empty((steps, 4 * hidden, batch), dtype), np.empty((steps, hidden, batch), dtype)
         for t in range(steps):
@@ -94,7 +179,7 @@ class LSTM(Module):
         if self.bias_ih_l0 is not None and self.bias_hh_l0 is not None:
             self.bias_ih_l0.grad += dweight[:, -1]
             self.bias_hh_l0.grad += dweight[:, -1]
-        return dx.swapaxes(0, 1) if self.batch_first else dx, (dh.T[None], dc.T[None])
+        return self.time_first(dx), (dh.T[None], dc.T[None])
 
     def joined(self) -> Array:
         """[W_hh | W_ih | b_ih + b_hh], which multiplies [h | x | 1]: (4H, H + I + 1)."""
@@ -103,3 +188,90 @@ class LSTM(Module):
         else:
             bias = self.bias_ih_l0.data + self.bias_hh_l0.data
         return np.hstack([self.weight_hh_l0.data, self.weight_ih_l0.data, bias[:, None]])
+
+
+class GRU(Recurrent):
+    """Gated recurrent unit (Cho et al. 2014) as torch has it: reset gate after the recurrent product; order r, z, n.
+
+    r, z = sigmoid(W_i x + b_i + W_h h + b_h);  n = tanh(W_in x + b_in + r (W_hn h + b_hn));  h' = (1 - z) n + z h.
+    forward(x, h0=None) -> (out, h_n) with h0 and h_n (1, N, H); backward(dout, dh_n=None) -> (dx, dh0).
+    """
+
+    gates = 3
+
+    def candidate(self, h: Array, r: Array, gate: Array) -> Array:
+        """What h adds to the candidate's input; `gate` is W_hn h + b_hn."""
+        return r * gate
+
+    def forward(self, x: Array, h0: Array | None = None) -> tuple[Array, Array]:
+        x, size = self.time_first(x), self.hidden_size
+        steps, batch, _ = x.shape
+        inputs = x @ self.weight_ih_l0.data.T
+        if self.bias_ih_l0 is not None:
+            inputs += self.bias_ih_l0.data
+        h = np.empty((steps + 1, batch, size), x.dtype)
+        h[0] = self.initial(h0, batch, x.dtype)
+        gates = np.empty((steps, batch, 4 * size), x.dtype)  # r, z, n and W_hn h + b_hn
+        for t in range(steps):
+            hidden = self.hidden_product(h[t])
+            r, z, n, gate = np.split(gates[t], 4, axis=1)
+            r[...] = sigmoid(inputs[t, :, :size] + hidden[:, :size])
+            z[...] = sigmoid(inputs[t, :, size : 2 * size] + hidden[:, size : 2 * size])
+            gate[...] = hidden[:, 2 * size :]
+            n[...] = np.tanh(inputs[t, :, 2 * size :] + self.candidate(h[t], r, gate))
+            h[t + 1] = (1 - z) * n + z * h[t]
+        self.cache = x, h, gates
+        return self.time_first(h[1:]).copy(), h[-1:].copy()
+
+    def hidden_product(self, h: Array) -> Array:
+        out = h @ self.weight_hh_l0.data.T
+        return out if self.bias_hh_l0 is None else out + self.bias_hh_l0.data
+
+    def backward(self, dout: Array, dh_n: Array | None = None) -> tuple[Array, Array]:
+        x, h, gates = self.cache
+        dout = self.time_first(dout)
+        dinput, dhidden = (np.empty((*dout.shape[:2], 3 * self.hidden_size), dout.dtype) for _ in range(2))
+        dh = np.zeros_like(h[0]) if dh_n is None else dh_n[0]
+        for t in reversed(range(len(x))):
+            r, z, n, gate = np.split(gates[t], 4, axis=1)
+            dh = dh + dout[t]
+            dn = dh * (1 - z) * (1 - n * n)
+            dz = dh * (h[t] - n) * (z * (1 - z))
+            dr = dn * gate * (r * (1 - r))
+            dinput[t] = np.hstack([dr, dz, dn])
+            dhidden[t] = np.hstack([dr, dz, dn * r])
+            dh = dh * z + dhidden[t] @ self.weight_hh_l0.data
+        add_gradients(self.weight_ih_l0, self.bias_ih_l0, (dinput, x))
+        add_gradients(self.weight_hh_l0, self.bias_hh_l0, (dhidden, h[:-1]))
+        return self.time_first(dinput @ self.weight_ih_l0.data), dh[None]
+
+
+class ResetFirstGRU(GRU):
+    """The GRU of the original paper: its reset gate before the product, n = tanh(W_in x + b_in + W_hn (r h) + b_hn).
+
+    torch has none; reference/recurrent.py writes one from torch operations.
+    """
+
+    def candidate(self, h: Array, r: Array, gate: Array) -> Array:
+        out = (r * h) @ self.weight_hh_l0.data[2 * self.hidden_size :].T
+        return out if self.bias_hh_l0 is None else out + self.bias_hh_l0.data[2 * self.hidden_size :]
+
+    def backward(self, dout: Array, dh_n: Array | None = None) -> tuple[Array, Array]:
+        x, h, gates = self.cache
+        dout, size = self.time_first(dout), self.hidden_size
+        w_gates, w_candidate = self.weight_hh_l0.data[: 2 * size], self.weight_hh_l0.data[2 * size :]
+        da = np.empty((*dout.shape[:2], 3 * size), dout.dtype)
+        dh = np.zeros_like(h[0]) if dh_n is None else dh_n[0]
+        for t in reversed(range(len(x))):
+            r, z, n, _ = np.split(gates[t], 4, axis=1)
+            dh = dh + dout[t]
+            dn = dh * (1 - z) * (1 - n * n)
+            dz = dh * (h[t] - n) * (z * (1 - z))
+            dreset = dn @ w_candidate  # the gradient of r h
+            dr = dreset * h[t] * (r * (1 - r))
+            da[t] = np.hstack([dr, dz, dn])
+            dh = dh * z + dreset * r + da[t, :, : 2 * size] @ w_gates
+        add_gradients(self.weight_ih_l0, self.bias_ih_l0, (da, x))
+        dgates, dcandidate = da[:, :, : 2 * size], da[:, :, 2 * size :]
+        add_gradients(self.weight_hh_l0, self.bias_hh_l0, (dgates, h[:-1]), (dcandidate, gates[:, :, :size] * h[:-1]))
+        return self.time_first(da @ self.weight_ih_l0.data), dh[None]

@@ -1,50 +1,62 @@
-"""What a person is doing, from an accelerometer's signal: the pair `activity-lstm`."""
+"""What a person is doing, from an accelerometer's signal: the pairs `activity-rnn`, `activity-lstm`, `activity-gru`."""
+
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 
-from scratch import LSTM, Linear, Module, Tanh, init
+from scratch import GRU, LSTM, RNN, Linear, Module, ResetFirstGRU, Sequential, Tanh, init
 from scratch.module import Array
 
+CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU, "reset-first-gru": ResetFirstGRU}
 
-class ActivityLSTM(Module):
-    """Signals (N, T, axes) -> logits (N, classes), from the last hidden state alone."""
+
+class Activity(Module):
+    """Signals (N, T, axes) -> logits (N, classes), from the last hidden state alone.
+
+    `classifier` gives the sizes of tanh layers between that state and the logits. With `truncate` the gradient goes
+    back through the last so many steps only.
+    """
 
     def __init__(
         self,
+        cell: str = "lstm",
         axes: int = 3,
         hidden: int = 128,
-        classifier: tuple[int, int] = (64, 64),
+        classifier: tuple[int, ...] = (64, 64),
         classes: int = 6,
+        truncate: int | None = None,
         *,
         rng: Generator | None = None,
     ) -> None:
         rng = rng or np.random.default_rng()
-        self.lstm = LSTM(axes, hidden, batch_first=True, rng=rng)
-        self.fc1 = Linear(hidden, classifier[0], rng=rng)
-        self.tanh1 = Tanh()
-        self.fc2 = Linear(classifier[0], classifier[1], rng=rng)
-        self.tanh2 = Tanh()
-        self.fc3 = Linear(classifier[1], classes, rng=rng)
-        for weight in (self.lstm.weight_ih_l0, self.lstm.weight_hh_l0):  # every gate is a matrix of its own
-            weight.data = np.concatenate([init.xavier_uniform(gate.shape, rng) for gate in np.split(weight.data, 4)])
-        for fc in (self.fc1, self.fc2, self.fc3):
-            fc.weight.data = init.xavier_uniform(fc.weight.data.shape, rng)
+        self.truncate = truncate
+        self.recurrent = CELLS[cell](axes, hidden, batch_first=True, rng=rng)
+        sizes = (hidden, *classifier)
+        layers: dict[str, Module] = {}
+        for n in range(1, len(sizes)):
+            layers |= {f"fc{n}": Linear(sizes[n - 1], sizes[n], rng=rng), f"tanh{n}": Tanh()}
+        layers[f"fc{len(sizes)}"] = Linear(sizes[-1], classes, rng=rng)
+        self.classifier = Sequential(layers)
+        for name, parameter in self.named_parameters():
+            if "weight" in name:  # each gate is a matrix of its own
+                gates = np.split(parameter.data, self.recurrent.gates) if "recurrent" in name else [parameter.data]
+                parameter.data = np.concatenate([init.xavier_uniform(gate.shape, rng) for gate in gates])
         init.zero_biases(self)
 
     def forward(self, x: Array) -> Array:
-        out, _ = self.lstm(x)
-        self.cache = out.shape
-        x = self.tanh1(self.fc1(out[:, -1]))
-        x = self.tanh2(self.fc2(x))
-        return self.fc3(x)
+        before = x.shape[1] - (self.truncate or x.shape[1])
+        state: tuple[Any, ...] = ()
+        if before > 0:
+            state = (self.recurrent(x[:, :before])[1],)
+        out, _ = self.recurrent(x[:, max(before, 0) :], *state)
+        self.cache = x.shape, out.shape
+        return self.classifier(out[:, -1])
 
     def backward(self, dout: Array) -> Array:
-        shape = self.cache
-        d = self.tanh2.backward(self.fc3.backward(dout))
-        d = self.tanh1.backward(self.fc2.backward(d))
-        dlast = self.fc1.backward(d)
-        dout = np.zeros(shape, dlast.dtype)
-        dout[:, -1] = dlast
-        dx, _ = self.lstm.backward(dout)
+        shape, out_shape = self.cache
+        dstates = np.zeros(out_shape, dout.dtype)
+        dstates[:, -1] = self.classifier.backward(dout)
+        dx = np.zeros(shape, dout.dtype)  # nothing reaches the steps before the truncation
+        dx[:, shape[1] - out_shape[1] :] = self.recurrent.backward(dstates)[0]
         return dx

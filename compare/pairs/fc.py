@@ -1,0 +1,112 @@
+"""Fully connected nets on colour images."""
+
+from dataclasses import replace
+from typing import Any
+
+from compare.pair import CheckSize, Draw, Pair, Recipe, Twin
+
+
+def optimizer(name: str, **arguments: Any) -> Twin:
+    return Twin(f"scratch:{name}", f"torch.optim:{name}", arguments)
+
+
+def penalty(reg: float) -> Twin:
+    return Twin("scratch:L2Penalty", "reference.losses:L2Penalty", {"reg": reg})
+
+
+NET = Pair(
+    name="fc-net",
+    title="Five hidden layers of 100 on colour images, momentum",
+    model=Twin(
+        "scratch.models.fc_net:FCNet",
+        "reference.models.fc_net:FCNet",
+        {"hidden": (100,) * 5, "weight_scale": 5e-2},
+    ),
+    loss=Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss"),
+    optimizer=optimizer("SGD", lr=1e-2, momentum=0.9),
+    dataset="cifar10-mean-image",
+    metrics=("accuracy",),
+    recipe=Recipe(batch=100, epochs=5, report_steps=100),
+    check=CheckSize(
+        arguments={"inputs": 17, "hidden": (11, 9, 8, 7, 13), "classes": 10},
+        inputs=(Draw((6, 17)),),
+        target=Draw((6,), high=10),
+    ),
+)
+HINGE = Twin("scratch:MultiClassHingeLoss", "reference.losses:MultiClassHingeLoss")
+
+
+def variant(name: str, title: str, *, check: tuple[int, ...] = (11, 9), batch: int = 100, **changes: Any) -> Pair:
+    """`model` among the changes holds the model's arguments, `check_model` those at check size besides the sizes."""
+    model, check_model = changes.pop("model", {}), changes.pop("check_model", {})
+    arguments = {"inputs": 17, "classes": 10, "hidden": check, **check_model}
+    return replace(
+        NET,
+        name=f"fc-net-{name}",
+        title=title,
+        model=NET.model.given(**model),
+        recipe=replace(NET.recipe, batch=batch),
+        check=replace(NET.check, arguments=arguments),
+        **changes,
+    )
+
+
+ADAM = optimizer("Adam", lr=1e-3)
+PAIRS = (
+    NET,
+    variant("sgd", "The five layers with plain SGD", optimizer=optimizer("SGD", lr=1e-2), model={"weight_scale": 5e-2}),
+    variant("adam", "The five layers with Adam", optimizer=ADAM),
+    variant("rmsprop", "The five layers with RMSprop", optimizer=optimizer("RMSprop", lr=1e-4)),
+    variant("adagrad", "The five layers with Adagrad", optimizer=optimizer("Adagrad", lr=1e-2, eps=1e-8)),
+    variant(
+        "two-layer",
+        "One hidden layer of 50 with an L2 penalty",
+        check=(11,),
+        model={"hidden": (50,), "weight_scale": 1e-3},
+        penalty=penalty(0.25),
+    ),
+    variant(
+        "svm",
+        "One hidden layer of 100, multiclass hinge loss",
+        check=(13,),
+        model={"hidden": (100,), "weight_scale": 1e-2},
+        loss=HINGE,
+        penalty=penalty(0.25),
+    ),
+    variant(
+        "overfit-three",
+        "[100, 100] that overfits fifty images",
+        batch=25,
+        model={"hidden": (100, 100), "weight_scale": 0.1},
+        optimizer=optimizer("SGD", lr=1e-3),
+    ),
+    variant(
+        "overfit-five",
+        "[100] * 4 that overfits fifty images",
+        batch=25,
+        check=(11, 9, 8, 7),
+        model={"hidden": (100,) * 4, "weight_scale": 0.1},
+        optimizer=optimizer("SGD", lr=2e-3),
+    ),
+    variant(
+        "dropout",
+        "One hidden layer of 500, each unit kept with probability 0.25",
+        check=(19,),
+        model={"hidden": (500,), "weight_scale": 1e-2, "keep": 0.25},
+        check_model={"keep": 0.6},
+        optimizer=optimizer("Adam", lr=5e-4),
+    ),
+    variant("batch-norm", "The five layers with batch normalisation", model={"norm": "batch"}, optimizer=ADAM),
+    variant("layer-norm", "The five layers with layer normalisation", model={"norm": "layer"}, optimizer=ADAM),
+    *(
+        variant(
+            f"grid-{scale:g}-{lr:g}",
+            f"[100] * 4 with weight scale {scale:g} and Adam at {lr:g}",
+            check=(11, 9, 8, 7),
+            model={"hidden": (100,) * 4, "weight_scale": scale},
+            optimizer=optimizer("Adam", lr=lr),
+        )
+        for scale in (1e-2, 2e-2, 5e-3)
+        for lr in (1e-5, 5e-4)
+    ),
+)

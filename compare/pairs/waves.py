@@ -1,0 +1,32 @@
+"""The next value of a wave."""
+
+from dataclasses import replace
+
+from compare.pair import CheckSize, Draw, Pair, Recipe, Twin
+
+SINE = Pair(
+    name="sine-rnn",
+    title="Elman's network of sigmoid units on a sine, one record at a time",
+    model=Twin("scratch.models.sine_rnn:SineRNN", "reference.models.sine_rnn:SineRNN", {"hidden": 100}),
+    loss=Twin("scratch:HalfMSELoss", "reference.losses:HalfMSELoss"),
+    optimizer=Twin("scratch:SGD", "torch.optim:SGD", {"lr": 1e-4}),
+    dataset="sine",
+    metrics=("mse",),
+    recipe=Recipe(batch=1, epochs=25, report_steps=100),
+    check=CheckSize(arguments={"steps": 7, "hidden": 9}, inputs=(Draw((5, 7)),), target=Draw((5, 1))),
+    clip=10.0,
+)
+
+
+def variant(wave: str, hidden: int, check: int) -> Pair:
+    return replace(
+        SINE,
+        name=f"{wave}-rnn-{hidden}",
+        title=f"sine-rnn on a {wave} wave with {hidden} hidden units",
+        model=SINE.model.given(hidden=hidden),
+        dataset=wave,
+        check=replace(SINE.check, arguments={"steps": 7, "hidden": check}),
+    )
+
+
+PAIRS = (SINE, variant("sine", 50, 6), variant("sine", 200, 13), variant("triangle", 100, 11))

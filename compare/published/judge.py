@@ -1,0 +1,100 @@
+"""Published against computed: to the digit, then inside the envelope of one-ulp twins, then not informative."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from compare.curves import INFORMATIVE, envelope
+from compare.floor import LIMIT
+from compare.published.figure import Basis, Curves, Entry, Figure, Run, Series
+from scratch.module import Array
+
+SIDES = ("scratch", "reference")
+
+
+def judged(run: Run, curves: Mapping[str, Curves]) -> list[Figure]:
+    """Every figure of a run that was computed."""
+    return [
+        figure for series in run.series for figure in judged_series(run.pair, run.name, series, curves[series.name])
+    ]
+
+
+def unavailable(run: Run, reason: str) -> list[Figure]:
+    """Every figure of a run that was not."""
+    nothing = dict.fromkeys(SIDES, False)
+    return [
+        Figure(run.pair, run.name, entry.name, entry.published, None, None, nothing, Basis.UNAVAILABLE, reason)
+        for series in run.series
+        for entry in series.entries
+    ]
+
+
+def judged_series(pair: str, run: str, series: Series, curves: Curves) -> list[Figure]:
+    width = widths(curves)
+    figures = []
+    for entry in series.entries:
+        values = {side: float(getattr(curves, side)[entry.at]) for side in SIDES}
+        basis = basis_of(series, entry, width, curves.reference)
+        if series.within_range:
+            agrees, reason = by_range(values, float(entry.published), entry.at, curves)
+        elif basis is Basis.ENVELOPE:
+            agrees, reason = by_envelope(values, float(entry.published), width[entry.at])
+        else:
+            agrees, reason = by_digits(values, entry, series, basis)
+            if basis is Basis.NOT_INFORMATIVE:
+                step = blurred_from(width, curves.reference) + 1
+                reason = f"the envelope passes {INFORMATIVE:.0%} of the value at step {step}"
+        written = {side: series.form.write(value, entry.published) for side, value in values.items()}
+        texts = entry.published, written["scratch"], written["reference"]
+        figures.append(Figure(pair, run, entry.name, *texts, agrees, basis, reason))
+    return figures
+
+
+def widths(curves: Curves) -> Array:
+    """The envelope at each step, infinite where the twins have stopped: (steps,)."""
+    if not curves.twins:
+        return np.full(len(curves.reference), np.inf)
+    steps = len(curves.twins[0])
+    width = envelope(curves.reference[:steps], list(curves.twins)).astype(np.float64)
+    return np.pad(width, (0, len(curves.reference) - steps), constant_values=np.inf)
+
+
+def basis_of(series: Series, entry: Entry, width: Array, star: Array) -> Basis:
+    """Digits as far as the recipe says; then the envelope, for good no longer once it passes 1 % of the value."""
+    if series.exact is None or entry.at < series.exact:
+        return Basis.DIGIT
+    blurred = entry.at >= blurred_from(width, star) and not series.within_range
+    return Basis.NOT_INFORMATIVE if blurred else Basis.ENVELOPE
+
+
+def blurred_from(width: Array, star: Array) -> int:
+    """The first step at which the envelope says nothing any more; the number of steps if there is none."""
+    blurred = np.flatnonzero(width > INFORMATIVE * np.abs(star))
+    return int(blurred[0]) if blurred.size else len(star)
+
+
+def by_digits(values: Mapping[str, float], entry: Entry, series: Series, basis: Basis) -> tuple[dict[str, bool], str]:
+    off = {side: series.form.units_off(value, entry.published) for side, value in values.items()}
+    allowed = series.units if basis is Basis.DIGIT else 0
+    reasons = [f"{side} is off by {units:g} in the last place" for side, units in off.items() if units]
+    unit, ulp = float(series.form.unit(entry.published)), float(np.spacing(abs(float(entry.published))))
+    if reasons and unit < ulp:
+        reasons.append(f"one ulp of float64 is {ulp / unit:.2g} there")
+    if reasons and series.units:
+        reasons.append(f"the recipe allows {series.units} in float32")
+    return {side: units <= allowed for side, units in off.items()}, "; ".join(reasons)
+
+
+def by_envelope(values: Mapping[str, float], published: float, width: float) -> tuple[dict[str, bool], str]:
+    away = {side: abs(value - published) / width for side, value in values.items()}
+    told = ", ".join(f"{side} {multiple:.2g}" for side, multiple in away.items())
+    return {side: bool(multiple <= LIMIT) for side, multiple in away.items()}, f"in envelopes of {width:.2g}: {told}"
+
+
+def by_range(values: Mapping[str, float], published: float, at: int, curves: Curves) -> tuple[dict[str, bool], str]:
+    """The published value inside what the reference and its twins span; scratch within the envelopes of that."""
+    span = [float(curve[at]) for curve in (curves.reference, *curves.twins)]
+    low, high = min(span), max(span)
+    inside, width = low <= published <= high, max(abs(value - span[0]) for value in span)
+    told = f"the reference and its {len(curves.twins)} one-ulp twins span {low:g} to {high:g}"
+    return {side: inside and abs(value - span[0]) <= LIMIT * width for side, value in values.items()}, told

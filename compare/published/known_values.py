@@ -1,0 +1,131 @@
+"""Values worked by the sources for single layers, losses and one update."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compare.pair import Twin
+from compare.published.figure import Curves, Entry, Run, Series
+from compare.published.masks import give_masks
+from compare.published.printed import AS_SEEN, Form
+from compare.published.sides import Setup, load, penalty_of
+from compare.published.sources import read
+from compare.sides import Side
+from scratch.module import Array
+
+FC_NET = Twin("scratch.models.fc_net:FCNet", "reference.models.fc_net:FCNet")
+CONVOLUTION = Twin("scratch:Conv2d", "torch.nn:Conv2d")
+LINEAR = Twin("scratch:Linear", "torch.nn:Linear")
+DROPOUT = Twin("scratch:Dropout", "torch.nn:Dropout")
+NOTHING = Twin("scratch:Flatten", "torch.nn:Flatten")
+SOFTMAX = Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss")
+HINGE = Twin("scratch:MultiClassHingeLoss", "reference.losses:MultiClassHingeLoss")
+MOMENTUM = Twin("scratch:SGD", "torch.optim:SGD", {"lr": 1e-3, "momentum": 0.9})
+BATCH_NORM = Twin(
+    "compare.published.as_published_scratch:BiasedBatchNorm2d",
+    "compare.published.as_published_reference:BiasedBatchNorm2d",
+    {"num_features": 4},
+)
+PRINTED_ARRAY = Form(decimals=8)  # as NumPy prints arrays: final zeros dropped
+
+Build = Callable[[Setup], Side]  # one of the two sides of a setup
+Values = Callable[[Build], Array]  # all figures of a run by one side
+
+
+def runs() -> list[Run]:
+    known = read("known-values")
+    net, means = known["two-layer net"], known["dropout statistics"]["train_means"]
+    zeros, norm = known["dropout statistics"]["train_zeros"], known["batch norm, test mode"]
+    convolution, update = known["convolution"]["out"], known["sgd momentum"]["next_w"]
+    losses = {name: known["losses"][name] for name in ("svm", "softmax")}
+    dropout = {f"mean, keep {p}": v for p, v in means.items()} | {f"zeros, keep {p}": v for p, v in zeros.items()}
+    statistics = {f"{kind} {n}": v for kind in ("means", "stds") for n, v in enumerate(norm[kind])}
+    return [
+        run("fc-net", "two-layer net", {key: net[key] for key in ("loss", "loss_reg_1")}, two_layer_net),
+        run("fc-net", "losses", losses, loss_values),
+        run("fc-net", "sgd momentum", by_place("w", update), sgd_momentum, PRINTED_ARRAY),
+        run("fc-net", "dropout statistics", dropout, partial(dropout_statistics, [float(p) for p in means])),
+        run("three-layer-convnet", "convolution", by_place("out", convolution), convolved, PRINTED_ARRAY),
+        run("three-layer-convnet", "batch norm, test mode", statistics, batch_norm, PRINTED_ARRAY),
+    ]
+
+
+def by_place(name: str, values: Any) -> dict[str, Any]:
+    """The entries of nested lists as `name`[0, 1]."""
+    array = np.array(values)
+    return {f"{name}{list(place)}": float(array[place]) for place in np.ndindex(array.shape)}
+
+
+def run(pair: str, name: str, figures: dict[str, Any], values: Values, form: Form = AS_SEEN) -> Run:
+    entries = tuple(Entry(key, str(value), place) for place, (key, value) in enumerate(figures.items()))
+    return Run(pair, f"known values: {name}", (Series(name, entries, form=form),), partial(computed, name, values))
+
+
+def computed(name: str, values: Values, directory: Path) -> dict[str, Curves]:
+    return {name: Curves(values(Setup.scratch), values(Setup.reference))}
+
+
+def two_layer_net(build: Build) -> Array:
+    side = build(Setup(FC_NET.given(inputs=5, hidden=(50,), classes=7), SOFTMAX))
+    load(
+        side,
+        {
+            "fc1.weight": np.linspace(-0.7, 0.3, 250).reshape(5, 50).T,
+            "fc1.bias": np.linspace(-0.1, 0.9, 50),
+            "fc2.weight": np.linspace(-0.3, 0.4, 350).reshape(50, 7).T,
+            "fc2.bias": np.linspace(-0.9, 0.1, 7),
+        },
+    )
+    loss = side.evaluate(np.linspace(-5.5, 4.5, 15).reshape(5, 3).T, np.array([0, 5, 1]))[0]
+    return np.array([loss, loss + penalty_of(side, 1.0)])
+
+
+def loss_values(build: Build) -> Array:
+    rng: Any = np.random.RandomState(231)
+    scores, labels = 0.001 * rng.randn(50, 10), rng.randint(10, size=50)
+    return np.array([build(Setup(NOTHING, loss)).evaluate(scores, labels)[0] for loss in (HINGE, SOFTMAX)])
+
+
+def sgd_momentum(build: Build) -> Array:
+    """The source's velocity v is torch's times -lr."""
+    side = build(Setup(LINEAR.given(in_features=5, out_features=4, bias=False), SOFTMAX, MOMENTUM))
+    w, dw, velocity = (np.linspace(*ends, 20).reshape(4, 5) for ends in ((-0.4, 0.6), (-0.6, 0.4), (0.6, 0.9)))
+    side.load({"weight": w})
+    side.set_gradients({"weight": dw})
+    side.load_optimizer_state({"weight": {"momentum_buffer": -velocity / 1e-3}})
+    side.step()
+    return side.state()["weight"].ravel()
+
+
+def dropout_statistics(keeps: list[float], build: Build) -> Array:
+    rng: Any = np.random.RandomState(231)
+    x = rng.randn(500, 500) + 10
+    outs = []
+    for keep in keeps:
+        side = build(Setup(DROPOUT.given(p=1 - keep), SOFTMAX))
+        give_masks(side.model, [rng.rand(500, 500) < keep])
+        outs.append(side.forward((x,)))
+    return np.array([out.mean() for out in outs] + [(out == 0).mean() for out in outs])
+
+
+def convolved(build: Build) -> Array:
+    shape = {"in_channels": 3, "out_channels": 3, "kernel_size": 4, "stride": 2, "padding": 1}
+    side = build(Setup(CONVOLUTION.given(**shape), SOFTMAX))
+    filters = np.linspace(-0.2, 0.3, 144).reshape(3, 3, 4, 4)
+    side.load({"weight": filters, "bias": np.linspace(-0.1, 0.2, 3)})
+    return side.forward((np.linspace(-0.1, 0.5, 96).reshape(2, 3, 4, 4),)).ravel()
+
+
+def batch_norm(build: Build) -> Array:
+    """Fifty batches in training mode, then the means and deviations of one in test mode, by channel."""
+    rng: Any = np.random.RandomState(231)
+    side = build(Setup(BATCH_NORM, SOFTMAX))
+    side.train()
+    for _ in range(50):
+        side.forward((2.3 * rng.randn(10, 4, 11, 12) + 13,))
+    side.train(False)
+    out = side.forward((2.3 * rng.randn(10, 4, 11, 12) + 13,))
+    return np.concatenate([out.mean(axis=(0, 2, 3)), out.std(axis=(0, 2, 3))])

@@ -1,0 +1,76 @@
+"""The figures of `three-layer-convnet`: two initial losses and the run that overfits 100 images."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compare.pair import Twin
+from compare.published.cifar import FILES, images
+from compare.published.figure import Curves, Entry, Run, Series
+from compare.published.printed import Form
+from compare.published.sides import Setup, load, penalty_of
+from compare.published.sources import read
+from compare.published.training import Solver, columns, curves, drawn
+from compare.sides import Side
+from scratch.module import Array
+
+PAIR = "three-layer-convnet"
+MODEL = Twin(
+    "scratch.models.three_layer_convnet:ThreeLayerConvNet", "reference.models.three_layer_convnet:ThreeLayerConvNet"
+)
+LOSS = Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss")
+ADAM = Twin("scratch:Adam", "torch.optim:Adam", {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8})
+SOLVER = Solver(images=100, batch=50, epochs=15)
+REGULARISATION = 0.5
+# iterations and epochs that come out to the digit; by iteration 3 float32 differs by 1e-5
+EXACT_STEPS, EXACT_EPOCHS = 2, 6
+
+
+def runs() -> list[Run]:
+    published = read(PAIR)
+    initial = tuple(
+        Series(row["name"], (Entry(row["name"], row["value"], 0),), form=Form(digits=row["digits"]))
+        for row in published["initial_losses"]
+    )
+    return [
+        Run(PAIR, "initial losses", initial, initial_losses),
+        Run(PAIR, "overfit_100", columns(published["overfit_100"], EXACT_STEPS, EXACT_EPOCHS, 0), overfit, FILES),
+    ]
+
+
+def weights(rng: Any, scale: float) -> dict[str, Array]:
+    """The filters, then the linear layers as (in, out)."""
+    conv1 = scale * rng.randn(32, 3, 7, 7)
+    fc1 = scale * rng.randn(32 * 16 * 16, 100)
+    fc2 = scale * rng.randn(100, 10)
+    return {"conv1.weight": conv1, "fc1.weight": fc1.T, "fc2.weight": fc2.T}
+
+
+def overfit(directory: Path) -> dict[str, Curves]:
+    rng: Any = np.random.RandomState(231)
+    plan = drawn(SOLVER, weights(rng, 1e-2), rng)
+    train, validation = images(directory)
+    return curves(plan, Setup(MODEL, LOSS, ADAM, "float32"), train, validation)
+
+
+def initial_losses(directory: Path) -> dict[str, Curves]:
+    """Weights rounded to float32 meet images in float64; the penalty is a sum of squares in float32."""
+    rng: Any = np.random.RandomState(231)
+    for shape in ((2, 3, 8, 8), (3, 3, 3, 3), (3,), (2, 3, 8, 8)):
+        rng.randn(*shape)
+    drawn_weights = {name: value.astype(np.float32) for name, value in weights(rng, 1e-3).items()}
+    inputs, labels = rng.randn(50, 3, 32, 32), rng.randint(10, size=50)
+    setup = Setup(MODEL, LOSS)
+
+    def losses(side: Side, single: Side) -> tuple[float, float]:
+        load(side, drawn_weights)
+        load(single, drawn_weights)
+        plain = side.evaluate(inputs, labels)[0]
+        return plain, plain + penalty_of(single, REGULARISATION)
+
+    scratch = losses(setup.scratch(), replace(setup, dtype="float32").scratch())
+    reference = losses(setup.reference(), replace(setup, dtype="float32").reference())
+    names = [row["name"] for row in read(PAIR)["initial_losses"]]
+    return {name: Curves(np.array([scratch[place]]), np.array([reference[place]])) for place, name in enumerate(names)}

@@ -1,0 +1,45 @@
+"""Which class is taken for which."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from compare.metrics import confusion
+from compare.report.plots import png
+from scratch.module import Array
+
+
+def classes_of(values: Array) -> Array:
+    """Class indices (N,) of outputs or targets: logits (N, C), indices (N,), or signs (N, 1) with 1 above 0."""
+    if values.ndim == 2 and values.shape[1] == 1:
+        return (values[:, 0] > 0).astype(np.int64)
+    return values.argmax(axis=1) if values.ndim == 2 else values
+
+
+def confusion_matrices(sets: Sequence[tuple[str, Array, Array]], classes: Sequence[str], heading: str) -> bytes:
+    """Counts by actual (rows) and predicted class (columns) for each (set, outputs, targets); colours are by row."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    side = 2.2 + 0.48 * len(classes)
+    drawing = Figure(figsize=(side * len(sets), side), layout="constrained")
+    FigureCanvasAgg(drawing)
+    for place, (name, outs, targets) in enumerate(sets, 1):
+        counts = confusion(classes_of(outs), classes_of(targets), len(classes))
+        draw(drawing.add_subplot(1, len(sets), place), counts, classes, name)
+    drawing.suptitle(heading)
+    return png(drawing)
+
+
+def draw(axis: Any, counts: Array, classes: Sequence[str], name: str) -> None:
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(*counts.shape):
+        color = "white" if share[row, column] > 0.5 else "black" if counts[row, column] else "#a3a3a3"
+        axis.text(column, row, counts[row, column], ha="center", va="center", fontsize=8, color=color)
+    places, slanted = range(len(classes)), max(map(len, classes)) > 2
+    axis.set_xticks(places, classes, rotation=45 if slanted else 0, ha="right" if slanted else "center")
+    axis.set_yticks(places, classes)
+    right = 100 * np.trace(counts) / max(counts.sum(), 1)
+    axis.set(xlabel="predicted", ylabel="actual", title=f"{name}: {right:.2f} % of {counts.sum():,} right")

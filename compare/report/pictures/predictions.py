@@ -1,0 +1,61 @@
+"""What a model predicts, record for record: a wave's next value, and a sentence's next word."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from compare.data import Split
+from compare.report.plots import TEST, TRAIN, figure, png
+from compare.sides import Side
+from compare.train import outputs
+from scratch.module import Array
+
+MOST_PROBABLE = 10
+
+
+def waves(sets: Sequence[tuple[str, Array, Array]], heading: str) -> bytes:
+    """Predictions over true values for each (set, outputs, targets), record for record."""
+    drawing, axes = figure(len(sets), 6.4, 3.6)
+    for axis, (name, outs, targets) in zip(axes, sets, strict=True):
+        at, error = np.arange(len(targets)), np.mean(np.square(outs.ravel() - targets.ravel()))
+        axis.plot(at, targets.ravel(), color=TRAIN, lw=2.5, alpha=0.45, label="true")
+        axis.plot(at, outs.ravel(), ".-", color=TEST, lw=0.9, ms=4, label="predicted")
+        axis.set(title=f"{name}: mean squared error {error:.4g}", xlabel="record", ylabel="next value")
+    axes[0].legend(frameon=False, ncols=2, loc="upper left", bbox_to_anchor=(0, -0.16))
+    drawing.suptitle(heading)
+    return png(drawing)
+
+
+@dataclass(frozen=True)
+class NextWord:
+    """A record's words, the one that follows them, and the most probable ones with their probabilities, best first."""
+
+    context: tuple[str, ...]
+    true: str
+    predicted: tuple[tuple[str, float], ...]
+
+
+def next_words(side: Side, split: Split, chosen: Sequence[int], words: Sequence[str]) -> list[NextWord]:
+    """The predictions for some records: cut out first, so that inputs, outputs and targets have one index."""
+    some = Split(split.inputs[list(chosen)], split.targets[list(chosen)])
+    _, outs = outputs(side, some)
+    exp = np.exp(outs - outs.max(axis=1, keepdims=True))
+    found = []
+    for tokens, true, probabilities in zip(
+        some.inputs, some.targets, exp / exp.sum(axis=1, keepdims=True), strict=True
+    ):
+        best = np.argsort(-probabilities, kind="stable")[:MOST_PROBABLE]
+        predicted = tuple((words[n], float(probabilities[n])) for n in best)
+        found.append(NextWord(tuple(words[token] for token in tokens), words[true], predicted))
+    return found
+
+
+def as_text(found: Sequence[NextWord]) -> str:
+    """Two lines a record: its words and the true next one; the predicted ones with percent, the true in brackets."""
+    lines = []
+    for record in found:
+        marked = [f"[{word}]" if word == record.true else word for word, _ in record.predicted]
+        percents = [f"{word} {100 * p:.1f} %" for word, (_, p) in zip(marked, record.predicted, strict=True)]
+        lines += [f"{' '.join(record.context)} ... {record.true}", f"    {', '.join(percents)}"]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,51 @@
+"""Records of the data, and what a model makes of them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.random import Generator
+
+from compare.report.pictures.mosaic import frames, mosaic, panels, pixels, show
+from compare.report.plots import png
+from scratch.module import Array
+
+PATCHES = 200
+
+
+def patches(raw: Array, prepared: Array, rng: Generator, heading: str) -> bytes:
+    """The same random patches in colour (N, 3, H, W) and as the model gets them (M, H * W), M at most N."""
+    chosen = np.sort(rng.choice(len(prepared), min(PATCHES, len(prepared)), replace=False))
+    grey = prepared[chosen].reshape(-1, *raw.shape[2:])
+    grey = (grey - prepared.min()) / (prepared.max() - prepared.min() or 1)  # one scale for all
+    columns = min(20, len(chosen))
+    images = [mosaic(pixels_together(raw[chosen]), columns), mosaic(grey, columns)]
+    return panels(images, [f"{len(chosen)} random patches", "the same, preprocessed"], heading, width=7.5)
+
+
+def pixels_together(colour: Array) -> Array:
+    """In [0, 1]: bytes and numbers up to 1 as they are, others from their lowest to their highest."""
+    colour = colour / 255 if colour.dtype == np.uint8 else colour
+    if colour.min() >= 0 and colour.max() <= 1:
+        return colour
+    return (colour - colour.min()) / (colour.max() - colour.min())
+
+
+def reconstruction(patch: Array, out: Array, number: int, heading: str) -> bytes:
+    """A patch (H * H,) beside what an autoencoder makes of it, on one scale, and their difference."""
+    side = int(np.sqrt(patch.size))
+    images = pixels(np.stack([patch, out]).reshape(1, 2, side, side))[0]
+    difference = (out - patch).reshape(side, side)
+    largest = float(np.abs(difference).max())
+    titles = [f"patch {number}", "reconstruction", f"difference, up to {largest:.3f}"]
+    return panels([*images, (1 + difference / (largest or 1)) / 2], titles, heading)
+
+
+def letters(images: Array, labels: Array, classes: Sequence[str], rng: Generator, heading: str) -> bytes:
+    """Ten random images (N, H * H) in two rows, each under its name."""
+    chosen = rng.choice(len(images), min(10, len(images)), replace=False)
+    side = int(np.sqrt(images.shape[1]))
+    drawing, axes = frames(len(chosen), 1.3, 1.6, columns=5)
+    for axis, n in zip(axes, chosen, strict=True):
+        show(axis, pixels(images[n].reshape(1, side, side))[0], classes[labels[n]])
+    drawing.suptitle(heading)
+    return png(drawing)

@@ -1,0 +1,42 @@
+"""Weights as images."""
+
+import math
+
+from compare.report.pictures.mosaic import mosaic, panels, signed
+from scratch.module import Array
+
+MOST = 104  # images in one picture
+GREY = "white is positive, black negative; each image by its largest weight"
+COLOUR = "bright is positive, dark negative; each image by its largest weight"
+
+
+def filters(weight: Array, heading: str) -> bytes:
+    """A convolution's weight (out, in, kh, kw): in colour for three planes, else one grey image a filter and plane."""
+    images = weight if weight.shape[1] == 3 else weight.reshape(-1, *weight.shape[2:])
+    what = "filters" if weight.shape[1] in (1, 3) else f"filters of {weight.shape[1]} planes"
+    return grid(images, f"{len(weight)} {what}, {weight.shape[2]}x{weight.shape[3]}", heading)
+
+
+def plane_shape(pixels: int) -> tuple[int, ...] | None:
+    """(H, H) or (3, H, H) of so many numbers; None where they are neither."""
+    for planes in (1, 3):
+        side = math.isqrt(pixels // planes)
+        if planes * side * side == pixels and side > 1:
+            return (side, side) if planes == 1 else (3, side, side)
+    return None
+
+
+def hidden_units(weight: Array, transposed: bool, what: str, heading: str) -> bytes:
+    """Rows of (units, pixels) as images, turned about their diagonal where the data are stored so."""
+    shape = plane_shape(weight.shape[1])
+    assert shape is not None
+    images = weight.reshape(-1, *shape)
+    return grid(images.swapaxes(-1, -2) if transposed else images, f"{len(weight):,} {what}", heading)
+
+
+def grid(images: Array, title: str, heading: str) -> bytes:
+    shown = images[:MOST]
+    title = title if len(shown) == len(images) else f"{title}, the first {MOST} images"
+    columns = max(4, math.ceil(math.sqrt(len(shown) * 1.6)))
+    note, width = COLOUR if images.ndim == 4 else GREY, min(9.0, max(4.6, 1.2 + 0.62 * columns))
+    return panels([mosaic(signed(shown), columns)], [title], heading, width, note)

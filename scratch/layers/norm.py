@@ -1,0 +1,148 @@
+"""Normalisations: over the batch, over a record's features, over groups of channels."""
+
+import math
+
+import numpy as np
+
+from scratch.module import Array, Buffer, Module, Parameter
+
+
+def channel_sum(x: Array) -> Array:
+    """(N, C, L) -> (C,): along the contiguous axis, then as a product with ones, which BLAS sums in blocks."""
+    return np.ones(len(x), x.dtype) @ x.sum(axis=2)
+
+
+class BatchNorm1d(Module):
+    """y = gamma (x - mean) / sqrt(var + eps) + beta by channel: (N, C) or (N, C, L) (Ioffe and Szegedy 2015).
+
+    Mean and biased variance are the batch's in training, the running ones in evaluation. As in torch, running is
+    (1 - momentum) running + momentum batch, with the unbiased variance. ValueError for one value a channel in training.
+    """
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> None:
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.weight = Parameter(np.ones(num_features, np.float32)) if affine else None
+        self.bias = Parameter(np.zeros(num_features, np.float32)) if affine else None
+        self.running_mean = Buffer(np.zeros(num_features, np.float32))
+        self.running_var = Buffer(np.ones(num_features, np.float32))
+        self.num_batches_tracked = Buffer(np.zeros((), np.int64))
+
+    def forward(self, x: Array) -> Array:
+        lines = x.reshape(len(x), self.num_features, -1)  # (N, C, L)
+        if self.training:
+            count = lines.size // self.num_features
+            if count < 2:
+                raise ValueError(f"expected more than one value a channel in training, found {x.shape}")
+            mean = channel_sum(lines) / count
+            centred = lines - mean[:, None]
+            var = channel_sum(centred * centred) / count
+            self.track(mean, var * (count / (count - 1)))
+        else:
+            centred = lines - self.running_mean.data[:, None]
+            var = self.running_var.data
+        scale = 1 / np.sqrt(var + self.eps)
+        normal = centred * scale[:, None]
+        self.cache = normal, scale, self.training
+        if self.weight is not None and self.bias is not None:
+            normal = normal * self.weight.data[:, None] + self.bias.data[:, None]
+        return normal.reshape(x.shape)
+
+    def track(self, mean: Array, unbiased_var: Array) -> None:
+        for running, batch in ((self.running_mean, mean), (self.running_var, unbiased_var)):
+            running.data = (1 - self.momentum) * running.data + self.momentum * batch
+        self.num_batches_tracked.data = np.array(self.num_batches_tracked.data + 1)
+
+    def backward(self, dout: Array) -> Array:
+        normal, scale, training = self.cache
+        dnormal = dout.reshape(normal.shape)
+        if self.weight is not None and self.bias is not None:
+            self.bias.grad += channel_sum(dnormal)
+            self.weight.grad += channel_sum(dnormal * normal)
+            dnormal = dnormal * self.weight.data[:, None]
+        if training:  # mean and variance depend on x as well
+            count = normal.size // self.num_features
+            dmean = channel_sum(dnormal) / count
+            dvar = channel_sum(dnormal * normal) / count
+            dnormal = dnormal - dmean[:, None] - normal * dvar[:, None]
+        return (dnormal * scale[:, None]).reshape(dout.shape)
+
+
+class BatchNorm2d(BatchNorm1d):
+    """BatchNorm1d for images (N, C, H, W): each channel over all records and pixels."""
+
+
+def normalise(rows: Array, eps: float) -> tuple[Array, Array]:
+    """Each row to mean 0 and variance 1: (..., D) -> the same and the scale 1 / sqrt(var + eps) (..., 1)."""
+    centred = rows - rows.mean(axis=-1, keepdims=True)
+    var = (centred * centred).mean(axis=-1, keepdims=True)
+    scale = 1 / np.sqrt(var + eps)
+    return centred * scale, scale
+
+
+def normalise_backward(dnormal: Array, normal: Array, scale: Array) -> Array:
+    """The mean and the variance of a row depend on the row: two terms beside the plain one."""
+    dmean = dnormal.mean(axis=-1, keepdims=True)
+    dvar = (dnormal * normal).mean(axis=-1, keepdims=True)
+    return (dnormal - dmean - normal * dvar) * scale
+
+
+class LayerNorm(Module):
+    """Each record's last axes, of shape `normalized_shape`, to mean 0 and variance 1 (Ba, Kiros and Hinton 2016)."""
+
+    def __init__(
+        self,
+        normalized_shape: int | tuple[int, ...],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+    ) -> None:
+        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape, self.eps = shape, eps
+        self.weight = Parameter(np.ones(shape, np.float32)) if elementwise_affine else None
+        self.bias = Parameter(np.zeros(shape, np.float32)) if elementwise_affine and bias else None
+
+    def forward(self, x: Array) -> Array:
+        normal, scale = normalise(x.reshape(-1, math.prod(self.normalized_shape)), self.eps)
+        self.cache = normal, scale
+        out = normal.reshape(x.shape)
+        if self.weight is not None:
+            out = out * self.weight.data
+        return out + self.bias.data if self.bias is not None else out
+
+    def backward(self, dout: Array) -> Array:
+        normal, scale = self.cache
+        dnormal, ones = dout.reshape(normal.shape), np.ones(len(normal), dout.dtype)
+        if self.bias is not None:
+            self.bias.grad += (ones @ dnormal).reshape(self.normalized_shape)
+        if self.weight is not None:
+            self.weight.grad += (ones @ (dnormal * normal)).reshape(self.normalized_shape)
+            dnormal = dnormal * self.weight.data.reshape(-1)
+        return normalise_backward(dnormal, normal, scale).reshape(dout.shape)
+
+
+class GroupNorm(Module):
+    """Each record's channels in `num_groups` groups to mean 0 and variance 1: (N, C, ...) (Wu and He 2018)."""
+
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True) -> None:
+        if num_channels % num_groups:
+            raise ValueError(f"{num_channels} channels do not make {num_groups} equal groups")
+        self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
+        self.weight = Parameter(np.ones(num_channels, np.float32)) if affine else None
+        self.bias = Parameter(np.zeros(num_channels, np.float32)) if affine else None
+
+    def forward(self, x: Array) -> Array:
+        normal, scale = normalise(x.reshape(len(x), self.num_groups, -1), self.eps)
+        self.cache = normal, scale
+        lines = normal.reshape(len(x), self.num_channels, -1)  # (N, C, L)
+        if self.weight is not None and self.bias is not None:
+            lines = lines * self.weight.data[:, None] + self.bias.data[:, None]
+        return lines.reshape(x.shape)
+
+    def backward(self, dout: Array) -> Array:
+        normal, scale = self.cache
+        dlines = dout.reshape(len(dout), self.num_channels, -1)
+        if self.weight is not None and self.bias is not None:
+            self.bias.grad += channel_sum(dlines)
+            self.weight.grad += channel_sum(dlines * normal.reshape(dlines.shape))
+            dlines = dlines * self.weight.data[:, None]
+        return normalise_backward(dlines.reshape(normal.shape), normal, scale).reshape(dout.shape)

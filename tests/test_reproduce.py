@@ -1,0 +1,275 @@
+"""The published figures: how two numbers are compared, on what basis, and that real ones come out."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compare.cli import main
+from compare.commands.reproduce import as_json, run, summary
+from compare.published import fc_net, mnist_cnn, sine_rnn
+from compare.published.figure import Basis, Curves, Entry, Figure, Run, Series
+from compare.published.judge import judged, judged_series
+from compare.published.judge import unavailable as not_computed
+from compare.published.printed import Form
+from compare.published.table import chosen, figures, missing, runs
+
+PRINTED = [
+    ("2.30", 2.3049, Form(), 0),
+    ("2.30", 2.2951, Form(), 0),
+    ("2.30", 2.3051, Form(), 1),
+    ("2.30", 2.2849, Form(), 2),
+    ("0.000000", -1e-9, Form(), 0),
+    ("-0.5", -0.52, Form(), 0),
+    ("12", 12.4, Form(), 0),
+    ("1.5e-05", 1.54e-5, Form(), 0),
+    ("1.5e-05", 1.56e-5, Form(), 1),
+    ("9.9e-05", 1.0e-4, Form(), 1),
+    ("19439.0456083", 19439.045608304, Form(decimals=8), 0),
+    ("19439.0456083", 19439.04560831, Form(decimals=8), 1),
+    ("2.508255638232932", 2.508255641, Form(digits=9), 0),
+    ("2.508255638232932", 2.508255631, Form(digits=9), 1),
+    ("2.3004790897684924", 2.3004790897684924, Form(), 0),
+    ("2.3004790897684924", float(np.nextafter(2.3004790897684924, 3)), Form(), 4),
+    ("2.30", float("nan"), Form(), float("inf")),
+    ("2.30", float("inf"), Form(), float("inf")),
+]
+
+
+@pytest.mark.parametrize(("published", "value", "form", "units"), PRINTED)
+def test_units_of_the_last_place(published: str, value: float, form: Form, units: float) -> None:
+    assert form.units_off(value, published) == units
+
+
+def test_final_zeros_are_dropped_where_the_source_dropped_them() -> None:
+    assert Form().write(2.3, "2.30") == "2.30"
+    assert Form(decimals=8).write(15.15317, "15.1") == "15.15317"
+    assert Form(decimals=8).write(3.0, "15.1") == "3"
+
+
+def log(texts: list[str], **arguments) -> Series:
+    return Series("loss", tuple(Entry(f"loss {n}", text, n) for n, text in enumerate(texts)), **arguments)
+
+
+def judge(series: Series, scratch: list[float], reference: list[float], twins=()) -> list[Figure]:
+    curves = Curves(np.array(scratch), np.array(reference), tuple(np.array(twin) for twin in twins))
+    return judged_series("pair", "run", series, curves)
+
+
+def test_digits_name_the_side_that_is_off() -> None:
+    (figure,) = judge(log(["1.23"]), [1.234], [1.236])
+    assert figure.basis is Basis.DIGIT
+    assert figure.agrees == {"scratch": True, "reference": False}
+    assert figure.reason == "reference is off by 1 in the last place"
+    assert figure.disagrees
+
+
+def test_only_the_recipe_allows_units() -> None:
+    (figure,) = judge(log(["1.23"], units=2), [1.25], [1.26])
+    assert figure.agrees == {"scratch": True, "reference": False}
+    assert "the recipe allows 2" in figure.reason
+
+
+def test_an_ulp_that_is_larger_than_the_printed_digit_is_told_and_not_allowed() -> None:
+    value = 2.3042759220785896
+    (figure,) = judge(log([repr(value)]), [value], [float(np.nextafter(value, 3))])
+    assert figure.disagrees
+    assert "one ulp of float64 is 4.4 there" in figure.reason
+
+
+def test_the_basis_goes_from_digits_over_the_envelope_to_nothing() -> None:
+    series = log(["1.00", "1.00", "1.00", "1.00", "1.00"], exact=2)
+    twin = [1, 1, 1.001, 1.02, 1]
+    found = judge(series, [1, 1, 1.0079, 1.5, 1], [1, 1.006, 1, 1, 1], [twin, [1] * 5])
+    assert [figure.basis for figure in found] == ["digit", "digit", "envelope", "not informative", "not informative"]
+    assert found[1].agrees == {"scratch": True, "reference": False}  # an exact figure gets no envelope
+    assert found[2].agrees == {"scratch": True, "reference": True}
+    assert found[3].agrees == {"scratch": False, "reference": True}
+    assert not found[3].disagrees
+    assert "passes 1% of the value at step 4" in found[4].reason
+
+
+def test_outside_eight_envelopes() -> None:
+    (figure,) = judge(log(["1.01"], exact=0), [1.009], [1], [[1.001]])
+    assert figure.basis is Basis.ENVELOPE
+    assert figure.agrees == {"scratch": True, "reference": False}
+
+
+def test_without_twins_only_digits_count() -> None:
+    (figure,) = judge(log(["1.0"], exact=0), [1], [1])
+    assert figure.basis is Basis.NOT_INFORMATIVE
+
+
+def test_twins_that_stopped_leave_nothing_informative() -> None:
+    found = judge(log(["1.0", "1.0"], exact=0), [1, 1], [1, 1], [[1.001]])
+    assert [figure.basis for figure in found] == ["envelope", "not informative"]
+
+
+RANGES = [(80.4, 80.0, True), (80.4, 99.0, False), (84.0, 80.0, False)]
+
+
+@pytest.mark.parametrize(("published", "scratch", "inside"), RANGES)
+def test_the_range_of_the_twins(published: float, scratch: float, inside: bool) -> None:
+    series = log([str(published)], exact=0, within_range=True)
+    (figure,) = judge(series, [scratch], [80.1], [[79.0], [81.0]])
+    assert figure.basis is Basis.ENVELOPE
+    assert figure.agrees["scratch"] is inside
+    assert "span 79 to 81" in figure.reason
+
+
+def test_every_published_pair_and_figure_is_listed() -> None:
+    table = runs()
+    count = {run.pair: 0 for run in table}
+    for found in table:
+        count[found.pair] += sum(len(series.entries) for series in found.series)
+    assert count["mnist-cnn"] == 160
+    assert count["sine-rnn"] == 4 * 25 * 2 + 4 * 2
+    assert count["catcar-mlp"] == 1
+    assert count["bn-convnet"] == 11
+    assert count["notmnist-mlp"] == 4 * 7
+    assert sum(count[f"activity-{cell}"] for cell in ("rnn", "lstm", "gru")) == 10 + 18
+    assert count["fc-net"] == 4 + 92 + 2 * (2 * 21 + 4 * 6 + 2 * 26) + 2 + 2 + 20 + 6 + 10
+    assert count["three-layer-convnet"] == 2 + 30 + 2 * 16 + 24 + 8 + 2
+    names = [(found.pair, found.name) for found in table]
+    assert len(names) == len(set(names))
+
+
+def test_what_is_not_to_be_had_says_why(tmp_path: Path) -> None:
+    (place,) = chosen(["trigram-lm"])
+    reason = missing(runs()[place], tmp_path)
+    assert "eee443/assign2_data2.h5: no such file" in reason
+    (tmp_path / "eee443").mkdir()
+    (tmp_path / "eee443/assign2_data2.h5").touch()
+    assert "lost in the source" in missing(runs()[place], tmp_path)
+
+
+def test_missing_files_make_a_run_unavailable(tmp_path: Path) -> None:
+    place = chosen(["mnist-cnn"])[0]
+    assert "no --data DIR given" in missing(runs()[place], None)
+    found = not_computed(runs()[place], missing(runs()[place], tmp_path))
+    assert len(found) == 32
+    assert {figure.basis for figure in found} == {Basis.UNAVAILABLE}
+    assert not any(figure.disagrees for figure in found)
+
+
+def test_json_has_the_promised_form() -> None:
+    wrong = judge(log(["1.23", "1.24"], exact=1), [1.23, 1.24], [1.25, 1.24])
+    content = json.loads(json.dumps(as_json([*wrong, *not_computed(runs()[-1], "no data")])))
+    assert content["schema"] == 1
+    keys = ["pair", "run", "name", "published", "scratch", "reference", "agrees", "basis", "reason"]
+    for figure in content["figures"]:
+        assert list(figure) == keys
+        assert all(type(agrees) is bool for agrees in figure["agrees"].values())
+        assert set(figure["agrees"]) == {"scratch", "reference"}
+    assert [figure["basis"] for figure in content["figures"][:3]] == ["digit", "not informative", "unavailable"]
+    assert content["figures"][0]["published"] == "1.23"
+    assert content["figures"][-1]["scratch"] is None
+
+
+def test_the_summary_names_what_disagrees() -> None:
+    text = summary(judge(log(["1.23", "1.24"]), [1.23, 1.24], [1.25, 1.24]), 3)
+    assert text.splitlines()[0].startswith("1 of 2 figures agree on both sides: 1 of 2 to the digit")
+    assert text.splitlines()[1] == "disagrees: pair, run: loss 0"
+
+
+def twofold(*arguments: object) -> int:
+    sys.argv = ["twofold", "reproduce", *map(str, arguments)]
+    with pytest.raises(SystemExit) as exit:
+        main()
+    return int(exit.value.code or 0)
+
+
+def test_nothing_available_is_no_difference(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert twofold("trigram-lm", "notmnist-mlp", "--data", tmp_path, "--json", "-") == 0
+    assert len(json.loads(capsys.readouterr().out)["figures"]) == 3 + 28
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_exit_status(agrees: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = Run("pair", "run", (log(["1.23"]),), lambda directory: {})
+    curves = {"loss": Curves(np.array([1.23]), np.array([1.23 if agrees else 1.26]))}
+    monkeypatch.setattr("compare.commands.reproduce.chosen", lambda names: [0])
+    monkeypatch.setattr("compare.commands.reproduce.runs", lambda: [made])
+    monkeypatch.setattr("compare.commands.reproduce.reproduced", lambda *_: [(0, judged(made, curves))])
+    assert twofold("--data", tmp_path) == (0 if agrees else 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(("sparse-autoencoder",), "no published figures of 'sparse-autoencoder'"), (("--data", "nowhere"), "nowhere")],
+)
+def test_bad_usage_is_one_line(arguments, message: str, capsys: pytest.CaptureFixture) -> None:
+    assert twofold(*arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def place_of(pair: str, name: str) -> int:
+    (place,) = [n for n, run in enumerate(runs()) if (run.pair, run.name) == (pair, name)]
+    return place
+
+
+REAL = [
+    ("mnist-cnn", "8 and 8 filters"),
+    ("mnist-cnn", "2 and 8 filters"),
+    ("fc-net", "five_layer_50"),
+    ("fc-net", "known values: two-layer net"),
+    ("fc-net", "known values: sgd momentum"),
+    ("three-layer-convnet", "known values: convolution"),
+    ("three-layer-convnet", "known values: batch norm, test mode"),
+    ("sine-rnn", "sine, hidden 100, right gradient"),
+    ("sine-rnn", "triangle, hidden 100, right gradient"),
+]
+
+
+@pytest.mark.parametrize(("pair", "name"), REAL)
+def test_real_figures_come_out_to_the_digit(pair: str, name: str, real_data: Path) -> None:
+    found = figures(place_of(pair, name), real_data)
+    assert found
+    assert {figure.basis for figure in found} == {Basis.DIGIT}
+    assert not [figure for figure in found if figure.disagrees]
+
+
+def test_initial_losses_come_out_on_the_scratch_side() -> None:
+    found = figures(place_of("fc-net", "initial losses"), None)
+    assert [figure.agrees["scratch"] for figure in found] == [True] * 4
+
+
+def test_the_update_as_published_brings_out_the_second_epoch() -> None:
+    """Epoch 2 needs the wrong update, which is why it is kept."""
+    name = "sine, hidden 100"
+    setup, data, drawn = sine_rnn.prepared([name])
+    published = [row[1:] for row in sine_rnn.read("sine-rnn")["runs"][0]["losses"][:2]]
+    for side in (setup.scratch(), setup.reference()):
+        sine_rnn.load(side, drawn)
+        found = sine_rnn.epochs(side, data)
+        for texts in published:
+            for value, text in zip(next(found), texts, strict=True):
+                assert sine_rnn.FORM.units_off(value, text) == 0
+
+
+def test_the_runs_before_are_drawn_too() -> None:
+    """The second run's weights are not the first's, and do not depend on what was trained."""
+    first, second = mnist_cnn.plans([(8, 8), (8, 8)])
+    assert not np.array_equal(first[0]["conv1.weight"], second[0]["conv1.weight"])
+    again = list(mnist_cnn.plans([(8, 8), (8, 8)]))[1]
+    assert np.array_equal(second[1], again[1])
+
+
+def test_a_plan_draws_in_the_order_of_the_source() -> None:
+    solver = fc_net.Solver(2000, 100, 2)
+    plan = fc_net.drawn(solver, {}, np.random.RandomState(0))
+    rng = np.random.RandomState(0)
+    batch, subset = rng.choice(2000, 100), rng.choice(2000, 1000)
+    assert np.array_equal(plan.batches[0], batch)
+    assert np.array_equal(plan.subsets[0], subset)
+    assert len(plan.batches) == 40
+    assert len(plan.subsets) == 3  # after the first step and after each epoch
+
+
+def test_a_run_of_nothing_prints_a_summary(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run(["bn-convnet"], tmp_path, None)
+    assert "11 unavailable" in capsys.readouterr().out
