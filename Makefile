@@ -8,7 +8,7 @@ report: $(STAMP)
 	.venv/bin/twofold report --out report
 
 test: lint
-	.venv/bin/python -m pytest -n 2
+	.venv/bin/python -m pytest -n 2 --dist loadgroup
 
 lint: $(STAMP)
 	.venv/bin/ruff check .

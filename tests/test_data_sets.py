@@ -47,7 +47,7 @@ def mnist_files(folder: Path, images: dict[str, tuple[int, ...]], labels: dict[s
         }
         for name, content in contents.items():
             path = folder / "mnist" / (f"{name}.gz" if pack else name)
-            path.write_bytes(gzip.compress(content) if pack else content)
+            path.write_bytes(gzip.compress(content, mtime=0) if pack else content)
     return folder
 
 
