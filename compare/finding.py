@@ -54,7 +54,7 @@ class Finding:
 
 
 def waived(finding: Finding, waivers: Mapping[str, str]) -> Finding:
-    """The finding with each failure that `waivers` names ("check" or "check: quantity") set aside, its reason shown.
+    """The finding with each failure that `waivers` names ("check" or "check: tensor") set aside, its reason shown.
 
     A waiver that nothing needs any more is itself a failure.
     """
@@ -64,7 +64,8 @@ def waived(finding: Finding, waivers: Mapping[str, str]) -> Finding:
     needed = set()
     quantities = []
     for quantity in finding.quantities:
-        key = next((k for k in (f"{finding.check}: {quantity.name}", finding.check) if k in keys), None)
+        tensor = quantity.name.partition(" ")[0]  # a waiver for a tensor is one for its gradient and moments too
+        key = next((k for k in (f"{finding.check}: {tensor}", finding.check) if k in keys), None)
         if key and quantity.verdict in (Verdict.FAIL, Verdict.VACUOUS):
             needed.add(key)
             quantity = replace(quantity, verdict=Verdict.NOT_APPLICABLE, reason=f"waived: {keys[key]}")

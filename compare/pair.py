@@ -57,7 +57,7 @@ class Case:
 
     `constants` are inputs without a gradient, such as a loss's target, as "<input>[1]". `time_axis` is that of every
     sequence (N, T, F) or (T, N, F) among inputs and outputs.
-    `waivers` gives a reason for each check or "check: quantity" that may fail, and must.
+    `waivers` gives a reason for each check or "check: tensor" that may fail, and must.
     """
 
     name: str
