@@ -144,7 +144,7 @@ class Pair:
 
     def full_case(self, inputs: tuple[Draws, ...]) -> Case:
         """The model alone at recipe size, for inputs of the given form."""
-        return Case(name=f"{self.name} at recipe size", model=self.model, inputs=inputs)
+        return Case(f"{self.name} at recipe size", self.model, inputs, waivers=self.waivers)
 
     def initial_state(self, seed: int) -> dict[str, Array]:
         """The weights that both sides start from, at recipe size: the scratch model's own initialisers draw them."""
