@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated, Any, Literal, NoReturn
 
 import typer
@@ -51,7 +52,7 @@ def list_pairs(as_json: Annotated[bool, typer.Option("--json", help="As JSON on 
     """The pairs: name, layers, parameters, data, loss and optimizer."""
     from compare.commands.listing import catalogue
 
-    rows = catalogue(PAIRS.values())
+    rows = catalogue(PAIRS[name] for name in (PAIRS if as_json else MAIN))
     if as_json:
         print(json.dumps(rows, indent=2))
         return
@@ -64,7 +65,10 @@ def list_pairs(as_json: Annotated[bool, typer.Option("--json", help="As JSON on 
     for row in rows:
         del row["title"]
         table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in row.values()))
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    variants = ", ".join(name for name in PAIRS if name not in MAIN)
+    print(fill(f"Variants: {variants}", console.width, break_on_hyphens=False))
 
 
 @app.command()
