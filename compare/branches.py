@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from compare.trace import call_key
 from scratch.module import Array
 
 
@@ -61,7 +62,7 @@ def _pinned_forward(path: str, module: Any, pin: Any, taken: Mapping[str, Array]
 
     def decided(x: Any) -> Any:
         nonlocal calls
-        key = path if calls == 0 else f"{path}#{calls}"
+        key = call_key(path, calls)
         calls += 1
         if key not in taken or taken[key].shape != tuple(x.shape):
             return forward(x)

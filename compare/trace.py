@@ -26,7 +26,7 @@ def array_of(tensor: Any) -> Array:
     return np.array(tensor.detach().cpu().numpy())
 
 
-def _key(path: str, call: int) -> str:
+def call_key(path: str, call: int) -> str:
     return path if call == 0 else f"{path}#{call}"
 
 
@@ -54,7 +54,7 @@ def _shadow(module: Module, path: str, trace: Trace) -> None:
 
     def watched_forward(*inputs: Any) -> Any:
         nonlocal calls
-        key = _key(path, calls)
+        key = call_key(path, calls)
         calls += 1
         trace.inputs.update(nest.numbered(key, nest.apply(np.array, inputs[0] if len(inputs) == 1 else inputs)))
         out = forward(*inputs)
@@ -86,7 +86,7 @@ def watch_reference(model: Any) -> Iterator[Trace]:
 
         def hook(module: Any, inputs: Any, out: Any) -> None:
             nonlocal calls
-            key = _key(path, calls)
+            key = call_key(path, calls)
             calls += 1
             for name, tensor in nest.numbered(key, out).items():
                 trace.outputs[name] = array_of(tensor)

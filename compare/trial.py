@@ -199,7 +199,7 @@ class Trial:
         for quantity in judged["forward"]:
             if quantity.name in failed["forward"]:
                 return Divergence("forward", self._module(quantity.name), step)
-        sender = modules[-1]
+        sender = modules[-1] if modules else self.case.name  # a reference of raw tensors shows none
         for module in reversed(modules):
             if any(self._module(name) == module for name in failed["backward"]):
                 return Divergence("backward", sender, step)  # whoever sent this module a wrong gradient
