@@ -149,7 +149,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "reason": finding.reason,
         "quantities": [_quantity(quantity) for quantity in finding.quantities],
         "first_divergence": asdict(finding.first_divergence) if finding.first_divergence else None,
-        "blame": None,
+        "blame": finding.blame.side if finding.blame else None,
+        "blame_reason": finding.blame.reason if finding.blame else None,
         "probable_cause": None,
     }
 

@@ -9,12 +9,14 @@ the *inputs* of scratch's modules are used, so that a scratch ReLU that decides 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from compare.trace import call_key
-from scratch.module import Array
+from scratch import LeakyReLU, MaxPool2d, ReLU
+from scratch.module import Array, Module
 
 
 @dataclass(frozen=True)
@@ -107,3 +109,30 @@ def _pool(module: Any, x: Any, taken: Array) -> tuple[Any, Array]:
     largest, _ = winners(x.detach())
     lost = largest - out.detach()
     return out, lost[lost > 0].cpu().numpy()
+
+
+@contextmanager
+def held(model: Module, taken: Mapping[str, Array]) -> Iterator[None]:
+    """Scratch's own ReLUs and pools, held to the branches that they took for `taken` while their inputs move."""
+    branching = [
+        (module, taken[path])
+        for path, module in model.named_modules()
+        if path in taken and isinstance(module, ReLU | LeakyReLU | MaxPool2d)
+    ]
+    own = [vars(module).pop("forward", None) for module, _ in branching]
+    for module, x in branching:
+        vars(module)["forward"] = partial(_held, module, x)
+    try:
+        yield
+    finally:
+        for (module, _), forward in zip(branching, own, strict=True):
+            del vars(module)["forward"]
+            if forward:
+                vars(module)["forward"] = forward
+
+
+def _held(module: Module, taken: Array, x: Array) -> Array:
+    if isinstance(module, MaxPool2d):
+        winners = np.argmax(module.taps(taken), axis=0)
+        return np.take_along_axis(np.stack(module.taps(x)), winners[None], axis=0)[0]
+    return np.where(taken > 0, x, getattr(module, "negative_slope", 0) * x)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,11 @@ import numpy as np
 from compare import nest
 from compare.branches import pinned
 from compare.finding import worst_by_name
-from compare.floor import LIMIT, Quantity, Verdict
+from compare.floor import LIMIT, Quantity, Verdict, exactly
 from compare.optimizers import named_states
-from compare.sides import Reference, Side
-from compare.trial import Divergence, Reading, Trial, moved
+from compare.rounding import moved, shaken
+from compare.sides import Reference, Side, States
+from compare.trial import MORE_RERUNS, Divergence, Reading, Trial, Unrepeatable, identical, is_doubtful
 from scratch.module import Array
 
 RESYNC_STEPS, RESYNC_RERUNS = 20, 2
@@ -31,11 +32,11 @@ def batches(trial: Trial, steps: int) -> Iterator[tuple[Any, Array]]:
         yield trial.draw_inputs(rng), target
 
 
-def training_step(side: Side, inputs: Any, target: Array) -> Reading:
+def training_step(side: Side, inputs: Any, target: Array, seed: int | None = None) -> Reading:
     """One step by stage: as in a trial, and under "update" the state that it leaves behind."""
     side.train()
     side.zero_grad()
-    with side.watch() as trace:
+    with shaken(side, seed), side.watch() as trace:
         out = side.forward(inputs)
         loss = side.loss(target)
         side.backward()
@@ -52,52 +53,115 @@ def training_step(side: Side, inputs: Any, target: Array) -> Reading:
     }
 
 
-def resynchronised_steps(trial: Trial) -> Iterator[tuple[int, dict[str, list[Quantity]]]]:
-    """Before each step the reference gets scratch's weights, buffers and optimizer state: one step is judged."""
-    scratch, side, exact = trial.scratch(), trial.reference(), trial.reference("float64")
+@dataclass(frozen=True)
+class Start:
+    """What a training step begins from."""
+
+    state: dict[str, Array]
+    optimizer_state: States
+    inputs: Any
+    target: Array
+
+
+@dataclass(frozen=True)
+class Step:
+    """One training step, numbered from 1, and what is judged of it, by stage."""
+
+    number: int
+    start: Start
+    judged: dict[str, list[Quantity]]
+
+
+@lru_cache(maxsize=1)
+def resynchronised_steps(trial: Trial) -> tuple[Step, ...]:
+    """Before each step the reference gets scratch's weights, buffers and optimizer state: one step is judged.
+
+    Raises Unrepeatable.
+    """
+    scratch, judges = trial.scratch(), (trial.reference("float64"), trial.reference())
     scratch.load(trial.state)
-    for step, (inputs, target) in enumerate(batches(trial, RESYNC_STEPS), 1):
-        before = scratch.state(), scratch.optimizer_state(), inputs
+    steps = []
+    for number, (inputs, target) in enumerate(batches(trial, RESYNC_STEPS), 1):
+        before = Start(scratch.state(), scratch.optimizer_state(), inputs, target)
         found = training_step(scratch, inputs, target)
-        again = partial(one_step_from, before, target, found)
-        star, reruns = again(exact), [again(side, seed) for seed in range(RESYNC_RERUNS)]
-        if trial.dtype != "float64":
-            reruns.append(again(side))
-        stages = [stage for stage in found if stage not in ("taken", "masks")]
-        if not any(name in star["forward"] for name in found["taken"]):  # a reference without modules
-            stages = [stage for stage in stages if stage not in ("forward", "backward")]
-        yield step, {s: trial.judge(found[s], star[s], [rerun[s] for rerun in reruns]) for s in stages}
+        if number == 1 and trial.device == "cpu":
+            repeats(before, found, judges[0])
+        steps.append(Step(number, before, judged_step(trial, found, before, *judges)))
+    return tuple(steps)
 
 
-def one_step_from(before: Any, target: Array, found: Reading, side: Reference, seed: int | None = None) -> Reading:
-    """The reference's step from (state, optimizer state, inputs), pinned; with a seed all moved by one ulp first."""
-    state, optimizer_state, inputs = before if seed is None else moved(before, seed)
+def repeats(start: Start, found: Reading, side: Reference) -> None:
+    """Raises Unrepeatable where the reference takes one step from one state in two ways."""
+    if not identical(one_step_from(start, found, side), one_step_from(start, found, side)):
+        raise Unrepeatable("the reference takes another step when it begins from the same state again")
+
+
+def judged_step(
+    trial: Trial, found: Reading, before: Start, exact: Reference, side: Reference
+) -> dict[str, list[Quantity]]:
+    """Scratch's step from `before`, by stage."""
+    again = partial(one_step_from, before, found)
+    star, reruns = again(exact), [again(side, seed) for seed in range(RESYNC_RERUNS)]
+    if trial.dtype != "float64":
+        reruns.append(again(side))
+    stages = [stage for stage in found if stage not in ("taken", "masks")]
+    if not any(name in star["forward"] for name in found["taken"]):  # a reference without modules
+        stages = [stage for stage in stages if stage not in ("forward", "backward")]
+
+    def judged() -> dict[str, list[Quantity]]:
+        return {stage: trial.judge(found[stage], star[stage], [run[stage] for run in reruns]) for stage in stages}
+
+    first = judged()
+    if not any(is_doubtful(quantity) for quantities in first.values() for quantity in quantities):
+        return first
+    reruns += [again(side, seed) for seed in range(RESYNC_RERUNS, RESYNC_RERUNS + MORE_RERUNS)]
+    return judged()
+
+
+def carries_on(trial: Trial, step: Step) -> bool:
+    """A scratch side made afresh agrees in this step: the one that ran on has more than its state to go by."""
+    fresh, start = trial.scratch(), step.start
+    fresh.load(start.state)
+    fresh.load_optimizer_state(start.optimizer_state)
+    found = training_step(fresh, start.inputs, start.target)
+    judged = judged_step(trial, found, start, trial.reference("float64"), trial.reference())
+    return not any(quantity.verdict is Verdict.FAIL for quantities in judged.values() for quantity in quantities)
+
+
+def one_step_from(start: Start, found: Reading, side: Reference, seed: int | None = None) -> Reading:
+    """The reference's step, pinned to what scratch took; with a seed all is moved by one ulp."""
+    given = start.state, start.optimizer_state, start.inputs
+    state, optimizer_state, inputs = given if seed is None else moved(given, seed)
     side.load(state)
     side.load_optimizer_state(optimizer_state)
     with pinned(side.model, found["taken"], found["masks"]):
-        return training_step(side, inputs, target)
+        return training_step(side, inputs, start.target, seed)
 
 
 def resynchronised(trial: Trial) -> list[Quantity]:
     """Loss, gradients, parameters, buffers and optimizer state; of every tensor the worst of all steps."""
 
     def rounds() -> Iterator[tuple[str, list[Quantity]]]:
-        for step, judged in resynchronised_steps(trial):
-            gradients = [replace(q, name=f"{q.name} gradient") for q in judged["gradient"]]
-            yield f"step {step}", [*judged["loss"], *gradients, *judged["update"]]
+        for step in resynchronised_steps(trial):
+            gradients = [replace(q, name=f"{q.name} gradient") for q in step.judged["gradient"]]
+            yield f"step {step.number}", [*step.judged["loss"], *gradients, *step.judged["update"]]
 
     return worst_by_name(rounds())
 
 
 def first_step(trial: Trial) -> Divergence | None:
     """The first step that differs and in it the first module; where all gradients agree, the loss or updated tensor."""
-    for step, judged in resynchronised_steps(trial):
-        if where := trial.locate({s: judged.get(s, []) for s in ("forward", "backward", "gradient")}, step):
-            return where
-        for stage in ("loss", "update"):
-            for quantity in judged[stage]:
-                if quantity.verdict is Verdict.FAIL:
-                    return Divergence(stage, trial.owner(quantity.name.partition(" ")[0]), step, quantity.name)
+    return next((where for step in resynchronised_steps(trial) if (where := first_in(trial, step))), None)
+
+
+def first_in(trial: Trial, step: Step) -> Divergence | None:
+    if where := trial.locate({s: step.judged.get(s, []) for s in ("forward", "backward", "gradient")}, step.number):
+        return where
+    for stage in ("loss", "update"):
+        for quantity in step.judged[stage]:
+            if quantity.verdict is Verdict.FAIL:
+                tensor = quantity.name
+                return Divergence(stage, trial.owner(tensor.partition(" ")[0]), step.number, tensor)
     return None
 
 
@@ -115,8 +179,9 @@ def free(trial: Trial) -> list[Quantity]:
 
 def inside(found: Array, star: Array, twins: list[Array]) -> Quantity:
     """Within LIMIT envelopes at every step before the envelope passes INFORMATIVE of the value."""
-    if not np.isfinite([found, star, *twins]).all():
-        return Quantity("loss", float("inf"), 0.0, float("inf"), Verdict.FAIL, reason="NaN or inf in a loss")
+    for side, losses in (("scratch", [found]), ("reference", [star, *twins])):
+        if not np.isfinite(losses).all():
+            return exactly("loss", False, f"NaN or inf in a loss of {side}", side)
     error, width = np.abs(found - star), envelope(star, twins)
     blurred = np.flatnonzero(width > INFORMATIVE * np.abs(star))
     steps = int(blurred[0]) if blurred.size else len(star)

@@ -39,6 +39,14 @@ def _proof_first(rivals: list[Quantity]) -> list[Quantity]:
 
 
 @dataclass(frozen=True)
+class Blame:
+    """scratch, reference, conventions or inconclusive, and the evidence in one sentence."""
+
+    side: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Finding:
     """One check's result."""
 
@@ -47,6 +55,7 @@ class Finding:
     quantities: tuple[Quantity, ...] = ()
     reason: str = ""
     first_divergence: Divergence | None = None
+    blame: Blame | None = None
 
     @property
     def worst(self) -> Quantity | None:
@@ -56,7 +65,7 @@ class Finding:
 def waived(finding: Finding, waivers: Mapping[str, str]) -> Finding:
     """The finding with each failure that `waivers` names ("check" or "check: tensor") set aside, its reason shown.
 
-    A waiver that nothing needs any more is itself a failure.
+    A waiver for a tensor sets aside all that is said of it. One that nothing needs any more is itself a failure.
     """
     keys = {key: reason for key, reason in waivers.items() if key.partition(":")[0] == finding.check}
     if not keys:
@@ -68,6 +77,7 @@ def waived(finding: Finding, waivers: Mapping[str, str]) -> Finding:
         key = next((k for k in (f"{finding.check}: {tensor}", finding.check) if k in keys), None)
         if key and quantity.verdict in (Verdict.FAIL, Verdict.VACUOUS):
             needed.add(key)
+        if key and (quantity.verdict is not Verdict.PASS or ":" in key):
             quantity = replace(quantity, verdict=Verdict.NOT_APPLICABLE, reason=f"waived: {keys[key]}")
         quantities.append(quantity)
     for key in keys.keys() - needed:

@@ -1,11 +1,10 @@
 """The measured noise floor, and what counts as equal.
 
 floor(row) = max over the re-runs k of max|r_k - r*| in that row + 8 eps(dtype) max|r*| in that row, where r* is the
-float64 reference and the r_k are runs of the reference with every input and parameter moved by one unit in the last
-place. A quantity is equal if scratch lies within LIMIT floors of r* in every row.
+float64 reference and the r_k are runs of the reference moved by one unit in the last place (compare/rounding.py). A
+quantity is equal if scratch lies within LIMIT floors of r* in every row.
 """
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,7 +29,8 @@ class Verdict(StrEnum):
 class Quantity:
     """One tensor judged: `error` and `floor` are those of its worst row, `ratio` is error / floor.
 
-    `rows_proven` counts the rows whose largest entry exceeds LIMIT floors: only those prove anything.
+    `rows_proven` counts the rows whose largest entry exceeds LIMIT floors: only those prove anything. `side` is the one
+    that the comparison by itself convicts, such as the one with a NaN.
     """
 
     name: str
@@ -42,12 +42,14 @@ class Quantity:
     rows_proven: int = 1
     reason: str = ""
     limit: float = LIMIT
+    side: str = ""
 
 
-def exactly(name: str, equal: bool, reason: str) -> Quantity:
-    """A comparison without rounding; `reason` says what differs, and is dropped where nothing does."""
-    error = 0.0 if equal else float("inf")
-    return Quantity(name, error, 0.0, error, Verdict.PASS if equal else Verdict.FAIL, reason="" if equal else reason)
+def exactly(name: str, equal: bool, reason: str, side: str = "") -> Quantity:
+    """A comparison without rounding; `reason` and `side` say what differs and by whom, dropped where nothing does."""
+    if equal:
+        return Quantity(name, 0.0, 0.0, 0.0, Verdict.PASS)
+    return Quantity(name, float("inf"), 0.0, float("inf"), Verdict.FAIL, reason=reason, side=side)
 
 
 def rows_of(array: Array, axis: int = 0) -> Array:
@@ -82,11 +84,11 @@ def judge(
     if found.shape != star.shape:
         return exactly(name, False, f"scratch has shape {found.shape}, reference {star.shape}")
     if np.issubdtype(found.dtype, np.floating) and found.dtype != np.dtype(dtype):
-        return exactly(name, False, f"scratch gives {found.dtype} where {np.dtype(dtype)} was given")
+        return exactly(name, False, f"scratch gives {found.dtype} where {np.dtype(dtype)} was given", "scratch")
     for side, arrays in (("scratch", [found]), ("reference", [star, *reruns])):
         bad = sum(int((~np.isfinite(array)).sum()) for array in arrays)
         if bad:
-            return exactly(name, False, f"NaN or inf in {side}")
+            return exactly(name, False, f"NaN or inf in {side}", side)
     if not found.size:
         return Quantity(name, 0.0, 0.0, 0.0, Verdict.VACUOUS, 0, 0, "it is empty")
     star = star.astype(np.float64)
@@ -118,21 +120,3 @@ def _position(difference: Array, row: int, rows: int, axis: int) -> str:
     if rows == 1:
         return f"largest error {np.abs(difference).max():.3g}"
     return f"row {row} of {rows}" if axis == 0 else f"row {row} of {rows} along axis {axis}"
-
-
-def nudged(array: Array, seed: int) -> Array:
-    """Every float moved by one unit in the last place, up or down by a hash of its own bits and the seed.
-
-    Equal values move together and zeros stay zero, so that ties and sparsity survive; integers stay.
-    """
-    array = np.asarray(array)
-    if not np.issubdtype(array.dtype, np.floating):
-        return array
-    bits = np.ascontiguousarray(array).view(np.uint32 if array.itemsize == 4 else np.uint64).astype(np.uint64)
-    # the finalizer of SplitMix64 (Steele, Lea and Flood 2014): every input bit reaches the sign
-    mixed = bits + np.uint64(zlib.crc32(str(seed).encode()))
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    up = (mixed >> np.uint64(63)).astype(bool).reshape(array.shape)
-    moved = np.nextafter(array, np.where(up, np.inf, -np.inf).astype(array.dtype))
-    return np.where(array == 0, array, moved).astype(array.dtype)

@@ -75,4 +75,5 @@ def compared(name: str, analytic: float, numeric: float, uncertainty: float) -> 
     reason = "" if verdict is Verdict.PASS else "the derivative does not rise above its uncertainty"
     if not ratio <= LIMIT:
         verdict, reason = Verdict.FAIL, f"scratch's gradient gives {analytic:.6g}, its own output {numeric:.6g}"
-    return Quantity(name, error, uncertainty, ratio, verdict, reason=reason)
+    side = "scratch" if verdict is Verdict.FAIL else ""
+    return Quantity(name, error, uncertainty, ratio, verdict, reason=reason, side=side)

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.random import Generator
 
 from compare.finding import worst_by_name
-from compare.floor import Quantity
+from compare.floor import Quantity, Verdict
 from compare.pair import Twin
 from compare.pairs.layers import OPTIMIZERS
+from compare.rounding import moved
 from compare.sides import Reference, Scratch, Side, States
-from compare.trial import RERUNS, Trial, moved
+from compare.trial import RERUNS, Divergence, Trial
 from scratch.module import Array
 
 STEPS = 3
@@ -22,10 +23,24 @@ def equal_gradients(trial: Trial) -> list[Quantity]:
 
     Each starts once afresh and once in the middle of a training. Of every tensor the worst of all rounds is given.
     """
+    return worst_by_name(round for twin in twins_of(trial) for round in rounds(trial, twin))
+
+
+def twins_of(trial: Trial) -> tuple[Twin, ...]:
     own = trial.case.optimizer
     assert own is not None
-    twins = (own, *(twin for twin in OPTIMIZERS if twin.scratch == own.scratch))
-    return worst_by_name(round for twin in twins for round in rounds(trial, twin))
+    return (own, *(twin for twin in OPTIMIZERS if twin.scratch == own.scratch))
+
+
+def first_update(trial: Trial) -> Divergence | None:
+    """The first step of the first optimizer in which a tensor differs."""
+    for twin in twins_of(trial):
+        for place, (_, judged) in enumerate(rounds(trial, twin)):
+            for quantity in judged:
+                if quantity.verdict is Verdict.FAIL:
+                    owner = trial.owner(quantity.name.partition(" ")[0])
+                    return Divergence("optimizer", owner, place % STEPS + 1, quantity.name)
+    return None
 
 
 def rounds(trial: Trial, twin: Twin) -> Iterator[tuple[str, list[Quantity]]]:
@@ -42,15 +57,19 @@ def rounds(trial: Trial, twin: Twin) -> Iterator[tuple[str, list[Quantity]]]:
     for label, state in states.items():
         given = start, state, gradients
         found = steps(Scratch(trial.case.model, None, twin, trial.dtype), *given)
-        star = steps(Reference(trial.case.model, None, twin, "float64", trial.device), *given)
-        side = Reference(trial.case.model, None, twin, trial.dtype, trial.device)
-        reruns = [steps(side, *moved(given, seed)) for seed in range(RERUNS)]
+        star = steps(reference(trial, twin, "float64"), *given)
+        reruns = [steps(reference(trial, twin), *moved(given, seed)) for seed in range(RERUNS)]
         if trial.dtype != "float64":
-            reruns.append(steps(side, *given))
+            reruns.append(steps(reference(trial, twin), *given))
         arguments = ", ".join(f"{key}={value}" for key, value in twin.arguments.items())
         for step in range(STEPS):
             where = f"{twin.scratch.rpartition(':')[2]}({arguments}), step {step + 1} {label}"
             yield where, trial.judge(found[step], star[step], [run[step] for run in reruns])
+
+
+def reference(trial: Trial, twin: Twin, dtype: str | None = None) -> Reference:
+    """One made afresh: what an optimizer keeps beside its state must not reach the next run."""
+    return Reference(trial.case.model, None, twin, dtype or trial.dtype, trial.device)
 
 
 def graded(array: Array, rng: Generator) -> Array:
@@ -60,7 +79,7 @@ def graded(array: Array, rng: Generator) -> Array:
 
 def midway(trial: Trial, twin: Twin, start: dict[str, Array], gradients: dict[str, Array], rng: Generator) -> States:
     """A state as of step 5, of whatever entries torch keeps for this optimizer; empty if it keeps none."""
-    side = Reference(trial.case.model, None, twin, trial.dtype, trial.device)
+    side = reference(trial, twin)
     side.load(start)
     side.set_gradients(gradients)
     side.step()

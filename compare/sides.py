@@ -50,6 +50,10 @@ class Scratch:
         self.penalty: Any = penalty.build("scratch", self.model.named_parameters()) if penalty else None
         self.clip = clip
 
+    def array(self, array: Array) -> Array:
+        """Integers stay, floats become the side's dtype."""
+        return array.astype(self.dtype, copy=False) if np.issubdtype(array.dtype, np.floating) else array
+
     def state(self) -> dict[str, Array]:
         """Parameters and buffers by name."""
         return self.model.state_dict()
@@ -71,7 +75,7 @@ class Scratch:
                 vars(module)["rng"] = np.random.default_rng([seed, n])
 
     def forward(self, inputs: tuple[Any, ...]) -> Any:
-        self._inputs = nest.apply(_copy, inputs)
+        self._inputs = nest.apply(lambda array: _copy(self.array(array)), inputs)
         self._out = self.model(*self._inputs)
         return nest.apply(_copy, self._out)
 

@@ -11,12 +11,16 @@ from numpy.random import Generator
 
 from compare import nest
 from compare.branches import Flip, pinned
-from compare.floor import Quantity, Verdict, judge, nudged
+from compare.floor import Quantity, Verdict, judge
 from compare.pair import Case
+from compare.rounding import moved, shaken
 from compare.sides import Reference, Scratch, Side
 from scratch.module import Array, Module
 
 RERUNS = 5
+# The largest of few re-runs may fall short of what rounding does; where an error makes one doubt it, so many are added.
+MORE_RERUNS = 10
+DOUBTFUL = (1.0, 50.0)  # floors
 
 # What one run gave, by stage and name. Stages: forward (every module in order, then the output), loss, backward (the
 # gradient of every module's output), gradient (of every parameter and input).
@@ -25,12 +29,17 @@ Reading = dict[str, dict[str, Array]]
 
 @dataclass(frozen=True)
 class Divergence:
-    """The first that differs: the stage (forward, backward, loss, update), its module, the training step from 1."""
+    """The first that differs: the stage (forward, backward, loss, optimizer, update), its module, the step from 1.
+
+    `detail` says where within the module: the time steps and gates of a recurrent layer.
+    """
 
     stage: str
     module: str
     step: int | None = None
     tensor: str | None = None
+    evaluating: bool = False
+    detail: str = ""
 
 
 def redrawn(state: Mapping[str, Array], rng: Generator) -> dict[str, Array]:
@@ -50,6 +59,15 @@ def redrawn(state: Mapping[str, Array], rng: Generator) -> dict[str, Array]:
         return 0.3 * normal if any(word in name.rpartition(".")[2] for word in ("bias", "mean")) else 1 + 0.5 * normal
 
     return {name: draw(name, array).astype(array.dtype) for name, array in state.items()}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The float64 reference, its re-runs in the trial's dtype, and the branches that it would have taken otherwise."""
+
+    star: Reading
+    reruns: list[Reading]
+    flips: list[Flip]
 
 
 class Unrepeatable(Exception):
@@ -99,32 +117,33 @@ class Trial:
         side.load(self.state)
         return self.draw_cotangents(side.forward(self.inputs), self.rng("cotangents"))
 
-    def observe(self, side: Side, seed: int | None = None) -> Reading:
-        """One forward and backward pass; with a seed every input and parameter is moved by one ulp first."""
+    def observe(self, side: Side, seed: int | None = None, training: bool = True) -> Reading:
+        """One forward and backward pass in either mode; with a seed everything is moved by one ulp (rounding.py)."""
         state, inputs = (self.state, self.inputs) if seed is None else moved((self.state, self.inputs), seed)
         side.load(state)
-        side.train()
+        side.train(training)
         side.zero_grad()
         if isinstance(side, Scratch):
             side.reseed(self.seed)
-        with side.watch() as trace:
+        losses = {}
+        with shaken(side, seed), side.watch() as trace:
             out = side.forward(inputs)
+            if self.target is not None:
+                losses = {"loss": side.loss(self.target), "gradient of the output": side.loss_gradient()}
             if [a.shape for a in nest.flatten(out)] == [c.shape for c in nest.flatten(self.cotangents)]:
                 dinputs = nest.numbered("<input>", side.backward(self.cotangents))
                 gradients = side.gradients()
                 gradients |= {name: dinput for name, dinput in dinputs.items() if name not in self.case.constants}
             else:
                 gradients = {}  # judged as missing, after the output's own shape
-        reading = {
+        return {
             "forward": {**trace.outputs, **nest.numbered("<output>", out)},
             "backward": trace.gradients,
             "gradient": gradients,
             "taken": trace.inputs,
             "masks": trace.masks,
+            "loss": losses,
         }
-        if self.target is not None:
-            reading["loss"] = {"loss": side.loss(self.target), "gradient of the output": side.loss_gradient()}
-        return reading
 
     @cached_property
     def found(self) -> Reading:
@@ -132,46 +151,54 @@ class Trial:
         return self.observe(self.scratch())
 
     @cached_property
-    def _reference_runs(self) -> tuple[Reading, list[Reading], list[Flip]]:
+    def measured(self) -> Measured:
+        """The reference's runs beside scratch's."""
+        return self.measure(self.found)
+
+    def measure(self, found: Reading, training: bool = True) -> Measured:
+        """The reference pinned to what scratch took. Raises Unrepeatable."""
+        pins = found["taken"], found["masks"]
+
+        def run(side: Reference, seed: int | None = None) -> Reading:
+            with pinned(side.model, *pins):
+                return self.observe(side, seed, training)
+
         side = self.reference()
-        with pinned(side.model, self.found["taken"], self.found["masks"]) as flips:
-            plain = self.observe(side)
-        with pinned(side.model, self.found["taken"], self.found["masks"]):
-            again = self.observe(side)
-        if self.device == "cpu" and not identical(plain, again):
+        with pinned(side.model, *pins) as flips:
+            plain = self.observe(side, training=training)
+        if self.device == "cpu" and not identical(plain, run(side)):
             raise Unrepeatable("the reference does not repeat itself on equal inputs")
-        reruns = [] if self.dtype == "float64" else [plain]
-        for seed in range(RERUNS):
-            with pinned(side.model, self.found["taken"], self.found["masks"]):
-                reruns.append(self.observe(side, seed))
-        if self.dtype == "float64":
-            return plain, reruns, flips
-        exact = self.reference("float64")
-        with pinned(exact.model, self.found["taken"], self.found["masks"]):
-            return self.observe(exact), reruns, flips
+        single = self.dtype == "float64"
+        star, reruns = (plain, []) if single else (run(self.reference("float64")), [plain])
+        reruns += [run(side, seed) for seed in range(RERUNS)]
+        measured = Measured(star, reruns, flips)
+        judged = [self.judged_by(measured, stage, found) for stage in ("forward", "backward", "gradient")]
+        if any(is_doubtful(quantity) for quantities in judged for quantity in quantities):
+            reruns += [run(side, seed) for seed in range(RERUNS, RERUNS + MORE_RERUNS)]
+        return measured
 
     @property
     def star(self) -> Reading:
         """The float64 reference."""
-        return self._reference_runs[0]
-
-    @property
-    def flips(self) -> list[Flip]:
-        return self._reference_runs[2]
+        return self.measured.star
 
     def judged(self, stage: str, found: Reading | None = None) -> list[Quantity]:
         """Every tensor of both sides in this stage, in scratch's order; `found` is another run of scratch."""
-        reruns, judged = [run[stage] for run in self._reference_runs[1]], (found or self.found)[stage]
-        if stage == "forward" and not self.shows_modules:
-            judged = {name: array for name, array in judged.items() if name in self.star[stage]}
-        return self.judge(judged, self.star[stage], reruns)
+        return self.judged_by(self.measured, stage, found or self.found)
+
+    def judged_by(self, measured: Measured, stage: str, found: Reading) -> list[Quantity]:
+        judged, star = found[stage], measured.star[stage]
+        if stage == "forward" and not self.shows(measured.star):
+            judged = {name: array for name, array in judged.items() if name in star}
+        return self.judge(judged, star, [run[stage] for run in measured.reruns])
 
     @property
     def shows_modules(self) -> bool:
         """A reference of raw tensors has no modules to watch; its output and gradients are all that can be compared."""
-        return len(leaves(self.scratch().model)) < 2 or any(
-            not name.startswith("<output>") for name in self.star["forward"]
-        )
+        return self.shows(self.star)
+
+    def shows(self, star: Reading) -> bool:
+        return len(leaves(self.scratch().model)) < 2 or any(not name.startswith("<output>") for name in star["forward"])
 
     def judge(
         self, found: Mapping[str, Array], star: Mapping[str, Array], reruns: Sequence[Mapping[str, Array]]
@@ -220,6 +247,11 @@ class Trial:
         return tensor.rpartition(".")[0] or self.case.name
 
 
+def is_doubtful(quantity: Quantity) -> bool:
+    """Neither plainly rounding nor plainly a fault."""
+    return DOUBTFUL[0] < quantity.ratio < DOUBTFUL[1]
+
+
 def leaves(model: Module) -> list[Module]:
     """The modules that hold no others."""
     modules = [module for _, module in model.named_modules()]
@@ -233,12 +265,3 @@ def identical(first: Reading, second: Reading) -> bool:
         and all(array.tobytes() == second[stage][name].tobytes() for name, array in first[stage].items())
         for stage in first
     )
-
-
-def moved(nested: Any, seed: int) -> Any:
-    """Every float array in dicts and tuples moved by one ulp."""
-    if isinstance(nested, Mapping):
-        return {key: moved(value, seed) for key, value in nested.items()}
-    if isinstance(nested, tuple):
-        return tuple(moved(value, seed) for value in nested)
-    return nudged(nested, seed)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from planting import plant
 
 import scratch
 from compare import battery
@@ -24,7 +25,10 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 @dataclass(frozen=True)
 class Fault:
-    """`case` is where it is planted; `checks` must fail among others, and `module` be named by each that names one."""
+    """`case` is where it is planted; `checks` must fail among others, and `module` be named by each that names one.
+
+    `blame` is what each of `checks` says, and `detail` begins what is said of time steps and gates.
+    """
 
     name: str
     case: str
@@ -32,11 +36,17 @@ class Fault:
     checks: tuple[str, ...]
     module: str | None = None
     dtypes: tuple[str, ...] = ("float64", "float32")
+    blame: str = "scratch"
+    detail: str = ""
 
 
 def replaced(owner: Any, name: str, make: Callable[[Any], Any]) -> Plant:
     """Puts make(original) in the place of owner.name."""
     return lambda patch: patch.setattr(owner, name, make(getattr(owner, name)))
+
+
+def edited(owner: Any, name: str, right: str, wrong: str) -> Plant:
+    return lambda patch: plant(patch, owner, name, right, wrong)
 
 
 def then(owner: Any, name: str, change: Callable[..., Any]) -> Plant:
@@ -164,6 +174,20 @@ def one_nan(self: Any, out: Any, x: Any) -> Any:
 
 def lets_small_negatives_through(self: Any, out: Any, x: Any) -> Any:
     return np.where(x > -0.01, x, out)
+
+
+def in_memory_order(original: Any) -> Any:
+    return lambda self, x: original(self, x.ravel(order="K").reshape(x.shape))
+
+
+def always_training(original: Any) -> Any:
+    def forward(self: Any, x: Any) -> Any:
+        told, self.training = self.training, True
+        out = original(self, x)
+        self.training = told
+        return out
+
+    return forward
 
 
 def workspace_returned(original: Any) -> Any:
@@ -347,6 +371,47 @@ FAULTS = [
         then(scratch.ReLU, "forward", lets_small_negatives_through),
         ("forward",),
     ),
+    Fault(
+        "arrays read in memory order",
+        "mnist-cnn",
+        replaced(scratch.Flatten, "forward", in_memory_order),
+        ("strides",),
+    ),
+    Fault(
+        "a norm's third term",
+        "batch-norm-1d",
+        edited(scratch.BatchNorm1d, "backward", " - normal * dvar[:, None]", ""),
+        ("gradient",),
+        "batch-norm-1d",
+    ),
+    Fault(
+        "running variance from the biased estimate",
+        "bn-convnet",
+        edited(scratch.BatchNorm1d, "forward", "var * (count / (count - 1))", "var"),
+        ("resync",),
+        "norm1",
+    ),
+    Fault(
+        "evaluation mode forgotten by a norm",
+        "bn-convnet",
+        replaced(scratch.BatchNorm2d, "forward", always_training),
+        ("modes",),
+        "norm1",
+    ),
+    Fault(
+        "evaluation mode forgotten by dropout",
+        "fc-net-dropout",
+        replaced(scratch.Dropout, "forward", always_training),
+        ("modes",),
+    ),
+    Fault(
+        "a gate's gradient from the wrong step",
+        "activity-lstm",
+        edited(scratch.LSTM, "backward", "dc * c[t] * (f", "dc * c[t + 1] * (f"),
+        ("gradient", "resync"),
+        "recurrent",
+        detail="backward: gate f from t = 6 down to t = 0; i, g and o follow at t = 5",
+    ),
     Fault("workspace returned", "catcar-mlp", replaced(scratch.Tanh, "forward", workspace_returned), ("twice",)),
     Fault("parameter renamed", "linear", replaced(scratch.Linear, "__init__", renamed), ("names", "load")),
     Fault(
@@ -409,8 +474,13 @@ def test_a_planted_fault_is_found(fault: Fault, dtype: str, monkeypatch: pytest.
     assert not result.passed
     assert set(fault.checks) <= found.keys(), f"found by {list(found)}"
     if fault.module:
-        named = {check: where.module for check, where in found.items() if where and where.stage != "update"}
+        named = {check: where.module for check, where in found.items() if where}
         assert named and set(named.values()) == {fault.module}
+    findings = {finding.check: finding for finding in result.findings}
+    blamed = {check: findings[check].blame for check in fault.checks}
+    assert {blame.side for blame in blamed.values() if blame} == {fault.blame}, blamed
+    if fault.detail:
+        assert fault.detail in {where.detail for where in found.values() if where}
 
 
 def test_every_check_finds_some_fault() -> None:

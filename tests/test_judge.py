@@ -14,10 +14,11 @@ from compare.branches import pinned
 from compare.checks import CHECKS_BY_NAME, Check
 from compare.errors import BadInput
 from compare.finding import Finding, gravest, waived, worst_by_name
-from compare.floor import Quantity, Verdict, exactly, floors, judge, nudged, rows_of
+from compare.floor import Quantity, Verdict, exactly, floors, judge, rows_of
 from compare.pair import Case, Twin
 from compare.pairs import MAIN, PAIRS
 from compare.pairs.layers import LAYERS
+from compare.rounding import nudged
 from compare.trial import Trial, redrawn
 from scratch import ReLU
 
@@ -183,7 +184,7 @@ CURVES = [
     ("outside", 1e-11, [1e-13, 1e-12], Verdict.FAIL, "leaves the envelope at step 1"),
     ("informative at first", 0.5, [1e-13, 0.5], Verdict.FAIL, "leaves the envelope at step 1"),
     ("never informative", 0.5, [0.5, 0.5], Verdict.INCONCLUSIVE, "not informative from step 1"),
-    ("NaN in a twin", 0.0, [1e-13, np.nan], Verdict.FAIL, "NaN or inf in a loss"),
+    ("NaN in a twin", 0.0, [1e-13, np.nan], Verdict.FAIL, "NaN or inf in a loss of reference"),
 ]
 
 

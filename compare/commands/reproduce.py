@@ -76,8 +76,8 @@ def verdict(figure: Figure) -> str:
 
 def beginnings(figures: Sequence[Figure]) -> list[str]:
     """For each column of a log where the envelope begins and where nothing is informative any more."""
-    lines = []
-    for column, group in groupby(figures, key=lambda figure: figure.name.rpartition(" ")[0]):
+    lines, logged = [], [figure for figure in figures if figure.name.rpartition(" ")[2].isdecimal()]
+    for column, group in groupby(logged, key=lambda figure: figure.name.rpartition(" ")[0]):
         begins: dict[Basis, str] = {}
         for figure in group:
             begins.setdefault(figure.basis, figure.name.rpartition(" ")[2])

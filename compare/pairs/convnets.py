@@ -65,7 +65,7 @@ BN_CHECK = CheckSize(
 # A batch norm takes its mean away again, so that these biases have no gradient but rounding, which Adam magnifies.
 BN_WAIVERS = {
     f"{check}: conv{n}.bias": "a bias in front of a norm has no gradient up to rounding"
-    for check in ("gradient", "chunks", "numerical", "resync")
+    for check in ("gradient", "chunks", "strides", "numerical", "resync")
     for n in (1, 2, 3)
 }
 

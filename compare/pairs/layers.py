@@ -1,5 +1,6 @@
 """The table of layer cases: every layer and loss of scratch by itself, with sizes that all differ."""
 
+from dataclasses import replace
 from typing import Any
 
 from compare.pair import Case, Draw, Draws, Twin
@@ -34,7 +35,7 @@ def recurrent(layer: str) -> tuple[Case, ...]:
 
 REDUCTIONS = ("mean", "sum", "none")
 
-LAYERS: tuple[Case, ...] = (
+FORMS: tuple[Case, ...] = (
     case("linear", "Linear", Draw((6, 5)), in_features=5, out_features=7),
     case("linear-no-bias", "Linear", Draw((6, 5)), in_features=5, out_features=7, bias=False),
     case("linear-square", "Linear", Draw((6, 5)), in_features=5, out_features=5),
@@ -117,6 +118,39 @@ LAYERS: tuple[Case, ...] = (
     loss("half-mse", "HalfMSELoss", Draw((6, 5)), Draw((6, 5)), home="reference.losses"),
     loss("hinge", "MultiClassHingeLoss", Draw((6, 5)), Draw((6,), high=5), home="reference.losses"),
 )
+
+NORMS = ("BatchNorm1d", "BatchNorm2d", "LayerNorm", "GroupNorm")
+
+
+def few_records(form: Case) -> Case:
+    """The case with a batch of 1, or of 3 for a norm: fewer have no variance to speak of."""
+    norm = form.model.scratch.rpartition(":")[2] in NORMS
+    axis = 1 if form.time_axis == 0 else 0
+
+    def fewer(draw: Draws, axis: int) -> Draws:
+        if isinstance(draw, tuple):
+            return tuple(fewer(part, axis) for part in draw)
+        return replace(draw, shape=(*draw.shape[:axis], 3 if norm else 1, *draw.shape[axis + 1 :]))
+
+    # a recurrent layer's state has its batch second in either layout
+    first, *states = form.inputs
+    inputs = (
+        fewer(first, axis),
+        *(
+            fewer(state, 1 if isinstance(state, tuple) or "hidden_size" in form.model.arguments else 0)
+            for state in states
+        ),
+    )
+    return replace(form, name=f"{form.name}-batch-{3 if norm else 1}", inputs=inputs)
+
+
+def with_few_records(forms: tuple[Case, ...]) -> tuple[Case, ...]:
+    """Every form, and the same with a small batch where its own is not."""
+    small = (few_records(form) for form in forms)
+    return (*forms, *(new for new, form in zip(small, forms, strict=True) if new.inputs != form.inputs))
+
+
+LAYERS = with_few_records(FORMS)
 
 # Every optimizer with every argument away from its default, for the check on equal gradients.
 OPTIMIZERS: tuple[Twin, ...] = (

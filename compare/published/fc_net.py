@@ -12,7 +12,7 @@ from compare.pair import Twin
 from compare.published.cifar import FILES, images
 from compare.published.figure import Curves, Entry, Run, Series
 from compare.published.masks import give_masks
-from compare.published.sides import Setup, linear_names, load, penalty_of
+from compare.published.sides import Setup, linear_names, load, moved, penalty_of
 from compare.published.sources import read
 from compare.published.training import TWINS, Plan, Solver, columns, curves, drawn
 from compare.sides import Side
@@ -137,11 +137,12 @@ def initial(weights: Mapping[str, Array], inputs: Array, labels: Array, reg: flo
     model = MODEL.given(inputs=SMALL[0], hidden=SMALL[1:-1], classes=SMALL[-1], keep=keep)
     masks = [np.random.RandomState(123).rand(2, size) < keep for size in SMALL[1:-1]]
 
-    def loss(side: Side) -> Array:
-        load(side, weights)
+    def loss(side: Side, twin: int | None = None) -> Array:
+        load(side, weights, twin)
         give_masks(side.model, masks)
         side.train()
-        return np.array([side.evaluate(inputs, labels)[0] + penalty_of(side, reg)])
+        return np.array([side.evaluate(moved(inputs, twin), labels)[0] + penalty_of(side, reg)])
 
     setup = Setup(model, LOSS)
-    return Curves(loss(setup.scratch()), loss(setup.reference()))
+    twins = tuple(loss(setup.reference(), twin) for twin in range(TWINS))
+    return Curves(loss(setup.scratch()), loss(setup.reference()), twins)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+import numpy as np
+
 from compare.data.files import Alternatives
 from compare.published.printed import AS_SEEN, Form
 from scratch.module import Array
@@ -68,17 +70,24 @@ class Series:
     form: Form = AS_SEEN
     within_range: bool = False
 
+    def unit(self, entry: Entry) -> float:
+        """One unit of the last printed place."""
+        return float(self.form.unit(entry.published))
+
 
 @dataclass(frozen=True)
 class Curves:
     """A column as computed, step by step: each side's, and the reference's one-ulp twins where an envelope is needed.
 
-    Twins may stop early once their envelope has nothing more to say.
+    Twins may stop early once their envelope has nothing more to say. Of an accuracy `undecided` is the share of images
+    at each step that rounding may decide either way. `coarsest` is a term of lower precision than the sum it is in.
     """
 
     scratch: Array
     reference: Array
     twins: tuple[Array, ...] = ()
+    undecided: Array | None = None
+    coarsest: np.floating | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,8 @@
-"""Published against computed: to the digit, then inside the envelope of one-ulp twins, then not informative."""
+"""Published against computed: to the digit, then inside the envelope of one-ulp twins, then not informative.
+
+A figure printed finer than its arithmetic resolves has last digits that hang on the order of summation: where they
+are not equal, the envelope places it too.
+"""
 
 from collections.abc import Mapping
 
@@ -35,27 +39,43 @@ def judged_series(pair: str, run: str, series: Series, curves: Curves) -> list[F
     for entry in series.entries:
         values = {side: float(getattr(curves, side)[entry.at]) for side in SIDES}
         basis = basis_of(series, entry, width, curves.reference)
+        ulp = ulp_of(curves, entry)
         if series.within_range:
             agrees, reason = by_range(values, float(entry.published), entry.at, curves)
         elif basis is Basis.ENVELOPE:
             agrees, reason = by_envelope(values, float(entry.published), width[entry.at])
         else:
-            agrees, reason = by_digits(values, entry, series, basis)
+            agrees, reason = by_digits(values, entry, series, basis, ulp)
+            blurred = blurred_from(width, curves.reference)
             if basis is Basis.NOT_INFORMATIVE:
-                step = blurred_from(width, curves.reference) + 1
-                reason = f"the envelope passes {INFORMATIVE:.0%} of the value at step {step}"
+                reason = f"the envelope passes {INFORMATIVE:.0%} of the value at step {blurred + 1}"
+            elif not all(agrees.values()) and series.unit(entry) < ulp and entry.at < blurred:
+                basis = Basis.ENVELOPE
+                agrees, told = by_envelope(values, float(entry.published), width[entry.at])
+                reason = f"printed finer than {ulp.dtype} resolves; {told}"
         written = {side: series.form.write(value, entry.published) for side, value in values.items()}
         texts = entry.published, written["scratch"], written["reference"]
         figures.append(Figure(pair, run, entry.name, *texts, agrees, basis, reason))
     return figures
 
 
+def ulp_of(curves: Curves, entry: Entry) -> np.floating:
+    """What the arithmetic behind a figure resolves, in the arithmetic's dtype."""
+    value = curves.reference.dtype.type(entry.published) if curves.coarsest is None else curves.coarsest
+    return np.spacing(abs(value))
+
+
 def widths(curves: Curves) -> Array:
-    """The envelope at each step, infinite where the twins have stopped: (steps,)."""
+    """The envelope at each step, infinite where the twins have stopped: (steps,).
+
+    Of an accuracy, LIMIT envelopes hold all undecided images besides.
+    """
     if not curves.twins:
         return np.full(len(curves.reference), np.inf)
     steps = len(curves.twins[0])
     width = envelope(curves.reference[:steps], list(curves.twins)).astype(np.float64)
+    if curves.undecided is not None:
+        width += curves.undecided / LIMIT
     return np.pad(width, (0, len(curves.reference) - steps), constant_values=np.inf)
 
 
@@ -73,13 +93,15 @@ def blurred_from(width: Array, star: Array) -> int:
     return int(blurred[0]) if blurred.size else len(star)
 
 
-def by_digits(values: Mapping[str, float], entry: Entry, series: Series, basis: Basis) -> tuple[dict[str, bool], str]:
+def by_digits(
+    values: Mapping[str, float], entry: Entry, series: Series, basis: Basis, ulp: np.floating
+) -> tuple[dict[str, bool], str]:
     off = {side: series.form.units_off(value, entry.published) for side, value in values.items()}
     allowed = series.units if basis is Basis.DIGIT else 0
     reasons = [f"{side} is off by {units:g} in the last place" for side, units in off.items() if units]
-    unit, ulp = float(series.form.unit(entry.published)), float(np.spacing(abs(float(entry.published))))
+    unit = series.unit(entry)
     if reasons and unit < ulp:
-        reasons.append(f"one ulp of float64 is {ulp / unit:.2g} there")
+        reasons.append(f"one ulp of {ulp.dtype} is {ulp / unit:.2g} there")
     if reasons and series.units:
         reasons.append(f"the recipe allows {series.units} in float32")
     return {side: units <= allowed for side, units in off.items()}, "; ".join(reasons)

@@ -1,6 +1,6 @@
 """Values worked by the sources for single layers, losses and one update."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from compare.pair import Twin
 from compare.published.figure import Curves, Entry, Run, Series
 from compare.published.masks import give_masks
 from compare.published.printed import AS_SEEN, Form
-from compare.published.sides import Setup, load, penalty_of
+from compare.published.sides import Setup, load, moved, penalty_of
 from compare.published.sources import read
+from compare.published.training import TWINS
 from compare.sides import Side
 from scratch.module import Array
 
@@ -32,7 +33,7 @@ BATCH_NORM = Twin(
 PRINTED_ARRAY = Form(decimals=8)  # as NumPy prints arrays: final zeros dropped
 
 Build = Callable[[Setup], Side]  # one of the two sides of a setup
-Values = Callable[[Build], Array]  # all figures of a run by one side
+Values = Callable[[Build, int | None], Array]  # all figures of a run by one side, or by a one-ulp twin of it
 
 
 def runs() -> list[Run]:
@@ -60,15 +61,20 @@ def by_place(name: str, values: Any) -> dict[str, Any]:
 
 
 def run(pair: str, name: str, figures: dict[str, Any], values: Values, form: Form = AS_SEEN) -> Run:
-    entries = tuple(Entry(key, str(value), place) for place, (key, value) in enumerate(figures.items()))
-    return Run(pair, f"known values: {name}", (Series(name, entries, form=form),), partial(computed, name, values))
+    series = tuple(Series(key, (Entry(key, str(value), 0),), form=form) for key, value in figures.items())
+    return Run(pair, f"known values: {name}", series, partial(computed, tuple(figures), values))
 
 
-def computed(name: str, values: Values, directory: Path) -> dict[str, Curves]:
-    return {name: Curves(values(Setup.scratch), values(Setup.reference))}
+def computed(names: Sequence[str], values: Values, directory: Path) -> dict[str, Curves]:
+    scratch, reference = values(Setup.scratch, None), values(Setup.reference, None)
+    twins = [values(Setup.reference, twin) for twin in range(TWINS)]
+    return {
+        name: Curves(scratch[n : n + 1], reference[n : n + 1], tuple(twin[n : n + 1] for twin in twins))
+        for n, name in enumerate(names)
+    }
 
 
-def two_layer_net(build: Build) -> Array:
+def two_layer_net(build: Build, twin: int | None) -> Array:
     side = build(Setup(FC_NET.given(inputs=5, hidden=(50,), classes=7), SOFTMAX))
     load(
         side,
@@ -78,21 +84,24 @@ def two_layer_net(build: Build) -> Array:
             "fc2.weight": np.linspace(-0.3, 0.4, 350).reshape(50, 7).T,
             "fc2.bias": np.linspace(-0.9, 0.1, 7),
         },
+        twin,
     )
-    loss = side.evaluate(np.linspace(-5.5, 4.5, 15).reshape(5, 3).T, np.array([0, 5, 1]))[0]
+    inputs = moved(np.linspace(-5.5, 4.5, 15).reshape(5, 3).T, twin)
+    loss = side.evaluate(inputs, np.array([0, 5, 1]))[0]
     return np.array([loss, loss + penalty_of(side, 1.0)])
 
 
-def loss_values(build: Build) -> Array:
+def loss_values(build: Build, twin: int | None) -> Array:
     rng: Any = np.random.RandomState(231)
-    scores, labels = 0.001 * rng.randn(50, 10), rng.randint(10, size=50)
+    scores, labels = moved(0.001 * rng.randn(50, 10), twin), rng.randint(10, size=50)
     return np.array([build(Setup(NOTHING, loss)).evaluate(scores, labels)[0] for loss in (HINGE, SOFTMAX)])
 
 
-def sgd_momentum(build: Build) -> Array:
+def sgd_momentum(build: Build, twin: int | None) -> Array:
     """The source's velocity v is torch's times -lr."""
     side = build(Setup(LINEAR.given(in_features=5, out_features=4, bias=False), SOFTMAX, MOMENTUM))
-    w, dw, velocity = (np.linspace(*ends, 20).reshape(4, 5) for ends in ((-0.4, 0.6), (-0.6, 0.4), (0.6, 0.9)))
+    ends = (-0.4, 0.6), (-0.6, 0.4), (0.6, 0.9)
+    w, dw, velocity = (moved(np.linspace(*pair, 20).reshape(4, 5), twin) for pair in ends)
     side.load({"weight": w})
     side.set_gradients({"weight": dw})
     side.load_optimizer_state({"weight": {"momentum_buffer": -velocity / 1e-3}})
@@ -100,9 +109,9 @@ def sgd_momentum(build: Build) -> Array:
     return side.state()["weight"].ravel()
 
 
-def dropout_statistics(keeps: list[float], build: Build) -> Array:
+def dropout_statistics(keeps: list[float], build: Build, twin: int | None) -> Array:
     rng: Any = np.random.RandomState(231)
-    x = rng.randn(500, 500) + 10
+    x = moved(rng.randn(500, 500) + 10, twin)
     outs = []
     for keep in keeps:
         side = build(Setup(DROPOUT.given(p=1 - keep), SOFTMAX))
@@ -111,21 +120,21 @@ def dropout_statistics(keeps: list[float], build: Build) -> Array:
     return np.array([out.mean() for out in outs] + [(out == 0).mean() for out in outs])
 
 
-def convolved(build: Build) -> Array:
+def convolved(build: Build, twin: int | None) -> Array:
     shape = {"in_channels": 3, "out_channels": 3, "kernel_size": 4, "stride": 2, "padding": 1}
     side = build(Setup(CONVOLUTION.given(**shape), SOFTMAX))
     filters = np.linspace(-0.2, 0.3, 144).reshape(3, 3, 4, 4)
-    side.load({"weight": filters, "bias": np.linspace(-0.1, 0.2, 3)})
-    return side.forward((np.linspace(-0.1, 0.5, 96).reshape(2, 3, 4, 4),)).ravel()
+    load(side, {"weight": filters, "bias": np.linspace(-0.1, 0.2, 3)}, twin)
+    return side.forward((moved(np.linspace(-0.1, 0.5, 96).reshape(2, 3, 4, 4), twin),)).ravel()
 
 
-def batch_norm(build: Build) -> Array:
+def batch_norm(build: Build, twin: int | None) -> Array:
     """Fifty batches in training mode, then the means and deviations of one in test mode, by channel."""
     rng: Any = np.random.RandomState(231)
     side = build(Setup(BATCH_NORM, SOFTMAX))
     side.train()
     for _ in range(50):
-        side.forward((2.3 * rng.randn(10, 4, 11, 12) + 13,))
+        side.forward((moved(2.3 * rng.randn(10, 4, 11, 12) + 13, twin),))
     side.train(False)
-    out = side.forward((2.3 * rng.randn(10, 4, 11, 12) + 13,))
+    out = side.forward((moved(2.3 * rng.randn(10, 4, 11, 12) + 13, twin),))
     return np.concatenate([out.mean(axis=(0, 2, 3)), out.std(axis=(0, 2, 3))])

@@ -1,5 +1,6 @@
 """The figures of `three-layer-convnet`: two initial losses and the run that overfits 100 images."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ from compare.pair import Twin
 from compare.published.cifar import FILES, images
 from compare.published.figure import Curves, Entry, Run, Series
 from compare.published.printed import Form
-from compare.published.sides import Setup, load, penalty_of
+from compare.published.sides import Setup, load, moved, penalty_of
 from compare.published.sources import read
-from compare.published.training import Solver, columns, curves, drawn
+from compare.published.training import TWINS, Solver, columns, curves, drawn
 from compare.sides import Side
 from scratch.module import Array
 
@@ -64,13 +65,17 @@ def initial_losses(directory: Path) -> dict[str, Curves]:
     inputs, labels = rng.randn(50, 3, 32, 32), rng.randint(10, size=50)
     setup = Setup(MODEL, LOSS)
 
-    def losses(side: Side, single: Side) -> tuple[float, float]:
-        load(side, drawn_weights)
-        load(single, drawn_weights)
-        plain = side.evaluate(inputs, labels)[0]
-        return plain, plain + penalty_of(single, REGULARISATION)
+    def losses(build: Callable[[Setup], Side], twin: int | None = None) -> Array:
+        side, single = build(setup), build(replace(setup, dtype="float32"))
+        load(side, drawn_weights, twin)
+        load(single, drawn_weights, twin)
+        plain, penalty = side.evaluate(moved(inputs, twin), labels)[0], penalty_of(single, REGULARISATION)
+        return np.array([[plain], [plain + penalty]])
 
-    scratch = losses(setup.scratch(), replace(setup, dtype="float32").scratch())
-    reference = losses(setup.reference(), replace(setup, dtype="float32").reference())
-    names = [row["name"] for row in read(PAIR)["initial_losses"]]
-    return {name: Curves(np.array([scratch[place]]), np.array([reference[place]])) for place, name in enumerate(names)}
+    scratch, reference = losses(Setup.scratch), losses(Setup.reference)
+    twins = [losses(Setup.reference, twin) for twin in range(TWINS)]
+    penalty = np.float32(reference[1, 0] - reference[0, 0])
+    return {
+        row["name"]: Curves(scratch[n], reference[n], tuple(twin[n] for twin in twins), coarsest=term)
+        for n, (row, term) in enumerate(zip(read(PAIR)["initial_losses"], (None, penalty), strict=True))
+    }

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from compare.curves import envelope
+from compare.floor import LIMIT
 from compare.published.cifar import Labelled
 from compare.published.figure import Curves, Entry, Series
 from compare.published.masks import give_masks
@@ -65,7 +67,7 @@ def drawn(solver: Solver, weights: Mapping[str, Array], rng: Any, hidden: int = 
 
 
 def played(plan: Plan, side: Side, train: Labelled, validation: Labelled, twin: int | None = None) -> dict[str, Array]:
-    """The loss before each update, and the accuracies, by column."""
+    """The loss before each update (steps,), and of each accuracy the margins behind it (times measured, images)."""
     load(side, plan.weights, twin)
     images, labels = moved(train[0][: plan.solver.images].astype(side.dtype), twin), train[1]
     held_out, held_labels = moved(validation[0].astype(side.dtype), twin), validation[1]
@@ -78,8 +80,8 @@ def played(plan: Plan, side: Side, train: Labelled, validation: Labelled, twin: 
         if plan.solver.measures_after(step):
             subset = next(subsets)
             side.train(False)
-            training.append(accuracy(side, images[subset], labels[subset]))
-            held.append(accuracy(side, held_out, held_labels))
+            training.append(margins(side, images[subset], labels[subset]))
+            held.append(margins(side, held_out, held_labels))
     return {
         "loss": np.array(losses, side.dtype),
         "training accuracy": np.array(training),
@@ -87,18 +89,36 @@ def played(plan: Plan, side: Side, train: Labelled, validation: Labelled, twin: 
     }
 
 
-def accuracy(side: Side, images: Array, labels: Array) -> float:
+def margins(side: Side, images: Array, labels: Array) -> Array:
+    """By how much the logit of each image's own class leads the best other one: right where that is positive."""
     starts = range(0, len(images), EVALUATION_BATCH)
     batches = [slice(start, start + EVALUATION_BATCH) for start in starts]
-    outs = [side.evaluate(images[batch], labels[batch])[1] for batch in batches]
-    return float(np.mean(np.concatenate(outs).argmax(axis=1) == labels))
+    out = np.concatenate([side.evaluate(images[batch], labels[batch])[1] for batch in batches])
+    own = np.arange(out.shape[1]) == labels[:, None]
+    return out[own] - np.where(own, -np.inf, out).max(axis=1)
 
 
 def curves(plan: Plan, setup: Setup, train: Labelled, validation: Labelled, twins: int = TWINS) -> dict[str, Curves]:
     """Every column by both sides and the reference's twins."""
     scratch, reference = (played(plan, side, train, validation) for side in (setup.scratch(), setup.reference()))
     others = [played(plan, setup.reference(), train, validation, twin) for twin in range(twins)]
-    return {name: Curves(scratch[name], reference[name], tuple(run[name] for run in others)) for name in scratch}
+    gathered = {name: (scratch[name], reference[name], tuple(run[name] for run in others)) for name in scratch}
+    return {name: (Curves if name == "loss" else accuracies)(*logs) for name, logs in gathered.items()}
+
+
+def accuracies(scratch: Array, reference: Array, twins: tuple[Array, ...]) -> Curves:
+    """The share of positive margins at each measurement, and the share that rounding may turn."""
+    right, star, *others = ((margin > 0).mean(axis=1) for margin in (scratch, reference, *twins))
+    return Curves(right, star, tuple(others), undecided(reference, twins) if twins else None)
+
+
+def undecided(reference: Array, twins: Sequence[Array]) -> Array:
+    """The share of images whose margin has zero within LIMIT envelopes: there the largest logit is a branch decision.
+
+    Each measurement is taken by itself, as the next may be on other images.
+    """
+    width = envelope(reference[None], [twin[None] for twin in twins])[0]
+    return (np.abs(reference) <= LIMIT * width).mean(axis=1)
 
 
 def columns(

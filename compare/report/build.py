@@ -21,10 +21,11 @@ from compare.floor import LIMIT, Verdict
 from compare.pair import Draw, Pair, SideName
 from compare.report import plots
 from compare.report.console import explain, summary
+from compare.rounding import moved
 from compare.sides import devices
 from compare.threads import one_thread
 from compare.train import Configuration, Training
-from compare.trial import Trial, moved
+from compare.trial import Trial
 
 # At recipe size one float64 gradient is compared; the rest of the battery runs at check size.
 FULL_SIZE_CHECKS = ("forward", "gradient", "backward")

@@ -17,6 +17,13 @@ MARKS = {
     Verdict.NOT_APPLICABLE: "[dim]-[/]",
 }
 
+BLAMED = {
+    "scratch": "scratch is wrong",
+    "reference": "the reference is wrong",
+    "conventions": "the conventions differ",
+    "inconclusive": "who is wrong is open",
+}
+
 
 def check_table(results: Sequence[Result]) -> Table:
     """Checks down, one column a pair and dtype; each cell the verdict and the worst multiple of the floor."""
@@ -56,8 +63,13 @@ def explain(result: Result, finding: Finding, most: int = 3) -> list[str]:
     if finding.first_divergence:
         where = finding.first_divergence
         step = f", step {where.step}" if where.step else ""
-        head += f"; the first that differs: {where.tensor or where.module} ({where.stage}{step})"
+        mode = ", in evaluation mode" if where.evaluating else ""
+        head += f"; the first that differs: {where.tensor or where.module} ({where.stage}{step}{mode})"
     lines = [f"{head}. {finding.reason}" if finding.reason else head]
+    if finding.first_divergence and finding.first_divergence.detail:
+        lines.append(f"    {finding.first_divergence.detail}")
+    if finding.blame:
+        lines.append(f"    {BLAMED[finding.blame.side]}: {finding.blame.reason}")
     bad = sorted((q for q in finding.quantities if q.verdict is finding.verdict), key=lambda q: -q.ratio)
     lines += [f"    {describe(quantity)}" for quantity in bad[:most]]
     if len(bad) > most:

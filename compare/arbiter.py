@@ -1,0 +1,234 @@
+"""Which side is wrong: what a difference by itself does not say, a derivative does.
+
+Where both sides give equal outputs and unequal gradients, scratch's own loss is sloped in the direction in which the
+gradients disagree most, and only one of them can be that slope. Where the outputs differ, each side is held to its own
+loss: if both are consistent, they compute two things, each rightly, and the conventions differ.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from compare import nest
+from compare.branches import held, pinned
+from compare.conventions import differences, settings
+from compare.curves import carries_on, resynchronised_steps
+from compare.finding import Blame
+from compare.floor import Quantity, Verdict
+from compare.sides import Reference, Scratch, Side
+from compare.trace import Trace
+from compare.trial import Divergence, Reading, Trial
+from scratch.module import Array
+
+# longdouble resolves a disagreement of 1e-9 of the gradient; where it is no wider than float64, about 1e-6.
+WIDE = "longdouble" if np.finfo(np.longdouble).eps < np.finfo(np.float64).eps else "float64"
+STEPS = tuple(10.0**-k for k in range(1, 8))  # relative to the size of what is moved
+SETTLED, NEAR = 1 / 8, 1 / 4  # parts of the disagreement: how well quotients agree, and how near one side comes
+CONSISTENT = 1e-6  # of a gradient's terms along a random direction
+RIGHT = "the derivative of its own loss"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where a gradient is taken: of the loss, or without a target of sum(out * cotangents)."""
+
+    state: Mapping[str, Array]
+    inputs: Any
+    target: Array | None = None
+    training: bool = True
+
+
+def blame(trial: Trial, quantities: Sequence[Quantity], where: Divergence | None) -> Blame:
+    """Who is wrong, given what one check judged and the first that differs."""
+    failed = [quantity for quantity in quantities if quantity.verdict is Verdict.FAIL]
+    convicted = {quantity.side: quantity.reason for quantity in reversed(failed) if quantity.side}
+    if len(convicted) == 1:
+        return Blame(*convicted.popitem())
+    return at(trial, where) if where else Blame("inconclusive", "nothing says where the difference begins")
+
+
+@lru_cache(maxsize=4)
+def at(trial: Trial, where: Divergence) -> Blame:
+    """Who is wrong where the sides first differ; several checks find the same place."""
+    if where.stage == "optimizer":
+        return of_update(trial, where)
+    scene = Scene(trial.state, trial.inputs, trial.target if where.module == "loss" else None, not where.evaluating)
+    if where.step:
+        step = resynchronised_steps(trial)[where.step - 1]
+        if carries_on(trial, step):
+            return Blame("scratch", "made afresh with the same state it agrees: it carries something else along")
+        scene = Scene(step.start.state, step.start.inputs, step.start.target)
+    if where.stage == "update":
+        return of_update(trial, where)
+    return of_gradients(trial, scene) if where.stage == "backward" else of_outputs(trial, scene, where)
+
+
+def of_update(trial: Trial, where: Divergence) -> Blame:
+    """No derivative tells of an update or a running statistic; torch's own class defines it."""
+    tensor, side = str(where.tensor).partition(" ")[0], trial.reference()
+    if tensor in dict(side.model.named_parameters()):
+        theirs, found = side.optimizer, settings(trial.scratch().optimizer, side.optimizer.defaults)
+    else:
+        theirs, found = side.model.get_submodule(tensor.rpartition(".")[0]), differences(trial, where.module)
+    if found:
+        return Blame("conventions", found)
+    name = f"{type(theirs).__module__}.{type(theirs).__name__}"
+    if name.startswith("torch."):
+        return Blame("scratch", f"every argument is equal, and {name} is what torch defines")
+    return Blame("inconclusive", f"every argument is equal, and {name} is not torch's own")
+
+
+def of_gradients(trial: Trial, scene: Scene) -> Blame:
+    """The slope of scratch's loss along the disagreement decides between the two gradients."""
+    scratch, reference, wide = trial.scratch(), trial.reference("float64"), trial.scratch(WIDE)
+    found, trace = gradients(trial, scene, scratch)
+    with pinned(reference.model, trace.inputs, trace.masks):
+        star, _ = gradients(trial, scene, reference)
+    apart = {name: relative_distance(gradient, star.get(name)) for name, gradient in found.items()}
+    name = max(apart, key=apart.__getitem__)
+    away = found[name].astype(WIDE) - star.get(name, 0)
+    if not np.isfinite(away).all() or not away.any():
+        return Blame("inconclusive", f"the gradients of {name} have no finite distance")
+    direction = away / np.linalg.norm(away.astype(float)) * (np.linalg.norm(place(scene, name).astype(float)) or 1.0)
+    ours, theirs = (float((gradient * direction).sum()) for gradient in (found[name], star.get(name, 0 * away)))
+    told = f"along the disagreement in {name} scratch's gradient gives {ours:.6g}, the reference's {theirs:.6g}"
+    with held(wide.model, {"": nest.flatten(scene.inputs)[0], **trace.inputs}):
+        slope = settled_slope(trial, scene, wide, {name: direction}, SETTLED * abs(ours - theirs))
+    if slope is None:
+        return Blame("inconclusive", f"{told}; difference quotients of scratch's own loss in {WIDE} do not settle")
+    told += f", the difference quotient of scratch's own loss {slope:.6g}"
+    near = [abs(value - slope) <= NEAR * abs(ours - theirs) for value in (ours, theirs)]
+    if near[0] == near[1]:
+        return Blame("inconclusive", told)
+    return Blame("reference" if near[0] else "scratch", told)
+
+
+def relative_distance(found: Array, star: Array | None) -> float:
+    star = np.zeros_like(found) if star is None else star
+    largest = max(np.abs(found).max(initial=0), np.abs(star).max(initial=0))
+    return float(np.abs(found - star).max(initial=0) / largest) if largest else 0.0
+
+
+def of_outputs(trial: Trial, scene: Scene, where: Divergence) -> Blame:
+    """Each side is held to its own loss; where both are consistent, the conventions differ."""
+    if where.evaluating and ignores_mode(trial):
+        return Blame("scratch", "it gives in evaluation mode what it gives in training mode")
+    if not where.step and trial.divergence and loses_digits(trial):
+        return Blame("scratch", f"it loses digits: computed in {WIDE} it comes a hundred times nearer")
+    _, trace = gradients(trial, scene, trial.scratch())
+    scratch = consistency(trial, scene, trial.scratch(WIDE), {})
+    reference = consistency(trial, scene, trial.reference("float64"), trace.masks)
+    told = f"scratch's gradient is {scratch}, the reference's {reference}"
+    if scratch == reference == RIGHT:
+        return Blame("conventions", differences(trial, where.module) or told)
+    guilty = [side for side, said in (("scratch", scratch), ("reference", reference)) if said != RIGHT]
+    return Blame(guilty[0] if len(guilty) == 1 else "inconclusive", told)
+
+
+def ignores_mode(trial: Trial) -> bool:
+    """Scratch alone gives one output in both modes."""
+    same = {}
+    for side in (trial.scratch(), trial.reference()):
+        with pinned(side.model, {}, trial.found["masks"]) if isinstance(side, Reference) else nullcontext():
+            trained, evaluated = (trial.observe(side, training=mode)["forward"] for mode in (True, False))
+        same[side.name] = all(
+            np.array_equal(trained[name], evaluated[name]) for name in trained if name.startswith("<output>")
+        )
+    return same["scratch"] and not same["reference"]
+
+
+def loses_digits(trial: Trial) -> bool:
+    """Scratch's formula is right and its arithmetic poor: in a wider dtype the difference all but goes."""
+
+    def largest(found: Reading) -> float:
+        return max(quantity.ratio for quantity in trial.judged("forward", found))
+
+    wide = trial.observe(trial.scratch(WIDE))["forward"]
+    rounded = {"forward": {name: array.astype(trial.dtype) for name, array in wide.items()}}
+    return largest(rounded) < largest(trial.found) / 100
+
+
+def consistency(trial: Trial, scene: Scene, side: Side, masks: Mapping[str, Array]) -> str:
+    """Whether a side's gradient along a random direction is the slope of its own loss."""
+    with pinned(side.model, {}, masks) if isinstance(side, Reference) else nullcontext():
+        found, _ = gradients(trial, scene, side)
+        rng = trial.rng("arbiter")
+        directions = {
+            name: rng.standard_normal(gradient.shape) * rms(place(scene, name)) for name, gradient in found.items()
+        }
+        terms = [float((gradient * directions[name]).sum()) for name, gradient in found.items()]
+        within = CONSISTENT * float(np.linalg.norm(terms))
+        slope = settled_slope(trial, scene, side, directions, within)
+    if slope is None:
+        return "not to be held to its own loss, whose difference quotients do not settle"
+    return RIGHT if abs(slope - sum(terms)) <= within else f"{sum(terms):.6g} where its own loss has slope {slope:.6g}"
+
+
+def gradients(trial: Trial, scene: Scene, side: Side) -> tuple[dict[str, Array], Trace]:
+    """Of every parameter and floating-point input, and what the modules took."""
+    with side.watch() as trace:
+        out = forward(trial, scene, side, scene.state, scene.inputs)
+        if scene.target is None:
+            dinputs = side.backward(cotangents(trial, out))
+        else:
+            side.loss(scene.target)
+            dinputs = side.backward()
+    of_inputs = {
+        name: gradient
+        for name, gradient in nest.numbered("<input>", dinputs).items()
+        if name not in trial.case.constants
+    }
+    return side.gradients() | of_inputs, trace
+
+
+def forward(trial: Trial, scene: Scene, side: Side, state: Mapping[str, Array], inputs: Any) -> Any:
+    side.load(state)
+    side.train(scene.training)
+    side.zero_grad()
+    if isinstance(side, Scratch):
+        side.reseed(trial.seed)  # dropout masks stand still
+    return side.forward(inputs)
+
+
+def cotangents(trial: Trial, out: Any) -> Any:
+    """The trial's own where the output has the reference's shape, and ones like them where it has not."""
+    return trial.draw_cotangents(out, trial.rng("cotangents"))
+
+
+def settled_slope(
+    trial: Trial, scene: Scene, side: Side, directions: Mapping[str, Array], within: float
+) -> float | None:
+    """The central difference quotient that three consecutive steps agree on best; None where none agree `within`."""
+
+    def objective(h: float) -> Any:
+        state = {name: moved_along(value, directions.get(name), h) for name, value in scene.state.items()}
+        named = nest.numbered("<input>", scene.inputs)
+        shifted = iter([moved_along(value, directions.get(name), h) for name, value in named.items()])
+        out = forward(trial, scene, side, state, nest.fill(scene.inputs, shifted))
+        if scene.target is not None:
+            return side.loss(scene.target)
+        pairs = zip(nest.flatten(out), nest.flatten(cotangents(trial, out)), strict=True)
+        return sum((a.astype(WIDE) * c).sum() for a, c in pairs)
+
+    quotients = np.array([(objective(h) - objective(-h)) / (2 * h) for h in STEPS], float)
+    triples = [quotients[k : k + 3] for k in range(len(STEPS) - 2)]
+    spreads = [float(np.ptp(triple)) for triple in triples]
+    best = int(np.argmin(spreads))
+    return float(triples[best][1]) if spreads[best] <= within else None
+
+
+def moved_along(value: Array, direction: Array | None, h: float) -> Array:
+    """In the wide dtype where it moves: a step of 1e-7 is lost in float32."""
+    return value if direction is None else value.astype(WIDE) + h * direction.astype(WIDE)
+
+
+def place(scene: Scene, name: str) -> Array:
+    return {**scene.state, **nest.numbered("<input>", scene.inputs)}[name]
+
+
+def rms(array: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(array.astype(np.float64))))) or 1.0

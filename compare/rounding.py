@@ -1,0 +1,74 @@
+"""Runs of the reference as rounding might have had them: everything moved by one unit in the last place.
+
+Inputs and parameters are moved before the run, every module's output and the gradient that it is sent while it runs.
+Without the latter a saturated tanh, whose gradient hangs on the last digits of its own output, looks exact.
+"""
+
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from compare import nest
+from compare.sides import Side
+from scratch.module import Array
+
+
+def nudged(array: Array, seed: int) -> Array:
+    """Every float moved by one unit in the last place, up or down by a hash of its own bits and the seed.
+
+    Equal values move together and zeros stay zero, so that ties and sparsity survive; integers stay.
+    """
+    array = np.asarray(array)
+    if not np.issubdtype(array.dtype, np.floating):
+        return array
+    bits = np.ascontiguousarray(array).view(np.uint32 if array.itemsize == 4 else np.uint64).astype(np.uint64)
+    # the finalizer of SplitMix64 (Steele, Lea and Flood 2014): every input bit reaches the sign
+    mixed = bits + np.uint64(zlib.crc32(str(seed).encode()))
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    up = (mixed >> np.uint64(63)).astype(bool).reshape(array.shape)
+    moved = np.nextafter(array, np.where(up, np.inf, -np.inf).astype(array.dtype))
+    return np.where(array == 0, array, moved).astype(array.dtype)
+
+
+def moved(nested: Any, seed: int) -> Any:
+    """Every float array in dicts and tuples moved by one ulp."""
+    if isinstance(nested, Mapping):
+        return {key: moved(value, seed) for key, value in nested.items()}
+    if isinstance(nested, tuple):
+        return tuple(moved(value, seed) for value in nested)
+    return nudged(nested, seed)
+
+
+@contextmanager
+def shaken(side: Side, seed: int | None) -> Iterator[None]:
+    """While it lasts, whatever a leaf module of a torch model gives or is sent back is moved; None moves nothing."""
+    handles = []
+    if seed is not None:
+        leaves = (module for module in side.model.modules() if not any(module.children()))
+        handles = [module.register_forward_hook(partial(_shaken, seed)) for module in leaves]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _shaken(seed: int, module: Any, inputs: Any, out: Any) -> Any:
+    def shake(tensor: Any) -> Any:
+        shaken = tensor + _shift(seed, tensor.detach())  # the shift has no gradient: the derivative stays
+        if shaken.requires_grad:
+            shaken.register_hook(lambda gradient: gradient + _shift(seed, gradient))
+        return shaken
+
+    return nest.apply(shake, out)
+
+
+def _shift(seed: int, tensor: Any) -> Any:
+    """What moves a tensor by one ulp."""
+    array = tensor.cpu().numpy()
+    return tensor.new_tensor(nudged(array, seed) - array)

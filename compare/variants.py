@@ -1,0 +1,93 @@
+"""The same model run otherwise: with other thresholds, other memory, in evaluation mode."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import lru_cache
+from unittest.mock import patch
+
+import numpy as np
+
+from compare.contract import same
+from compare.floor import Quantity, Verdict, exactly
+from compare.trial import Divergence, Reading, Trial, leaves
+from scratch.module import Array
+
+# Thresholds at which a fast path of scratch changes, and what the check "chunks" sets them to.
+THRESHOLDS = {("scratch.layers.conv", "CHUNK_BYTES"): 1}
+
+
+def chunks(trial: Trial) -> Iterator[Quantity]:
+    """Scratch with its thresholds shrunk, so that its fast paths change where they otherwise would not."""
+    with ExitStack() as stack:
+        for (module, name), value in THRESHOLDS.items():
+            stack.enter_context(patch(f"{module}.{name}", value))
+        found = trial.observe(trial.scratch())
+    yield from beside_the_plain(trial, found)
+
+
+def strides(trial: Trial) -> Iterator[Quantity]:
+    """Scratch given the same values in arrays that are not contiguous, inputs and cotangents alike."""
+    with patch("compare.sides._copy", scattered):
+        found = trial.observe(trial.scratch())
+    yield from beside_the_plain(trial, found)
+
+
+def beside_the_plain(trial: Trial, found: Reading) -> Iterator[Quantity]:
+    """Another run of scratch, which is convicted where its plain run agrees."""
+    for stage in ("forward", "gradient"):
+        plain = {quantity.name: quantity.verdict for quantity in trial.judged(stage)}
+        for quantity in trial.judged(stage, found):
+            alone = quantity.verdict is Verdict.FAIL and plain.get(quantity.name) is not Verdict.FAIL
+            yield replace(quantity, side="scratch") if alone else quantity
+
+
+def scattered(array: Array) -> Array:
+    """A copy whose axes lie in reverse order in memory, with a gap after every entry."""
+    view = np.zeros((*reversed(array.shape), 2), array.dtype).T[0, ...]
+    view[...] = array
+    return view
+
+
+def unchunked(trial: Trial) -> str:
+    homes = {module for module, _ in THRESHOLDS}
+    return (
+        ""
+        if any(type(leaf).__module__ in homes for leaf in leaves(trial.scratch().model))
+        else "no layer of it has a threshold"
+    )
+
+
+def modes(trial: Trial) -> Iterator[Quantity]:
+    """Both modes reach every module; evaluation gives the same outputs and leaves the buffers alone."""
+    scratch, reference = trial.scratch(), trial.reference()
+    for mode in (False, True):
+        for side in (scratch, reference):
+            side.train(mode)
+        flags, expected = scratch.modes(), reference.modes()
+        for path in dict.fromkeys((*flags, *expected)) if trial.shows_modules else ("",):
+            told = flags.get(path), expected.get(path)
+            name = f"{path or 'model'} {'training' if mode else 'evaluating'}"
+            deaf = "reference" if told[0] == mode else "scratch"
+            yield exactly(name, told[0] == told[1] == mode, f"scratch says {told[0]}, reference {told[1]}", deaf)
+    found = trial.observe(scratch, training=False)
+    unchanged = same(scratch.state(), trial.state)
+    yield exactly("state after evaluation", unchanged, "a pass in eval mode changes it", "scratch")
+    again = trial.observe(scratch, training=False)
+    carried = "something is carried over from one call to the next"
+    yield exactly("a second evaluation", same(found["forward"], again["forward"]), carried, "scratch")
+    for judged in evaluated(trial).values():
+        yield from (replace(quantity, name=f"{quantity.name} evaluating") for quantity in judged)
+
+
+@lru_cache(maxsize=1)
+def evaluated(trial: Trial) -> dict[str, list[Quantity]]:
+    """One pass in evaluation mode, by stage."""
+    found = trial.observe(trial.scratch(), training=False)
+    measured = trial.measure(found, training=False)
+    return {stage: trial.judged_by(measured, stage, found) for stage in ("forward", "backward", "gradient")}
+
+
+def first_evaluated(trial: Trial) -> Divergence | None:
+    where = trial.locate(evaluated(trial))
+    return where and replace(where, evaluating=True)

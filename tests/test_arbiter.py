@@ -1,0 +1,315 @@
+"""Who is wrong: faults in the reference, conventions that differ, and what the arbiter leaves open."""
+
+from collections import OrderedDict
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import reference.models.trigram_lm
+import scratch
+from compare.battery import DTYPES, run
+from compare.checks import CHECKS_BY_NAME
+from compare.floor import Verdict
+from compare.pair import Case, Draw, Twin
+from compare.pairs import PAIRS
+from compare.trial import Divergence
+from scratch import Linear, Module, ReLU, Sequential
+from scratch.layers import linear
+
+HERE = __name__
+
+
+class Scaled(torch.autograd.Function):
+    """The identity, whose gradient is 1e-9 too large."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, dout: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return dout * (1 + 1e-9)
+
+
+class Net(nn.Module):
+    """Two linear layers and a tanh; `fault` is what stands between them."""
+
+    def __init__(self, fault: str = "") -> None:
+        super().__init__()
+        self.fc1, self.tanh, self.fc2, self.fault = nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 3), fault
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = self.tanh(self.fc1(x))
+        h = {"": h, "detach": h.detach(), "partly": h + h.detach() - h.detach()}.get(self.fault, h)
+        if self.fault == "half":
+            h = 0.5 * h + 0.5 * h.detach()
+        return self.fc2(Scaled.apply(h) if self.fault == "function" else h)
+
+
+def small_net() -> Module:
+    return Sequential({"fc1": Linear(5, 7), "tanh": scratch.Tanh(), "fc2": Linear(7, 3)})
+
+
+def net(fault: str) -> Case:
+    return Case("net", Twin(f"{HERE}:small_net", f"{HERE}:Net_{fault}"), (Draw((6, 5)),))
+
+
+def __getattr__(name: str) -> Any:
+    """Net_detach builds Net("detach"): a Twin gives both sides equal arguments."""
+    kind, _, fault = name.partition("_")
+    if kind == "Net":
+        return lambda: Net(fault)
+    raise AttributeError(name)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("fault", ["detach", "half"])
+def test_a_stray_detach_is_the_reference(fault: str, dtype: str) -> None:
+    finding = only(net(fault), dtype, "gradient")
+    assert finding.blame and finding.blame.side == "reference", finding.blame
+    assert finding.first_divergence == Divergence("backward", "fc2")
+
+
+def test_a_wrong_autograd_function_is_seen_to_one_part_in_a_billion() -> None:
+    finding = only(net("function"), "float64", "gradient")
+    assert finding.blame and finding.blame.side == "reference", finding.blame
+
+
+def test_scratch_is_convicted_of_one_part_in_a_billion(monkeypatch: pytest.MonkeyPatch) -> None:
+    backward = Linear.backward
+    monkeypatch.setattr(Linear, "backward", lambda self, dout: backward(self, dout) * dout.dtype.type(1 + 1e-9))
+    finding = only(net("none"), "float64", "gradient")
+    assert finding.blame and finding.blame.side == "scratch", finding.blame
+
+
+def only(case: Case, dtype: str, check: str) -> Any:
+    """The finding of one check, which must fail."""
+    (finding,) = run(case, dtype, checks=[CHECKS_BY_NAME[check]]).findings
+    assert finding.verdict is Verdict.FAIL, finding
+    return finding
+
+
+# Conventions
+
+
+def conv(padding: int) -> Module:
+    layers = {"conv1": scratch.Conv2d(2, 3, 3, padding=padding), "relu": ReLU(), "flat": scratch.Flatten()}
+    return Sequential(layers)
+
+
+def padded_by_one() -> Module:
+    return conv(1)
+
+
+def padded_by_two() -> Any:
+    layers = {"conv1": nn.Conv2d(2, 3, 3, padding=2), "relu": nn.ReLU(), "flat": nn.Flatten()}
+    return nn.Sequential(OrderedDict(layers))
+
+
+class ForgetFirst(scratch.LSTM):
+    """An LSTM that stacks its gates f, i, g, o: consistent in itself."""
+
+    @contextmanager
+    def reordered(self) -> Any:
+        self.exchange()
+        yield
+        self.exchange()
+
+    def exchange(self) -> None:
+        for _, parameter in self.named_parameters():
+            for array in (parameter.data, parameter.grad):
+                i, f, g, o = np.split(array.copy(), 4)
+                array[...] = np.concatenate([f, i, g, o])
+
+    def forward(self, x: Any, state: Any = None) -> Any:
+        with self.reordered():
+            return super().forward(x, state)
+
+    def backward(self, dout: Any, dstate: Any = None) -> Any:
+        with self.reordered():
+            return super().backward(dout, dstate)
+
+
+def gated(layer: str, reference: str) -> Case:
+    return Case("gated", Twin(layer, reference, {"input_size": 3, "hidden_size": 4}), (Draw((7, 5, 3)),), time_axis=0)
+
+
+@dataclass(frozen=True)
+class Convention:
+    name: str
+    case: Case
+    module: str
+    told: str
+
+
+CONVENTIONS = (
+    Convention(
+        "wrong padding",
+        Case("padded", Twin(f"{HERE}:padded_by_one", f"{HERE}:padded_by_two"), (Draw((4, 2, 7, 9)),)),
+        "conv1",
+        "conv1.padding: (1, 1) against (2, 2)",
+    ),
+    Convention(
+        "swapped gates",
+        gated(f"{HERE}:ForgetFirst", "torch.nn:LSTM"),
+        "gated",
+        "gated: equal after exchanging gates i and f",
+    ),
+    Convention(
+        "a GRU of the other convention",
+        gated("scratch:ResetFirstGRU", "torch.nn:GRU"),
+        "gated",
+        "gated: ResetFirstGRU against GRU; forward: gates r and n from t = 0 up to t = 6",
+    ),
+    Convention(
+        "another eps",
+        Case("norm", Twin(f"{HERE}:norm", "torch.nn:LayerNorm", {"normalized_shape": 7}), (Draw((6, 7)),)),
+        "norm",
+        "norm.eps: 0.001 against 1e-05",
+    ),
+)
+
+
+def norm(normalized_shape: int) -> Module:
+    return scratch.LayerNorm(normalized_shape, eps=1e-3)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("convention", CONVENTIONS, ids=lambda convention: convention.name)
+def test_conventions_are_named_by_module_and_argument(convention: Convention, dtype: str) -> None:
+    finding = only(convention.case, dtype, "forward")
+    assert finding.first_divergence.module == convention.module
+    assert (finding.blame.side, finding.blame.reason) == ("conventions", convention.told)
+
+
+# Updates
+
+
+def slow(parameters: Any, lr: float) -> Any:
+    return scratch.SGD(parameters, lr=lr / 2)
+
+
+class OwnSGD(torch.optim.SGD):
+    """No class of torch's: it does not define what is right."""
+
+    def step(self, closure: Any = None) -> Any:
+        for group in self.param_groups:
+            group["lr"] *= 1.5
+        return super().step(closure)
+
+
+def updated(scratch_optimizer: str, reference_optimizer: str) -> Any:
+    case = PAIRS["trigram-lm"].case()
+    return replace(case, optimizer=Twin(scratch_optimizer, reference_optimizer, {"lr": 0.1}))
+
+
+def test_an_optimizer_with_another_argument_is_a_convention() -> None:
+    finding = only(updated(f"{HERE}:slow", "torch.optim:SGD"), "float64", "optimizer")
+    assert (finding.blame.side, finding.blame.reason) == ("conventions", "lr: 0.05 against 0.1")
+
+
+def test_an_optimizer_that_torch_does_not_define_leaves_it_open() -> None:
+    finding = only(updated("scratch:SGD", f"{HERE}:OwnSGD"), "float64", "optimizer")
+    assert finding.blame.side == "inconclusive" and "OwnSGD is not torch's own" in finding.blame.reason
+
+
+class Remembers(reference.models.trigram_lm.TrigramLM):
+    """Scales its output by what it gave before."""
+
+    kept: Any = 0.0
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        out = super().forward(tokens) * (1 + self.kept)
+        if self.training:
+            self.kept = 0.01 * out.detach().mean()
+        return out
+
+
+@pytest.mark.parametrize("check", ["forward", "gradient", "resync"])
+def test_a_reference_that_remembers_is_never_the_measure(check: str) -> None:
+    """Its own noise would pass for the floor."""
+    case = PAIRS["trigram-lm"].case()
+    twin = replace(case.model, reference=f"{HERE}:Remembers")
+    (finding,) = run(replace(case, model=twin), "float64", checks=[CHECKS_BY_NAME[check]]).findings
+    assert finding.verdict is Verdict.INCONCLUSIVE and "reference" in finding.reason
+
+
+# What is missing or not finite
+
+
+class Extra(Net):
+    """A parameter more than scratch has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) * self.scale
+
+
+class NotANumber(Net):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) * torch.nan
+
+
+def test_an_extra_tensor_fails_by_name() -> None:
+    case = replace(net(""), model=Twin(f"{HERE}:small_net", f"{HERE}:Extra"))
+    finding = only(case, "float64", "names")
+    assert [q.name for q in finding.quantities if q.verdict is Verdict.FAIL] == ["scale"]
+
+
+def test_a_nan_in_the_reference_is_the_references() -> None:
+    case = replace(net(""), model=Twin(f"{HERE}:small_net", f"{HERE}:NotANumber"))
+    finding = only(case, "float64", "forward")
+    assert (finding.blame.side, finding.blame.reason) == ("reference", "NaN or inf in reference")
+
+
+# Branches
+
+
+def deep_relu(layers: int = 16, width: int = 256) -> Module:
+    named: dict[str, Module] = {}
+    for n in range(layers):
+        named |= {f"fc{n}": Linear(width, width), f"relu{n}": ReLU()}
+    return Sequential(named)
+
+
+def deep_relu_reference(layers: int = 16, width: int = 256) -> Any:
+    named: dict[str, nn.Module] = {}
+    for n in range(layers):
+        named |= {f"fc{n}": nn.Linear(width, width), f"relu{n}": nn.ReLU()}
+    return nn.Sequential(OrderedDict(named))
+
+
+DEEP = Case("deep", Twin(f"{HERE}:deep_relu", f"{HERE}:deep_relu_reference"), (Draw((8, 256)),))
+PLAIN = [CHECKS_BY_NAME[name] for name in ("forward", "gradient", "backward")]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_deep_relu_net_in_float32_gives_no_false_alarm(seed: int) -> None:
+    result = run(DEEP, "float32", seed=seed, checks=PLAIN)
+    assert result.passed, [(f.check, f.worst) for f in result.findings]
+
+
+def test_a_fault_in_a_deep_relu_net_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One part in a thousand of one layer's bias gradient, among 32,768 branches."""
+    backward = linear.Linear.backward
+    calls = iter(range(10_000))
+
+    def too_much(self: Linear, dout: Any) -> Any:
+        dx = backward(self, dout)
+        if next(calls) % 16 == 7:  # the layers come last first
+            self.bias.grad *= self.bias.grad.dtype.type(1.001)  # type: ignore[union-attr]
+        return dx
+
+    monkeypatch.setattr(linear.Linear, "backward", too_much)
+    result = run(DEEP, "float32", checks=PLAIN)
+    gradient = next(finding for finding in result.findings if finding.check == "gradient")
+    assert [q.name for q in gradient.quantities if q.verdict is Verdict.FAIL] == ["fc8.bias"]
+    assert gradient.first_divergence == Divergence("backward", "fc8")
