@@ -5,7 +5,7 @@ gradients disagree most, and only one of them can be that slope. Where the outpu
 loss: if both are consistent, they compute two things, each rightly, and the conventions differ.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
@@ -57,14 +57,17 @@ def at(trial: Trial, where: Divergence) -> Blame:
     if where.stage == "optimizer":
         return of_update(trial, where)
     scene = Scene(trial.state, trial.inputs, trial.target if where.module == "loss" else None, not where.evaluating)
+    judged = trial.judged("gradient")
     if where.step:
         step = resynchronised_steps(trial)[where.step - 1]
         if carries_on(trial, step):
             return Blame("scratch", "made afresh with the same state it agrees: it carries something else along")
-        scene = Scene(step.start.state, step.start.inputs, step.start.target)
+        scene, judged = Scene(step.start.state, step.start.inputs, step.start.target), step.judged["gradient"]
     if where.stage == "update":
         return of_update(trial, where)
-    return of_gradients(trial, scene) if where.stage == "backward" else of_outputs(trial, scene, where)
+    if where.stage == "backward":
+        return of_gradients(trial, scene, {q.name for q in judged if q.verdict is Verdict.FAIL})
+    return of_outputs(trial, scene, where)
 
 
 def of_update(trial: Trial, where: Divergence) -> Blame:
@@ -82,14 +85,16 @@ def of_update(trial: Trial, where: Divergence) -> Blame:
     return Blame("inconclusive", f"every argument is equal, and {name} is not torch's own")
 
 
-def of_gradients(trial: Trial, scene: Scene) -> Blame:
-    """The slope of scratch's loss along the disagreement decides between the two gradients."""
+def of_gradients(trial: Trial, scene: Scene, failed: Set[str]) -> Blame:
+    """The slope of scratch's loss along the disagreement in one of the `failed` tensors decides between the two."""
     scratch, reference, wide = trial.scratch(), trial.reference("float64"), trial.scratch(WIDE)
     found, trace = gradients(trial, scene, scratch)
     with pinned(reference.model, trace.inputs, trace.masks):
         star, _ = gradients(trial, scene, reference)
-    apart = {name: relative_distance(gradient, star.get(name)) for name, gradient in found.items()}
-    name = max(apart, key=apart.__getitem__)
+    waived = {key.partition(": ")[2] for key in trial.case.waivers}  # such as gradients that are rounding alone
+    names = [name for name in found if name not in waived]
+    names = [name for name in names if name in failed] or names
+    name = max(names, key=lambda name: relative_distance(found[name], star.get(name)))
     away = found[name].astype(WIDE) - star.get(name, 0)
     if not np.isfinite(away).all() or not away.any():
         return Blame("inconclusive", f"the gradients of {name} have no finite distance")

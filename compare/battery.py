@@ -14,11 +14,13 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from compare.branches import Flip
 from compare.checks import BATTERY, CHECKS_BY_NAME, Check, raised
 from compare.errors import BadInput
 from compare.finding import Finding, gravest
 from compare.floor import Quantity, Verdict
 from compare.pair import Case
+from compare.recurrence import GateMap
 from compare.threads import one_thread
 from compare.trial import Trial
 
@@ -34,6 +36,7 @@ class Result:
     device: str
     seconds: float
     findings: tuple[Finding, ...]
+    flips: tuple[Flip, ...] = ()  # branches that the reference by itself would have taken otherwise
 
     @property
     def verdict(self) -> Verdict:
@@ -42,6 +45,12 @@ class Result:
     @property
     def passed(self) -> bool:
         return self.verdict is Verdict.PASS
+
+    @property
+    def cause(self) -> Finding | None:
+        """The first failure that says where it begins, else the first."""
+        failed = [finding for finding in self.findings if finding.verdict is Verdict.FAIL]
+        return next((finding for finding in failed if finding.first_divergence), failed[0] if failed else None)
 
 
 def run(
@@ -72,7 +81,8 @@ def run_trial(trial: Trial, checks: Iterable[Check], begins: Callable[[str], obj
         for check in checks:
             begins(check.name)
             findings.append(check(trial))
-    return Result(trial.case.name, trial.dtype, trial.device, time.perf_counter() - start, tuple(findings))
+    seconds = time.perf_counter() - start
+    return Result(trial.case.name, trial.dtype, trial.device, seconds, tuple(findings), tuple(trial.flips))
 
 
 # A process more pays for its import of torch only with this many trials to do.
@@ -138,6 +148,7 @@ def _result(result: Result) -> dict[str, Any]:
         "device": result.device,
         "verdict": result.verdict,
         "seconds": round(result.seconds, 3),
+        "flips": [asdict(flip) for flip in result.flips],
         "checks": [_finding(finding) for finding in result.findings],
     }
 
@@ -151,8 +162,15 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "first_divergence": asdict(finding.first_divergence) if finding.first_divergence else None,
         "blame": finding.blame.side if finding.blame else None,
         "blame_reason": finding.blame.reason if finding.blame else None,
+        "gates": _gates(finding.gates) if finding.gates else None,
         "probable_cause": None,
     }
+
+
+def _gates(found: GateMap) -> dict[str, Any]:
+    """Errors in floors, a row a time step."""
+    rows = [[value if math.isfinite(value) else None for value in row] for row in found.ratios.tolist()]
+    return {"stage": found.stage, "gates": found.gates, "ratios": rows, "line": found.line()}
 
 
 def _quantity(quantity: Quantity) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Check:
         except Unrepeatable as error:
             return Finding(self.name, Verdict.INCONCLUSIVE, reason=str(error))
         except Exception as error:
-            return Finding(self.name, Verdict.FAIL, reason=raised(error), blame=raiser(error))
+            return Finding(self.name, Verdict.FAIL, reason=raised(error), blame=raiser(trial, error))
         finding = waived(Finding(self.name, gravest(q.verdict for q in quantities), quantities), trial.case.waivers)
         return self.explained(finding, trial) if finding.verdict is Verdict.FAIL else finding
 
@@ -45,11 +45,10 @@ class Check:
             trial = self.of(trial)
             where = self.locate(trial)
             guilt = blame(trial, finding.quantities, where)
-            if where and (gates := of_trial(trial, where.module)) and gates.first:
-                where = replace(where, detail=gates.line())
+            gates = of_trial(trial, where.module) if where else None
         except Exception as error:
-            return replace(finding, reason=f"it could not be placed: {raised(error)}", blame=raiser(error))
-        return replace(finding, first_divergence=where, blame=guilt)
+            return replace(finding, reason=f"it could not be placed: {raised(error)}", blame=raiser(trial, error))
+        return replace(finding, first_divergence=where, blame=guilt, gates=gates if gates and gates.first else None)
 
 
 def raised(error: Exception) -> str:
@@ -61,15 +60,17 @@ def raised(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}{place}"
 
 
-def raiser(error: Exception) -> Blame:
-    """The side whose code raised, if one of them did."""
-    frame, sides = error.__traceback__, []
+def raiser(trial: Trial, error: Exception) -> Blame:
+    """The side whose code raised, if one did; where names differ, neither can take the other's state."""
+    names = [set(side.state()) for side in (trial.scratch(), trial.reference())]
+    if names[0] != names[1]:
+        return Blame("conventions", "the two sides name their tensors otherwise")
+    frame, homes = error.__traceback__, []
     while frame:
-        home = frame.tb_frame.f_globals.get("__name__", "").partition(".")[0]
-        sides += [{"scratch": "scratch", "reference": "reference", "torch": "reference"}.get(home, "")]
+        homes.append(frame.tb_frame.f_globals.get("__name__", "").partition(".")[0])
         frame = frame.tb_next
-    side = next((side for side in reversed(sides) if side), "inconclusive")
-    return Blame(side, "it raised")
+    side = next((home for home in reversed(homes) if home in ("scratch", "reference", "torch")), "inconclusive")
+    return Blame("reference" if side == "torch" else side, "it raised")
 
 
 def first(trial: Trial) -> Divergence | None:

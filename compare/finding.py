@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from compare.floor import Quantity, Verdict
+from compare.recurrence import GateMap
 from compare.trial import Divergence
 
 # From the one that decides most to the one that decides least.
@@ -56,6 +57,7 @@ class Finding:
     reason: str = ""
     first_divergence: Divergence | None = None
     blame: Blame | None = None
+    gates: GateMap | None = None  # of the recurrent layer that differs first
 
     @property
     def worst(self) -> Quantity | None:

@@ -125,6 +125,15 @@ class Training:
         else:
             self.side.torch.manual_seed(seed)
 
+    def over_last(self, steps: int) -> dict[str, float]:
+        """Loss and metrics over the last steps; a short batch counts by its records."""
+        records = self.steps["records"][-steps:]
+        return {
+            name: over_records(self.side, name, values[-steps:], records)
+            for name, values in self.steps.items()
+            if name != "records"
+        }
+
     def batch(self, step: int) -> tuple[Array, Array]:
         """The records of one step of this epoch; the last batch may be short."""
         start = step * self.pair.recipe.batch
@@ -132,12 +141,7 @@ class Training:
 
     def end_epoch(self) -> None:
         first = self.done * self.steps_an_epoch
-        weights = self.steps["records"][first:]  # a short last batch counts by its records
-        figures = {
-            f"train_{name}": over_records(self.side, name, values[first:], weights)
-            for name, values in self.steps.items()
-            if name != "records"
-        }
+        figures = {f"train_{name}": value for name, value in self.over_last(len(self.steps["loss"]) - first).items()}
         figures |= self.validated() | self.tested() | {"seconds": self.seconds}
         losses = [*self._validation_losses, figures.get("validation_loss", np.nan)]
         if self.pair.recipe.keeps_best and max(best_epochs(losses)) == len(losses):

@@ -29,17 +29,13 @@ Reading = dict[str, dict[str, Array]]
 
 @dataclass(frozen=True)
 class Divergence:
-    """The first that differs: the stage (forward, backward, loss, optimizer, update), its module, the step from 1.
-
-    `detail` says where within the module: the time steps and gates of a recurrent layer.
-    """
+    """The first that differs: the stage (forward, backward, loss, optimizer, update), its module, the step from 1."""
 
     stage: str
     module: str
     step: int | None = None
     tensor: str | None = None
     evaluating: bool = False
-    detail: str = ""
 
 
 def redrawn(state: Mapping[str, Array], rng: Generator) -> dict[str, Array]:
@@ -178,6 +174,11 @@ class Trial:
         return measured
 
     @property
+    def flips(self) -> list[Flip]:
+        """Those of the runs that were made."""
+        return self.measured.flips if "measured" in vars(self) else []
+
+    @property
     def star(self) -> Reading:
         """The float64 reference."""
         return self.measured.star
@@ -188,7 +189,7 @@ class Trial:
 
     def judged_by(self, measured: Measured, stage: str, found: Reading) -> list[Quantity]:
         judged, star = found[stage], measured.star[stage]
-        if stage == "forward" and not self.shows(measured.star):
+        if stage in ("forward", "backward") and not self.shows(measured.star):
             judged = {name: array for name, array in judged.items() if name in star}
         return self.judge(judged, star, [run[stage] for run in measured.reruns])
 

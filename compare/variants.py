@@ -76,8 +76,8 @@ def modes(trial: Trial) -> Iterator[Quantity]:
     again = trial.observe(scratch, training=False)
     carried = "something is carried over from one call to the next"
     yield exactly("a second evaluation", same(found["forward"], again["forward"]), carried, "scratch")
-    for judged in evaluated(trial).values():
-        yield from (replace(quantity, name=f"{quantity.name} evaluating") for quantity in judged)
+    for stage in ("forward", "gradient"):
+        yield from (replace(quantity, name=f"{quantity.name} evaluating") for quantity in evaluated(trial)[stage])
 
 
 @lru_cache(maxsize=1)

@@ -27,7 +27,7 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 class Fault:
     """`case` is where it is planted; `checks` must fail among others, and `module` be named by each that names one.
 
-    `blame` is what each of `checks` says, and `detail` begins what is said of time steps and gates.
+    `blame` is what each of `checks` says, and `detail` is what is said of time steps and gates.
     """
 
     name: str
@@ -373,7 +373,7 @@ FAULTS = [
     ),
     Fault(
         "arrays read in memory order",
-        "mnist-cnn",
+        "flatten",
         replaced(scratch.Flatten, "forward", in_memory_order),
         ("strides",),
     ),
@@ -413,7 +413,13 @@ FAULTS = [
         detail="backward: gate f from t = 6 down to t = 0; i, g and o follow at t = 5",
     ),
     Fault("workspace returned", "catcar-mlp", replaced(scratch.Tanh, "forward", workspace_returned), ("twice",)),
-    Fault("parameter renamed", "linear", replaced(scratch.Linear, "__init__", renamed), ("names", "load")),
+    Fault(
+        "parameter renamed",
+        "linear",
+        replaced(scratch.Linear, "__init__", renamed),
+        ("names", "load"),
+        blame="conventions",
+    ),
     Fault(
         "views handed out",
         "trigram-lm",
@@ -480,7 +486,7 @@ def test_a_planted_fault_is_found(fault: Fault, dtype: str, monkeypatch: pytest.
     blamed = {check: findings[check].blame for check in fault.checks}
     assert {blame.side for blame in blamed.values() if blame} == {fault.blame}, blamed
     if fault.detail:
-        assert fault.detail in {where.detail for where in found.values() if where}
+        assert fault.detail in {finding.gates.line() for finding in findings.values() if finding.gates}
 
 
 def test_every_check_finds_some_fault() -> None:

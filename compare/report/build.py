@@ -1,7 +1,7 @@
 """The report: everything measured for each pair, then index.html and report.json."""
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +19,10 @@ from compare.data import DataError, Dataset, load
 from compare.finding import Finding, gravest
 from compare.floor import LIMIT, Verdict
 from compare.pair import Draw, Pair, SideName
+from compare.recurrence import GateMap
 from compare.report import plots
-from compare.report.console import explain, summary
+from compare.report.console import explanations, flipped, summary
+from compare.report.pictures.gates import gate_heat_map
 from compare.rounding import moved
 from compare.sides import devices
 from compare.threads import one_thread
@@ -28,6 +30,7 @@ from compare.train import Configuration, Training
 from compare.trial import Trial
 
 # At recipe size one float64 gradient is compared; the rest of the battery runs at check size.
+LAST_STEPS = 20
 FULL_SIZE_CHECKS = ("forward", "gradient", "backward")
 
 
@@ -36,7 +39,7 @@ class Run:
     """One side's training for the report."""
 
     losses: list[float]
-    tested: dict[str, float]
+    metrics: dict[str, float]  # in training mode over the last steps, then in evaluation mode on the test set
     seconds: float
 
 
@@ -162,7 +165,9 @@ def trained(
         if training.step_in_epoch == training.steps_an_epoch:
             seconds += training.seconds
             training.next_epoch()
-    return Run(training.steps["loss"], training.tested(), seconds + training.seconds)
+    metrics = {f"training {name}": value for name, value in training.over_last(LAST_STEPS).items()}
+    metrics |= {name.replace("_", " "): value for name, value in training.tested().items()}
+    return Run(training.steps["loss"], metrics, seconds + training.seconds)
 
 
 def training_json(report: PairReport) -> dict[str, Any]:
@@ -194,6 +199,7 @@ def page(reports: Sequence[PairReport]) -> str:
         environment=battery.environment(),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         limit=LIMIT,
+        last_steps=LAST_STEPS,
     )
 
 
@@ -209,12 +215,10 @@ def section(report: PairReport) -> dict[str, Any]:
         "rows": rows,
         "full_size": report.full_size,
         "explanations": [
-            text
-            for result in (*report.results, report.full_size)
-            for finding in result.findings
-            if finding.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE)
-            for text in explain(result, finding, most=10)
+            text for result in (*report.results, report.full_size) for text in explanations(result, most=10)
         ],
+        "flips": [flipped(result) for result in (*report.results, report.full_size) if result.flips],
+        "gates": [embedded(gate_heat_map(found, heading)) for heading, found in gate_maps(report.results)],
         "dataset": report.dataset,
         "runs": report.runs,
         "difference": report.largest_difference,
@@ -226,6 +230,13 @@ def section(report: PairReport) -> dict[str, Any]:
         ),
         "step_times": embedded(plots.step_times([(t.dtype, t.scratch, t.reference) for t in report.times])),
     }
+
+
+def gate_maps(results: Sequence[Result]) -> Iterator[tuple[str, GateMap]]:
+    """Of each failed trial the map of the recurrent layer that differs first."""
+    for result in results:
+        if result.cause and result.cause.gates and result.cause.first_divergence:
+            yield f"{result.cause.first_divergence.module}, {_label(result)}", result.cause.gates
 
 
 def _label(result: Result) -> str:

@@ -1,6 +1,6 @@
 """What people read in a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -8,6 +8,7 @@ from rich.table import Table
 from compare.battery import Result
 from compare.finding import Finding
 from compare.floor import Quantity, Verdict
+from compare.trial import Divergence
 
 MARKS = {
     Verdict.PASS: "[green]pass[/]",
@@ -50,31 +51,66 @@ def print_check(console: Console, results: Sequence[Result]) -> None:
         console.print(check_table(results[first : first + 6]))
         console.print()
     for result in results:
-        for finding in result.findings:
-            if finding.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE):
-                for line in explain(result, finding):
-                    console.print(line, soft_wrap=True, highlight=False, markup=False)
+        for line in explanations(result):
+            console.print(line, soft_wrap=True, highlight=False, markup=False)
+        if result.flips:
+            console.print(flipped(result), soft_wrap=True, highlight=False, markup=False)
     console.print(summary(results), soft_wrap=True, highlight=False, markup=False)
+
+
+def verdict_line(result: Result) -> str:
+    """A failed trial in one sentence: who is wrong, where and since when it begins."""
+    finding = result.cause
+    if finding is None:
+        return ""
+    blamed = BLAMED[finding.blame.side] if finding.blame else BLAMED["inconclusive"]
+    line = f"{result.pair} {result.dtype} {result.device}: {blamed}"
+    if where := finding.first_divergence:
+        line += f"; it begins in {place(where)}"
+    if finding.gates:
+        line += f"; {finding.gates.line()}"
+    return line
+
+
+def place(where: Divergence) -> str:
+    step = f", step {where.step}" if where.step else ""
+    mode = ", in evaluation mode" if where.evaluating else ""
+    return f"{where.tensor or where.module} ({where.stage}{step}{mode})"
+
+
+def explanations(result: Result, most: int = 3) -> Iterator[str]:
+    """Every failure of a trial: the verdict first, then each check, evidence told once."""
+    if line := verdict_line(result):
+        yield line
+    told = set()
+    for finding in result.findings:
+        if finding.verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE):
+            continue
+        yield from explain(result, finding, most)
+        if finding.blame and finding.blame not in told:
+            told.add(finding.blame)
+            yield f"    {BLAMED[finding.blame.side]}: {finding.blame.reason}"
 
 
 def explain(result: Result, finding: Finding, most: int = 3) -> list[str]:
     """Why a check did not pass: where it starts, then its worst quantities."""
     head = f"{result.pair} {result.dtype} {result.device}, {finding.check}: {finding.verdict}"
     if finding.first_divergence:
-        where = finding.first_divergence
-        step = f", step {where.step}" if where.step else ""
-        mode = ", in evaluation mode" if where.evaluating else ""
-        head += f"; the first that differs: {where.tensor or where.module} ({where.stage}{step}{mode})"
+        head += f"; the first that differs: {place(finding.first_divergence)}"
     lines = [f"{head}. {finding.reason}" if finding.reason else head]
-    if finding.first_divergence and finding.first_divergence.detail:
-        lines.append(f"    {finding.first_divergence.detail}")
-    if finding.blame:
-        lines.append(f"    {BLAMED[finding.blame.side]}: {finding.blame.reason}")
     bad = sorted((q for q in finding.quantities if q.verdict is finding.verdict), key=lambda q: -q.ratio)
     lines += [f"    {describe(quantity)}" for quantity in bad[:most]]
     if len(bad) > most:
         lines.append(f"    and {len(bad) - most} more")
     return lines
+
+
+def flipped(result: Result) -> str:
+    """The branches that rounding alone would have parted."""
+    told = ", ".join(
+        f"{flip.module} {flip.count} (at most {flip.ulps:.2g} ulps from the kink)" for flip in result.flips
+    )
+    return f"{result.pair} {result.dtype}: branches pinned to scratch's that the reference would take otherwise: {told}"
 
 
 def describe(quantity: Quantity) -> str:
