@@ -16,10 +16,11 @@ from compare.report.pictures import gallery
 from compare.report.pictures.confusion import classes_of, confusion_matrices
 from compare.report.pictures.curves import named, sweep_curves
 from compare.report.pictures.filtering import filtered, photograph
+from compare.report.pictures.gallery import PATCH, shown_patch
 from compare.report.pictures.mosaic import GAP, mosaic, pixels, signed
 from compare.report.pictures.predictions import NextWord, as_text, next_words
 from compare.report.pictures.samples import patches
-from compare.report.pictures.weights import filters, hidden_units, plane_shape
+from compare.report.pictures.weights import columns_of, filters, hidden_units, plane_shape
 from compare.sweep import Trained
 from compare.train import Configuration, Training, evaluate
 
@@ -73,7 +74,7 @@ def test_mosaic_by_hand() -> None:
     images = np.arange(3.0).reshape(3, 1, 1) / 4  # 0, 0.25, 0.5 in two columns
     canvas = mosaic(images, 2)
     assert canvas.shape == (5, 5, 3)
-    assert canvas[1::2, 1::2, 0].tolist() == [[0, 0.25], [0.5, 1]]  # the last place is empty
+    assert canvas[1::2, 1::2, 0].tolist() == [[0, 0.25], [0.5, GAP[0]]]  # the last place is empty
     np.testing.assert_array_equal(canvas[::2], np.broadcast_to(GAP, (3, 5, 3)))
     colour = mosaic(RNG.random((2, 3, 4, 4)), 1, gap=0)
     assert colour.shape == (8, 4, 3)
@@ -102,6 +103,11 @@ def test_images_that_are_stored_transposed_are_shown_upright() -> None:
 def test_filters_and_their_limit() -> None:
     for shape in ((4, 1, 5, 5), (4, 3, 7, 7), (4, 2, 3, 3), (200, 1, 3, 3)):
         assert size(filters(RNG.standard_normal(shape), "heading"))[0] > 300
+
+
+def test_rows_leave_few_places_empty() -> None:
+    assert [columns_of(count) for count in (1, 2, 3, 8, 20, 32, 64, 100, 104)] == [1, 2, 3, 4, 5, 8, 8, 10, 13]
+    assert max(-count % columns_of(count) for count in range(1, 105)) <= 4
 
 
 def test_the_two_filters_by_hand() -> None:
@@ -185,6 +191,16 @@ def test_a_training_gets_what_it_has_to_show(given: str) -> None:
             assert min(size(content)) > 150
 
 
+def test_a_nearly_even_patch_gives_way_only_in_the_embedded_set() -> None:
+    inputs = RNG.random((PATCH + 9, 16))
+    inputs[7] = np.arange(16) % 2
+    even = replace(dataset("patches", inputs, inputs), train=Split(inputs, inputs))
+    assert shown_patch(even) == (PATCH, f"training patch {PATCH}")
+    inputs[PATCH] = 0.5
+    assert shown_patch(even) == (7, "training patch 7, the one with the most contrast")
+    assert shown_patch(replace(even, source="data.h5"))[0] == PATCH
+
+
 def test_both_backends_show_the_same() -> None:
     """The reference's weights, outputs and words by the same code; only headings and seconds differ."""
     pair, data, _ = GIVEN["words"]
@@ -245,7 +261,7 @@ def test_ten_words_in_order_with_their_probabilities() -> None:
 
 def test_words_as_text() -> None:
     record = NextWord(("in", "the", "big"), "house", (("room", 0.5), ("house", 0.25)))
-    assert as_text([record]) == "in the big ... house\n    room 50.0 %, [house] 25.0 %\n"
+    assert as_text([record]) == '"in" "the" "big" ... "house"\n    "room" 50.0 %, ["house"] 25.0 %\n'
 
 
 def test_the_listed_words_are_those_of_the_measured_accuracy() -> None:
@@ -257,13 +273,43 @@ def test_the_listed_words_are_those_of_the_measured_accuracy() -> None:
     assert evaluate(pair, training.side, data.train)["accuracy"] == pytest.approx(100 * right)
 
 
-def test_training_curves_draw_the_validation(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[Any] = []
-    monkeypatch.setattr(plots, "png", lambda drawing: drawn.append(drawing) or b"")
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The figures that would have become PNGs of curves."""
+    found: list[Any] = []
+    monkeypatch.setattr(plots, "png", lambda drawing: found.append(drawing) or b"")
+    return found
+
+
+def test_training_curves_draw_the_validation(drawn: list[Any]) -> None:
     training = trained(*GIVEN["words"][:2])
     plots.training_curves(training.pair, "scratch", training.steps, training.epochs)
     labels = [[line.get_label() for line in axis.get_lines()] for axis in drawn[0].axes]
     assert labels == [["each step"], *[["train", "validation", "test"]] * 2]
+
+
+def test_a_single_epoch_stands_in_the_middle(drawn: list[Any]) -> None:
+    training = trained(*GIVEN["words"][:2])
+    plots.training_curves(training.pair, "scratch", training.steps, training.epochs)
+    drawn[0].draw_without_rendering()
+    for axis in drawn[0].axes[1:]:
+        low, high = axis.get_xlim()
+        assert [tick for tick in axis.get_xticks() if low <= tick <= high] == [1]
+        assert (low, high) == (0.5, 1.5)
+    assert drawn[0].get_suptitle() == f"{training.pair.name}, scratch: 1 epoch"
+
+
+def test_losses_over_orders_of_magnitude_are_logarithmic_and_percents_are_not(drawn: list[Any]) -> None:
+    falling = {"train_loss": [900.0, 0.5], "test_loss": [9.0, 0.5], "train_sign_accuracy": [0.1, 99.0]}
+    plots.training_curves(CATCAR, "scratch", {"loss": [3.0, 2.0]}, falling | {"train_mse": [-1.0, 500.0]})
+    assert [axis.get_yscale() for axis in drawn[0].axes] == ["linear", "log", "linear", "linear"]
+
+
+def test_a_loss_that_is_a_sum_says_so(drawn: list[Any]) -> None:
+    for name in ("notmnist-mlp", "catcar-mlp"):
+        plots.training_curves(PAIRS[name], "scratch", {"loss": [3.0]}, {"train_loss": [3.0]})
+    assert [figure.axes[1].get_ylabel() for figure in drawn] == ["loss, sum over records", "loss"]
+    assert [bool(figure.axes[1].get_title()) for figure in drawn] == [True, False]
 
 
 def test_sweep_curves_name_at_most_twelve() -> None:

@@ -10,16 +10,32 @@ from compare.checkpoint import Curves
 from compare.metrics import LABELS
 from compare.pair import Pair
 
-SCRATCH, REFERENCE, TRAIN, VALIDATION, TEST = "#c2410c", "#1d4ed8", "#475569", "#a21caf", "#0f766e"
+SCRATCH, REFERENCE, TRAIN, VALIDATION, TEST = "#c2410c", "#1d4ed8", "#475569", "#dca5e3", "#0f766e"
+# Narrow dashes with small dots, on a plain line, on a wide pale one: curves that coincide are all seen.
+SETS: dict[str, dict[str, Any]] = {
+    "train": {"color": TRAIN, "lw": 1.5, "ms": 6},
+    "validation": {"color": VALIDATION, "lw": 4, "ms": 9, "zorder": 1.9},
+    "test": {"color": TEST, "lw": 1.2, "ms": 4, "ls": (0, (4, 2))},
+}
+MARKED = 12  # values on a curve of which each gets a dot
+WIDE = 100  # times the lowest value, above which a scale is logarithmic
+
+
+def sheet(width: float, height: float, images: bool = False) -> Any:
+    """An empty figure, without a window system; images keep their shape and move together."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08, compress=images)
+    drawing = Figure(figsize=(width, height), layout=layout)
+    FigureCanvasAgg(drawing)
+    return drawing
 
 
 def figure(columns: int, width: float = 5.0, height: float = 3.2) -> tuple[Any, list[Any]]:
-    """A figure with axes side by side, without a window system."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    drawing = Figure(figsize=(width * columns, height), layout="constrained")
-    FigureCanvasAgg(drawing)
+    """A figure with axes side by side."""
+    drawing = sheet(width * columns, height)
     axes = [drawing.add_subplot(1, columns, n + 1) for n in range(columns)]
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
@@ -28,8 +44,9 @@ def figure(columns: int, width: float = 5.0, height: float = 3.2) -> tuple[Any, 
 
 
 def png(drawing: Any) -> bytes:
+    """The drawing with an even margin, whatever the size that its figure was planned with."""
     buffer = io.BytesIO()
-    drawing.savefig(buffer, format="png", dpi=110)
+    drawing.savefig(buffer, format="png", dpi=110, bbox_inches="tight", pad_inches=0.12)
     return buffer.getvalue()
 
 
@@ -41,28 +58,67 @@ def smoothed(values: Sequence[float], window: int) -> np.ndarray:
     return (total[last] - total[first]) / (last - first)
 
 
+def summed(pair: Pair, name: str) -> bool:
+    """Whether a figure is a sum over records, so that it grows with the size of the set."""
+    return name == "loss" and pair.loss.arguments.get("reduction") == "sum"
+
+
+def caption(pair: Pair, name: str) -> str:
+    """What an axis is named after a figure."""
+    label, unit = LABELS[name]
+    return f"{label}, sum over records" if summed(pair, name) else f"{label}{unit}"
+
+
+def count_along(axis: Any, what: str, last: int) -> None:
+    """Steps or epochs from 1 to `last` along an axis: whole numbers, and room beside a single one."""
+    axis.set_xlabel(what)
+    axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    if last == 1:
+        axis.set_xlim(0.5, 1.5)
+
+
+def fit_scale(axis: Any, values: Sequence[float] | np.ndarray) -> None:
+    """A logarithmic scale where values, none of them negative, span orders of magnitude."""
+    finite = np.asarray(values)[np.isfinite(values)]
+    positive = finite[finite > 0]
+    if len(positive) and finite.min() >= 0 and positive.max() > WIDE * positive.min():
+        axis.set_yscale("log")
+
+
 def training_curves(pair: Pair, backend: str, steps: Curves, epochs: Curves) -> bytes:
     """One backend's training: the loss of every step, then loss and each metric per epoch on every set there is."""
     names = ["loss", *pair.metrics]
-    drawing, (first, *others) = figure(1 + len(names))
-    at, window = np.arange(1, len(steps["loss"]) + 1), len(steps["loss"]) // 50
-    alone = {"lw": 1.2} if window < 2 else {"alpha": 0.3, "lw": 0.7}
+    drawing, (first, *others) = figure(1 + len(names), 4.4)
+    count, window = len(steps["loss"]), len(steps["loss"]) // 50
+    at, mean = np.arange(1, count + 1), smoothed(steps["loss"], max(1, window))
+    alone = {"lw": 1.2, "marker": marker(count), "ms": 4} if window < 2 else {"alpha": 0.3, "lw": 0.7}
     first.plot(at, steps["loss"], color=TRAIN, label="each step", **alone)
     if window >= 2:
-        first.plot(at, smoothed(steps["loss"], window), color=TRAIN, label=f"mean of {window}")
-    first.set(title=f"{pair.name}, {backend}", xlabel="step", ylabel="loss")
-    first.xaxis.get_major_locator().set_params(integer=True)
+        first.plot(at, mean, color=TRAIN, label=f"mean of {window}")
+    first.set(ylabel=caption(pair, "loss"))
+    count_along(first, "step", count)
+    fit_scale(first, mean)
     first.legend(frameon=False)
+    done = len(epochs.get("train_loss", []))
     for axis, name in zip(others, names, strict=True):
-        for split, color in (("train", TRAIN), ("validation", VALIDATION), ("test", TEST)):
-            if values := epochs.get(f"{split}_{name}"):
-                axis.plot(np.arange(1, len(values) + 1), values, "o-", ms=3, color=color, label=split)
-        label, unit = LABELS[name]
-        axis.set(xlabel="epoch", ylabel=f"{label}{unit}")
-        axis.xaxis.get_major_locator().set_params(integer=True)
-        if axis.has_data():
+        curves = {split: values for split in SETS if (values := epochs.get(f"{split}_{name}"))}
+        for split, values in curves.items():
+            axis.plot(np.arange(1, done + 1), values, marker=marker(done), label=split, **SETS[split])
+        axis.set(ylabel=caption(pair, name))
+        if summed(pair, name):
+            axis.set_title("sums over sets of different sizes", fontsize=9)
+        count_along(axis, "epoch", done)
+        if curves:
             axis.legend(frameon=False)
+        if not LABELS[name][1]:
+            fit_scale(axis, np.concatenate([*curves.values(), []]))
+    drawing.suptitle(f"{pair.name}, {backend}: {done} epoch{'' if done == 1 else 's'}")
     return png(drawing)
+
+
+def marker(count: int) -> str:
+    """A dot for each of a few values."""
+    return "o" if count <= MARKED else ""
 
 
 def both_curves(scratch: Sequence[float], reference: Sequence[float], twin: Sequence[float]) -> bytes:

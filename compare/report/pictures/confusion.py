@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from compare.metrics import confusion
-from compare.report.plots import png
+from compare.report.plots import png, sheet
 from scratch.module import Array
 
 
@@ -19,12 +19,8 @@ def classes_of(values: Array) -> Array:
 
 def confusion_matrices(sets: Sequence[tuple[str, Array, Array]], classes: Sequence[str], heading: str) -> bytes:
     """Counts by actual (rows) and predicted class (columns) for each (set, outputs, targets); colours are by row."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    side = 2.2 + 0.48 * len(classes)
-    drawing = Figure(figsize=(side * len(sets), side), layout="constrained")
-    FigureCanvasAgg(drawing)
+    side = 2.6 + 0.48 * len(classes)
+    drawing = sheet(side * len(sets), side, images=True)
     for place, (name, outs, targets) in enumerate(sets, 1):
         counts = confusion(classes_of(outs), classes_of(targets), len(classes))
         draw(drawing.add_subplot(1, len(sets), place), counts, classes, name)
@@ -38,7 +34,7 @@ def draw(axis: Any, counts: Array, classes: Sequence[str], name: str) -> None:
     for row, column in np.ndindex(*counts.shape):
         color = "white" if share[row, column] > 0.5 else "black" if counts[row, column] else "#a3a3a3"
         axis.text(column, row, counts[row, column], ha="center", va="center", fontsize=8, color=color)
-    places, slanted = range(len(classes)), max(map(len, classes)) > 2
+    places, slanted = range(len(classes)), max(map(len, classes)) > 4
     axis.set_xticks(places, classes, rotation=45 if slanted else 0, ha="right" if slanted else "center")
     axis.set_yticks(places, classes)
     right = 100 * np.trace(counts) / max(counts.sum(), 1)

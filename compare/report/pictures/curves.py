@@ -7,7 +7,7 @@ import numpy as np
 
 from compare.metrics import LABELS
 from compare.pair import Pair
-from compare.report.plots import figure, png, smoothed
+from compare.report.plots import caption, count_along, figure, fit_scale, png, smoothed
 from compare.sweep import Trained, label
 
 NAMED = 12  # combinations in the legend
@@ -34,11 +34,15 @@ def sweep_curves(pair: Pair, finished: Sequence[Trained], best: int | None) -> b
         for axis, name in zip(others, names, strict=True):
             values = one.epochs[f"test_{name}"]
             axis.plot(np.arange(1, len(values) + 1), values, marker="o" if len(values) == 1 else "", **style)
-    first.set(title="training, smoothed", xlabel="step", ylabel="loss")
+    first.set(title="training, smoothed", ylabel=caption(pair, "loss"))
+    count_along(first, "step", max(len(one.losses) * one.steps_a_block for one in finished))
+    fit_scale(first, np.concatenate([line.get_ydata() for line in first.get_lines()]))
     for axis, name in zip(others, names, strict=True):
-        caption, unit = LABELS[name]
-        axis.set(title="test, after each epoch", xlabel="epoch", ylabel=f"{caption}{unit}")
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        curves = [one.epochs[f"test_{name}"] for one in finished]
+        axis.set(title="test, after each epoch", ylabel=caption(pair, name))
+        count_along(axis, "epoch", max(map(len, curves)))
+        if not LABELS[name][1]:
+            fit_scale(axis, np.concatenate(curves))
     handles, labels = first.get_legend_handles_labels()
     shown = named(finished, best)
     drawing.legend([handles[n] for n in shown], [labels[n] for n in shown], loc="outside right upper", frameon=False)

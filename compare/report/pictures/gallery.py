@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 import scratch
-from compare.data import Split
+from compare.data import Dataset, Split
 from compare.report import plots
 from compare.report.pictures import samples
 from compare.report.pictures.confusion import confusion_matrices
@@ -75,28 +75,37 @@ def hidden(training: Training) -> Files:
     weight, turned = layers[0][1], data.name in TRANSPOSED
     if weight.shape[1] != data.train.inputs[0].size or plane_shape(weight.shape[1]) is None:
         return
-    yield "hidden.png", hidden_units(weight, turned, "hidden units: what each weighs", heading(training, "first layer"))
+    what = "hidden units: what each weighs"
+    yield "hidden.png", hidden_units(weight, turned, what, heading(training, "the first layer"))
     last = layers[-1][1]
     if data.train.inputs.shape == data.train.targets.shape and last.shape == weight.shape[::-1]:
         what = "hidden units: what each adds to the output"
-        yield "decoder.png", hidden_units(last.T, turned, what, heading(training, "last layer"))
+        yield "decoder.png", hidden_units(last.T, turned, what, heading(training, "the last layer"))
 
 
 def patches(training: Training) -> Files:
     data, rng = training.dataset, np.random.default_rng(training.configuration.seed)
     if data.raw is not None:
-        yield "patches.png", samples.patches(data.raw, data.train.inputs, rng, f"{data.name} from {data.source}")
+        source = "of the embedded set" if data.source == "embedded" else f"from {data.source}"
+        yield "patches.png", samples.patches(data.raw, data.train.inputs, rng, f"random training patches {source}")
+
+
+def shown_patch(data: Dataset) -> tuple[int, str]:
+    """The source's patch 92, or of the embedded set, where that one is nearly even, the one with the most contrast."""
+    number, contrast = min(PATCH, len(data.train) - 1), data.train.inputs.std(axis=1)
+    if data.source == "embedded" and contrast[number] < contrast.max() / 4:
+        number = int(contrast.argmax())
+        return number, f"training patch {number}, the one with the most contrast"
+    return number, f"training patch {number}"
 
 
 def reconstruction(training: Training) -> Files:
     split = training.dataset.train
-    number = min(PATCH, len(split) - 1)
+    number, what = shown_patch(training.dataset)
     one = Split(split.inputs[number : number + 1], split.targets[number : number + 1])
     _, outs, targets = predicted(training, "training", one)
-    yield (
-        "reconstruction.png",
-        samples.reconstruction(targets[0], outs[0, : targets.shape[1]], number, heading(training, "a training patch")),
-    )
+    out = outs[0, : targets.shape[1]]
+    yield "reconstruction.png", samples.reconstruction(targets[0], out, heading(training, what))
 
 
 def wave(training: Training) -> Files:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from compare.report.plots import png
+from compare.report.plots import png, sheet
 from scratch.module import Array
 
 GAP = (0.75, 0.85, 0.95)
@@ -27,22 +27,22 @@ def signed(values: Array) -> Array:
 
 
 def mosaic(images: Array, columns: int, gap: int = 1) -> Array:
-    """Row by row with lines of pale blue between, (H, W, 3) in [0, 1]; places without an image are white."""
+    """Row by row with lines of pale blue between, (H, W, 3) in [0, 1]; places without an image stay so."""
     colour = images if images.ndim == 4 else np.repeat(images[:, None], 3, axis=1)  # (N, 3, H, W)
     count, _, height, width = colour.shape
     rows = -(-count // columns)
     canvas = np.empty((rows * (height + gap) + gap, columns * (width + gap) + gap, 3))
     canvas[...] = GAP
-    for n in range(rows * columns):
+    for n in range(count):
         top, left = gap + n // columns * (height + gap), gap + n % columns * (width + gap)
-        canvas[top : top + height, left : left + width] = colour[n].transpose(1, 2, 0) if n < count else 1
+        canvas[top : top + height, left : left + width] = colour[n].transpose(1, 2, 0)
     return canvas
 
 
 def panels(images: Sequence[Array], titles: Sequence[str], heading: str, width: float = 3.2, note: str = "") -> bytes:
     """Images (H, W, 3) or (H, W) in [0, 1] side by side, each with its title; a heading above all, a note below."""
     tallest = max(image.shape[0] / image.shape[1] for image in images)
-    drawing, axes = frames(len(images), width, width * tallest + (0.85 if note else 0.65))
+    drawing, axes = frames(len(images), width, (width - 0.2) * tallest + (0.9 if note else 0.7))
     for axis, image, title in zip(axes, images, titles, strict=True):
         show(axis, image, title)
     drawing.suptitle(heading, fontsize=11)
@@ -53,13 +53,9 @@ def panels(images: Sequence[Array], titles: Sequence[str], heading: str, width: 
 
 def frames(count: int, width: float, height: float, columns: int | None = None) -> tuple[Any, list[Any]]:
     """A figure with places for `count` images, `columns` in a row, without axes."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     columns = columns or count
     rows = -(-count // columns)
-    drawing = Figure(figsize=(width * columns, height * rows), layout="constrained")
-    FigureCanvasAgg(drawing)
+    drawing = sheet(width * columns, height * rows, images=True)
     axes = [drawing.add_subplot(rows, columns, n + 1) for n in range(count)]
     for axis in axes:
         axis.set_axis_off()

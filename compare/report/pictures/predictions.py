@@ -52,10 +52,11 @@ def next_words(side: Side, split: Split, chosen: Sequence[int], words: Sequence[
 
 
 def as_text(found: Sequence[NextWord]) -> str:
-    """Two lines a record: its words and the true next one; the predicted ones with percent, the true in brackets."""
+    """Two lines a record, words quoted: its own and the true next; the predicted with percent, the true in brackets."""
     lines = []
     for record in found:
-        marked = [f"[{word}]" if word == record.true else word for word, _ in record.predicted]
+        marked = [f'["{word}"]' if word == record.true else f'"{word}"' for word, _ in record.predicted]
         percents = [f"{word} {100 * p:.1f} %" for word, (_, p) in zip(marked, record.predicted, strict=True)]
-        lines += [f"{' '.join(record.context)} ... {record.true}", f"    {', '.join(percents)}"]
+        context = " ".join(f'"{word}"' for word in record.context)
+        lines += [f'{context} ... "{record.true}"', f"    {', '.join(percents)}"]
     return "\n".join(lines) + "\n"

@@ -19,7 +19,8 @@ def patches(raw: Array, prepared: Array, rng: Generator, heading: str) -> bytes:
     grey = (grey - prepared.min()) / (prepared.max() - prepared.min() or 1)  # one scale for all
     columns = min(20, len(chosen))
     images = [mosaic(pixels_together(raw[chosen]), columns), mosaic(grey, columns)]
-    return panels(images, [f"{len(chosen)} random patches", "the same, preprocessed"], heading, width=7.5)
+    titles = [f"{len(chosen)} patches in colour", "the same, preprocessed for the model"]
+    return panels(images, titles, heading, width=7.5)
 
 
 def pixels_together(colour: Array) -> Array:
@@ -30,13 +31,13 @@ def pixels_together(colour: Array) -> Array:
     return (colour - colour.min()) / (colour.max() - colour.min())
 
 
-def reconstruction(patch: Array, out: Array, number: int, heading: str) -> bytes:
+def reconstruction(patch: Array, out: Array, heading: str) -> bytes:
     """A patch (H * H,) beside what an autoencoder makes of it, on one scale, and their difference."""
     side = int(np.sqrt(patch.size))
     images = pixels(np.stack([patch, out]).reshape(1, 2, side, side))[0]
     difference = (out - patch).reshape(side, side)
     largest = float(np.abs(difference).max())
-    titles = [f"patch {number}", "reconstruction", f"difference, up to {largest:.3f}"]
+    titles = ["patch", "reconstruction", f"difference, up to {largest:.3f}"]
     return panels([*images, (1 + difference / (largest or 1)) / 2], titles, heading)
 
 

@@ -37,6 +37,12 @@ def hidden_units(weight: Array, transposed: bool, what: str, heading: str) -> by
 def grid(images: Array, title: str, heading: str) -> bytes:
     shown = images[:MOST]
     title = title if len(shown) == len(images) else f"{title}, the first {MOST} images"
-    columns = max(4, math.ceil(math.sqrt(len(shown) * 1.6)))
+    columns = columns_of(len(shown))
     note, width = COLOUR if images.ndim == 4 else GREY, min(9.0, max(4.6, 1.2 + 0.62 * columns))
     return panels([mosaic(signed(shown), columns)], [title], heading, width, note)
+
+
+def columns_of(count: int) -> int:
+    """How many in a row: at least as wide as high, at most twice as wide as 8 by 5, with few places empty."""
+    ideal = math.sqrt(1.6 * count)
+    return min(range(math.ceil(math.sqrt(count)), math.ceil(1.5 * ideal)), key=lambda n: (-count % n, abs(n - ideal)))
