@@ -77,22 +77,23 @@ def check(
     dtype: Annotated[Literal["float32", "float64"] | None, typer.Option(help="Default: both.")] = None,
     device: Device = "auto",
     seed: Seed = 0,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes, where there is enough work for them.")] = 2,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that share the trials, where there are enough.")] = 2,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Results as JSON; - is standard output.")
     ] = None,
 ) -> None:
     """Runs the battery: is scratch the same computation as the reference?
 
-    Errors are printed as multiples of a measured noise floor: how far the reference itself moves when every input and
-    parameter is moved by one unit in the last place. Up to 8 floors count as equal. "-" means that a check does not
-    apply, as exactness for a layer that rounds; it is never counted as passed.
+    Errors are printed as multiples of a measured noise floor: how far the reference itself moves when everything in it
+    is moved by one unit in the last place. Up to 8 floors count as equal. "-" means that a check does not apply, as
+    exactness for a layer that rounds; it is never counted as passed. A difference is placed (module, time step and
+    gate, training step) and blamed: on scratch, on the reference, on conventions that differ, or on neither.
 
     Example: twofold check mnist-cnn --dtype float32
     """
     from rich.console import Console
 
-    from compare import battery
+    from compare.judge import battery
     from compare.report.console import print_check
     from compare.sides import devices
 

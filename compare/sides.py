@@ -12,8 +12,8 @@ from numpy.typing import DTypeLike
 
 from compare import nest
 from compare.errors import BadInput
+from compare.judge.trace import Trace, array_of, watch_reference, watch_scratch
 from compare.pair import Twin
-from compare.trace import Trace, array_of, watch_reference, watch_scratch
 from scratch.module import Array
 from scratch.optim import clip_grad_value_
 

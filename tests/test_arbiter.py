@@ -12,12 +12,12 @@ from torch import nn
 
 import reference.models.trigram_lm
 import scratch
-from compare.battery import DTYPES, run
-from compare.checks import CHECKS_BY_NAME
-from compare.floor import Verdict
+from compare.judge.battery import DTYPES, run
+from compare.judge.checks import CHECKS_BY_NAME
+from compare.judge.floor import Verdict
+from compare.judge.trial import Divergence
 from compare.pair import Case, Draw, Twin
 from compare.pairs import PAIRS
-from compare.trial import Divergence
 from scratch import Linear, Module, ReLU, Sequential
 from scratch.layers import linear
 

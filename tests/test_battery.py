@@ -4,16 +4,16 @@ from functools import cache
 
 import pytest
 
-from compare import battery
-from compare.battery import DTYPES
-from compare.checks import BATTERY, CHECKS_BY_NAME, Check
-from compare.finding import Finding
-from compare.floor import Verdict
+from compare.judge import battery
+from compare.judge.battery import DTYPES
+from compare.judge.checks import BATTERY, CHECKS_BY_NAME, Check
+from compare.judge.finding import Finding
+from compare.judge.floor import Verdict
+from compare.judge.trial import Trial
 from compare.pair import Case, Draw, Twin
 from compare.pairs import MAIN, PAIRS
 from compare.pairs.layers import LAYERS
 from compare.threads import one_thread
-from compare.trial import Trial
 
 # The plain loop versions under the same cases: a third opinion on the fast ones.
 LOOPS = tuple(

@@ -10,14 +10,14 @@ import pytest
 from planting import plant
 
 import scratch
-from compare import battery
-from compare.battery import Result
-from compare.checks import BATTERY, CHECKS_BY_NAME
-from compare.floor import Verdict
+from compare.judge import battery
+from compare.judge.battery import Result
+from compare.judge.checks import BATTERY, CHECKS_BY_NAME
+from compare.judge.floor import Verdict
+from compare.judge.trial import Divergence, Trial
 from compare.pair import Case, Twin
 from compare.pairs import MAIN, PAIRS
 from compare.pairs.layers import LAYERS
-from compare.trial import Divergence, Trial
 from scratch.layers import activations, recurrent
 
 Plant = Callable[[pytest.MonkeyPatch], None]

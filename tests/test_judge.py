@@ -8,18 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from compare import curves, nest
-from compare.battery import as_json, run
-from compare.branches import pinned
-from compare.checks import CHECKS_BY_NAME, Check
+from compare import nest
 from compare.errors import BadInput
-from compare.finding import Finding, gravest, waived, worst_by_name
-from compare.floor import Quantity, Verdict, exactly, floors, judge, rows_of
+from compare.judge import curves
+from compare.judge.battery import as_json, run
+from compare.judge.branches import pinned
+from compare.judge.checks import CHECKS_BY_NAME, Check
+from compare.judge.finding import Finding, gravest, waived, worst_by_name
+from compare.judge.floor import Quantity, Verdict, exactly, floors, judge, rows_of
+from compare.judge.rounding import nudged
+from compare.judge.trial import Trial, redrawn
 from compare.pair import Case, Twin
 from compare.pairs import MAIN, PAIRS
 from compare.pairs.layers import LAYERS
-from compare.rounding import nudged
-from compare.trial import Trial, redrawn
 from scratch import ReLU
 
 EPS = np.finfo(np.float64).eps

@@ -12,13 +12,14 @@ from torch import nn
 
 import reference.recurrent
 import scratch
-from compare import nest, recurrence
-from compare.battery import DTYPES
+from compare import nest
+from compare.judge import recurrence
+from compare.judge.battery import DTYPES
+from compare.judge.recurrence import Call, GateMap, gate_gradients, gate_map, of_trial, torch_run
+from compare.judge.trial import Trial, redrawn
 from compare.pairs import PAIRS
 from compare.pairs.layers import LAYERS
-from compare.recurrence import Call, GateMap, gate_gradients, gate_map, of_trial, torch_run
 from compare.report.pictures import gates
-from compare.trial import Trial, redrawn
 from scratch.layers import recurrent
 
 STEPS, BATCH, INPUTS, HIDDEN = 7, 5, 3, 4

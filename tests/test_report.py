@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import scratch
-from compare.checks import BATTERY
+from compare.judge.checks import BATTERY
 from compare.pairs import PAIRS
 from compare.report.build import report_command
 

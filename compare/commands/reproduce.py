@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from compare.battery import write_json
 from compare.errors import BadInput
+from compare.judge.battery import write_json
 from compare.published.figure import Basis, Figure
 from compare.published.table import chosen, reproduced, runs
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from compare.curves import INFORMATIVE, envelope
-from compare.floor import LIMIT
+from compare.judge.curves import INFORMATIVE, envelope
+from compare.judge.floor import LIMIT
 from compare.published.figure import Basis, Curves, Entry, Figure, Run, Series
 from scratch.module import Array
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compare.judge.rounding import nudged
 from compare.pair import Twin
-from compare.rounding import nudged
 from compare.sides import Reference, Scratch, Side
 from scratch.module import Array
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from compare.curves import INFORMATIVE
+from compare.judge.curves import INFORMATIVE
 from compare.pair import Twin
 from compare.published.figure import Curves, Entry, Run, Series
 from compare.published.judge import widths

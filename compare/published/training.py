@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from compare.curves import envelope
-from compare.floor import LIMIT
+from compare.judge.curves import envelope
+from compare.judge.floor import LIMIT
 from compare.published.cifar import Labelled
 from compare.published.figure import Curves, Entry, Series
 from compare.published.masks import give_masks

@@ -11,23 +11,23 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from compare import battery
-from compare.battery import Result
 from compare.bench import StepTime, step_time
-from compare.checks import BATTERY
 from compare.data import DataError, Dataset, load
-from compare.finding import Finding, gravest
-from compare.floor import LIMIT, Verdict
+from compare.judge import battery
+from compare.judge.battery import Result
+from compare.judge.checks import BATTERY
+from compare.judge.finding import Finding, gravest
+from compare.judge.floor import LIMIT, Verdict
+from compare.judge.recurrence import GateMap
+from compare.judge.rounding import moved
+from compare.judge.trial import Trial
 from compare.pair import Draw, Pair, SideName
-from compare.recurrence import GateMap
 from compare.report import plots
 from compare.report.console import explanations, flipped, summary
 from compare.report.pictures.gates import gate_heat_map
-from compare.rounding import moved
 from compare.sides import devices
 from compare.threads import one_thread
 from compare.train import Configuration, Training
-from compare.trial import Trial
 
 # At recipe size one float64 gradient is compared; the rest of the battery runs at check size.
 LAST_STEPS = 20

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from compare.battery import Result
-from compare.finding import Finding
-from compare.floor import Quantity, Verdict
-from compare.trial import Divergence
+from compare.judge.battery import Result
+from compare.judge.finding import Finding
+from compare.judge.floor import Quantity, Verdict
+from compare.judge.trial import Divergence
 
 MARKS = {
     Verdict.PASS: "[green]pass[/]",
@@ -68,7 +68,7 @@ def verdict_line(result: Result) -> str:
     if where := finding.first_divergence:
         line += f"; it begins in {place(where)}"
     if finding.gates:
-        line += f"; {finding.gates.line()}"
+        line += f": {finding.gates.line().partition(': ')[2]}"
     return line
 
 

@@ -8,9 +8,9 @@ from unittest.mock import patch
 
 import numpy as np
 
-from compare.contract import same
-from compare.floor import Quantity, Verdict, exactly
-from compare.trial import Divergence, Reading, Trial, leaves
+from compare.judge.contract import same
+from compare.judge.floor import Quantity, Verdict, exactly
+from compare.judge.trial import Divergence, Reading, Trial, leaves
 from scratch.module import Array
 
 # Thresholds at which a fast path of scratch changes, and what the check "chunks" sets them to.

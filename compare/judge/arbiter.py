@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from compare import nest
-from compare.branches import held, pinned
-from compare.conventions import differences, settings
-from compare.curves import carries_on, resynchronised_steps
-from compare.finding import Blame
-from compare.floor import Quantity, Verdict
+from compare.judge.branches import held, pinned
+from compare.judge.conventions import differences, settings
+from compare.judge.curves import carries_on, resynchronised_steps
+from compare.judge.finding import Blame
+from compare.judge.floor import Quantity, Verdict
+from compare.judge.trace import Trace
+from compare.judge.trial import Divergence, Reading, Trial
 from compare.sides import Reference, Scratch, Side
-from compare.trace import Trace
-from compare.trial import Divergence, Reading, Trial
 from scratch.module import Array
 
 # longdouble resolves a disagreement of 1e-9 of the gradient; where it is no wider than float64, about 1e-6.

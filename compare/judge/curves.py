@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from compare import nest
-from compare.branches import pinned
-from compare.finding import worst_by_name
-from compare.floor import LIMIT, Quantity, Verdict, exactly
-from compare.optimizers import named_states
-from compare.rounding import moved, shaken
+from compare.judge.branches import pinned
+from compare.judge.finding import worst_by_name
+from compare.judge.floor import LIMIT, Quantity, Verdict, exactly
+from compare.judge.optimizers import named_states
+from compare.judge.rounding import moved, shaken
+from compare.judge.trial import MORE_RERUNS, Divergence, Reading, Trial, Unrepeatable, identical, is_doubtful
 from compare.sides import Reference, Side, States
-from compare.trial import MORE_RERUNS, Divergence, Reading, Trial, Unrepeatable, identical, is_doubtful
 from scratch.module import Array
 
 RESYNC_STEPS, RESYNC_RERUNS = 20, 2

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from compare import nest
-from compare.recurrence import of_trial
-from compare.trial import Trial
+from compare.judge.recurrence import of_trial
+from compare.judge.trial import Trial
 from scratch.module import Array, Module
 
 PLAIN = (bool, int, float, str, tuple, type(None))

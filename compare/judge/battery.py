@@ -14,15 +14,15 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from compare.branches import Flip
-from compare.checks import BATTERY, CHECKS_BY_NAME, Check, raised
 from compare.errors import BadInput
-from compare.finding import Finding, gravest
-from compare.floor import Quantity, Verdict
+from compare.judge.branches import Flip
+from compare.judge.checks import BATTERY, CHECKS_BY_NAME, Check, raised
+from compare.judge.finding import Finding, gravest
+from compare.judge.floor import Quantity, Verdict
+from compare.judge.recurrence import GateMap
+from compare.judge.trial import Trial
 from compare.pair import Case
-from compare.recurrence import GateMap
 from compare.threads import one_thread
-from compare.trial import Trial
 
 DTYPES = ("float64", "float32")
 

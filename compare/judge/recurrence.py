@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from compare import nest
-from compare.floor import LIMIT, judge
-from compare.rounding import nudged
+from compare.judge.floor import LIMIT, judge
+from compare.judge.rounding import nudged
+from compare.judge.trace import array_of, call_key
+from compare.judge.trial import RERUNS, Reading, Trial
 from compare.sides import import_torch
-from compare.trace import array_of, call_key
-from compare.trial import RERUNS, Reading, Trial
 from scratch.module import Array, Parameter
 
 Stage = Literal["forward", "backward"]

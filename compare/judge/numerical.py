@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from compare import nest
-from compare.floor import LIMIT, Quantity, Verdict
-from compare.trial import Trial
+from compare.judge.floor import LIMIT, Quantity, Verdict
+from compare.judge.trial import Trial
 
 STEPS = tuple(10.0**-k for k in range(1, 9))
 

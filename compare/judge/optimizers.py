@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from compare.finding import worst_by_name
-from compare.floor import Quantity, Verdict
+from compare.judge.finding import worst_by_name
+from compare.judge.floor import Quantity, Verdict
+from compare.judge.rounding import moved
+from compare.judge.trial import RERUNS, Divergence, Trial
 from compare.pair import Twin
 from compare.pairs.layers import OPTIMIZERS
-from compare.rounding import moved
 from compare.sides import Reference, Scratch, Side, States
-from compare.trial import RERUNS, Divergence, Trial
 from scratch.module import Array
 
 STEPS = 3

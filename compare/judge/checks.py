@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from compare import contract, curves, exact, numerical, optimizers, variants
-from compare.arbiter import blame
-from compare.finding import Blame, Finding, gravest, waived
-from compare.floor import Quantity, Verdict
-from compare.recurrence import of_trial
-from compare.trial import Divergence, Trial, Unrepeatable, leaves
+from compare.judge import contract, curves, exact, numerical, optimizers, variants
+from compare.judge.arbiter import blame
+from compare.judge.finding import Blame, Finding, gravest, waived
+from compare.judge.floor import Quantity, Verdict
+from compare.judge.recurrence import of_trial
+from compare.judge.trial import Divergence, Trial, Unrepeatable, leaves
 
 
 @dataclass(frozen=True)

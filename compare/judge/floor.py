@@ -1,7 +1,7 @@
 """The measured noise floor, and what counts as equal.
 
 floor(row) = max over the re-runs k of max|r_k - r*| in that row + 8 eps(dtype) max|r*| in that row, where r* is the
-float64 reference and the r_k are runs of the reference moved by one unit in the last place (compare/rounding.py). A
+float64 reference and the r_k are runs of the reference moved by one unit in the last place (rounding.py). A
 quantity is equal if scratch lies within LIMIT floors of r* in every row.
 """
 

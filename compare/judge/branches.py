@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from compare.trace import call_key
+from compare.judge.trace import call_key
 from scratch import LeakyReLU, MaxPool2d, ReLU
 from scratch.module import Array, Module
 

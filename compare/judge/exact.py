@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 
 from compare import nest
-from compare.floor import Quantity, Verdict, exactly
-from compare.trial import Divergence, Reading, Trial, leaves
+from compare.judge.floor import Quantity, Verdict, exactly
+from compare.judge.trial import Divergence, Reading, Trial, leaves
 from scratch.module import Array
 
 EXACT_LAYERS = {"Linear", "Conv2d", "LoopConv2d", "MaxPool2d", "LoopMaxPool2d", "ReLU", "Flatten", "Embedding"}

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from compare import nest
-from compare.floor import Quantity, exactly
+from compare.judge.floor import Quantity, exactly
+from compare.judge.trial import Trial
 from compare.sides import Side
-from compare.trial import Trial
 from scratch.module import Array, Module
 
 

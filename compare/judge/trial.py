@@ -10,10 +10,10 @@ import numpy as np
 from numpy.random import Generator
 
 from compare import nest
-from compare.branches import Flip, pinned
-from compare.floor import Quantity, Verdict, judge
+from compare.judge.branches import Flip, pinned
+from compare.judge.floor import Quantity, Verdict, judge
+from compare.judge.rounding import moved, shaken
 from compare.pair import Case
-from compare.rounding import moved, shaken
 from compare.sides import Reference, Scratch, Side
 from scratch.module import Array, Module
 

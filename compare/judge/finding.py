@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from compare.floor import Quantity, Verdict
-from compare.recurrence import GateMap
-from compare.trial import Divergence
+from compare.judge.floor import Quantity, Verdict
+from compare.judge.recurrence import GateMap
+from compare.judge.trial import Divergence
 
 # From the one that decides most to the one that decides least.
 GRAVITY = (Verdict.FAIL, Verdict.VACUOUS, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.NOT_APPLICABLE)
