@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from planting import plant
 from torch import nn
 
 import reference.models.trigram_lm
 import scratch
-from compare.judge.battery import DTYPES, run
+from compare.judge.battery import DTYPES, run, run_trial
 from compare.judge.checks import CHECKS_BY_NAME
 from compare.judge.floor import Verdict
-from compare.judge.trial import Divergence
+from compare.judge.trial import Divergence, Trial
 from compare.pair import Case, Draw, Twin
 from compare.pairs import PAIRS
+from compare.report.console import flipped
 from scratch import Linear, Module, ReLU, Sequential
 from scratch.layers import linear
 
@@ -295,6 +297,21 @@ PLAIN = [CHECKS_BY_NAME[name] for name in ("forward", "gradient", "backward")]
 def test_a_deep_relu_net_in_float32_gives_no_false_alarm(seed: int) -> None:
     result = run(DEEP, "float32", seed=seed, checks=PLAIN)
     assert result.passed, [(f.check, f.worst) for f in result.findings]
+
+
+def test_flips_are_listed_with_their_distance_from_the_kink(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the units sum to zero but for rounding; its sign hangs on the order of summation, which is turned."""
+    plant(monkeypatch, Linear, "forward", "x @ self.weight.data.T", "x[..., ::-1] @ self.weight.data[:, ::-1].T")
+    arguments = {"layers": 2, "width": 64}
+    trial = Trial(replace(DEEP, model=DEEP.model.given(**arguments), inputs=(Draw((32, 64)),)), "float32")
+    weight, bias = trial.state["fc0.weight"], trial.state["fc0.bias"]
+    weight[:32, 1::2], bias[:32] = -weight[:32, ::2], 0
+    trial.inputs[0][:, 1::2] = trial.inputs[0][:, ::2]
+    result = run_trial(trial, PLAIN)
+    assert result.passed
+    (flip,) = result.flips
+    assert flip.module == "relu0" and flip.count > 0 and 0 < flip.ulps < 8
+    assert f"relu0 {flip.count} (at most {flip.ulps:.2g} ulps from the kink)" in flipped(result)
 
 
 def test_a_fault_in_a_deep_relu_net_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,11 +8,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from planting import plant
 
 import scratch
-from compare.judge.checks import BATTERY
+from compare.judge.battery import as_json, run
+from compare.judge.checks import BATTERY, CHECKS_BY_NAME
 from compare.pairs import PAIRS
-from compare.report.build import report_command
+from compare.report.build import gates_of, report_command
 
 # A short training, on the smallest pair.
 SHORT = replace(PAIRS["catcar-mlp"], recipe=replace(PAIRS["catcar-mlp"].recipe, report_steps=5))
@@ -69,4 +71,15 @@ def test_a_difference_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert not report_command([SHORT], tmp_path, None, "cpu", 0)
     page = (tmp_path / "index.html").read_text()
     assert "1 of 1 pairs differ" in page
+    assert "scratch is wrong; it begins in tanh1 (forward)" in page
     assert "the first that differs: tanh1 (forward)" in page
+
+
+def test_a_recurrent_fault_has_a_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch, scratch.LSTM, "backward", "dc * c[t] * (f", "dc * c[t + 1] * (f")
+    result = run(PAIRS["activity-lstm"].case(), "float64", checks=[CHECKS_BY_NAME["gradient"]])
+    assert gates_of([result]).startswith("data:image/png;base64,")
+    (check,) = as_json([result])["results"][0]["checks"]
+    assert (check["blame"], check["gates"]["stage"]) == ("scratch", "backward")
+    assert len(check["gates"]["ratios"]) == 7 and check["gates"]["gates"] == ("i", "f", "g", "o")
+    assert gates_of([replace(result, findings=())]) == ""

@@ -112,7 +112,10 @@ FORMS: tuple[Case, ...] = (
         for reduction in REDUCTIONS
     ),
     *(loss(f"mse-{reduction}", "MSELoss", Draw((6, 5)), Draw((6, 5)), reduction=reduction) for reduction in REDUCTIONS),
-    loss("half-mse", "HalfMSELoss", Draw((6, 5)), Draw((6, 5)), home="reference.losses"),
+    *(
+        loss(f"half-mse-{kind}", "HalfMSELoss", Draw((6, 5)), Draw((6, 5)), "reference.losses", reduction=kind)
+        for kind in REDUCTIONS
+    ),
     loss("hinge", "MultiClassHingeLoss", Draw((6, 5)), Draw((6,), high=5), home="reference.losses"),
 )
 

@@ -1,7 +1,7 @@
 """The report: everything measured for each pair, then index.html and report.json."""
 
 import base64
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,12 +18,11 @@ from compare.judge.battery import Result
 from compare.judge.checks import BATTERY
 from compare.judge.finding import Finding, gravest
 from compare.judge.floor import LIMIT, Verdict
-from compare.judge.recurrence import GateMap
 from compare.judge.rounding import moved
 from compare.judge.trial import Trial
 from compare.pair import Draw, Pair, SideName
 from compare.report import plots
-from compare.report.console import explanations, flipped, summary
+from compare.report.console import explanations, flipped, summary, verdict_line
 from compare.report.pictures.gates import gate_heat_map
 from compare.sides import devices
 from compare.threads import one_thread
@@ -204,6 +203,7 @@ def page(reports: Sequence[PairReport]) -> str:
 
 
 def section(report: PairReport) -> dict[str, Any]:
+    results = (*report.results, report.full_size)
     rows = [(r.dtype, r.device, {f.check: f for f in r.findings}) for r in report.results]
     bars = [
         (check.name, {_label(r): worst_ratio(f) for r in report.results for f in r.findings if f.check == check.name})
@@ -214,11 +214,10 @@ def section(report: PairReport) -> dict[str, Any]:
         "verdict": report.verdict,
         "rows": rows,
         "full_size": report.full_size,
-        "explanations": [
-            text for result in (*report.results, report.full_size) for text in explanations(result, most=10)
-        ],
-        "flips": [flipped(result) for result in (*report.results, report.full_size) if result.flips],
-        "gates": [embedded(gate_heat_map(found, heading)) for heading, found in gate_maps(report.results)],
+        "explanations": [text for result in results for text in explanations(result, most=10)],
+        "flips": [flipped(result) for result in results if result.flips],
+        "verdicts": [line for result in results if (line := verdict_line(result))],
+        "gates": gates_of(results),
         "dataset": report.dataset,
         "runs": report.runs,
         "difference": report.largest_difference,
@@ -232,11 +231,13 @@ def section(report: PairReport) -> dict[str, Any]:
     }
 
 
-def gate_maps(results: Sequence[Result]) -> Iterator[tuple[str, GateMap]]:
-    """Of each failed trial the map of the recurrent layer that differs first."""
+def gates_of(results: Sequence[Result]) -> str:
+    """The map of the recurrent layer that differs first, of the first trial that has one; else ""."""
     for result in results:
         if result.cause and result.cause.gates and result.cause.first_divergence:
-            yield f"{result.cause.first_divergence.module}, {_label(result)}", result.cause.gates
+            heading = f"{result.cause.first_divergence.module}, {_label(result)}"
+            return embedded(gate_heat_map(result.cause.gates, heading))
+    return ""
 
 
 def _label(result: Result) -> str:
