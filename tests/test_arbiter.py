@@ -13,6 +13,7 @@ from torch import nn
 
 import reference.models.trigram_lm
 import scratch
+from compare.judge import arbiter, slopes
 from compare.judge.battery import DTYPES, run, run_trial
 from compare.judge.checks import CHECKS_BY_NAME
 from compare.judge.floor import Verdict
@@ -87,6 +88,19 @@ def test_scratch_is_convicted_of_one_part_in_a_billion(monkeypatch: pytest.Monke
     monkeypatch.setattr(Linear, "backward", lambda self, dout: backward(self, dout) * dout.dtype.type(1 + 1e-9))
     finding = only(net("none"), "float64", "gradient")
     assert finding.blame and finding.blame.side == "scratch", finding.blame
+
+
+@pytest.mark.parametrize(("factor", "side"), [(1 + 1e-6, "scratch"), (1 + 1e-12, "inconclusive")])
+def test_without_longdouble_the_arbiter_says_what_it_cannot_resolve(
+    factor: float, side: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (arbiter, slopes):
+        monkeypatch.setattr(module, "WIDE", "float64")
+    backward = Linear.backward
+    monkeypatch.setattr(Linear, "backward", lambda self, dout: backward(self, dout) * factor)
+    finding = only(net("none"), "float64", "gradient")
+    assert finding.blame.side == side
+    assert side == "scratch" or "in float64 do not settle" in finding.blame.reason
 
 
 def only(case: Case, dtype: str, check: str) -> Any:

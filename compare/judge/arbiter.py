@@ -6,10 +6,8 @@ loss: if both are consistent, they compute two things, each rightly, and the con
 """
 
 from collections.abc import Mapping, Sequence, Set
-from contextlib import nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -19,27 +17,14 @@ from compare.judge.conventions import differences, settings
 from compare.judge.curves import carries_on, resynchronised_steps
 from compare.judge.finding import Blame
 from compare.judge.floor import Quantity, Verdict
-from compare.judge.trace import Trace
+from compare.judge.slopes import WIDE, Scene, gradients, place, rms, settled_slope
 from compare.judge.trial import Divergence, Reading, Trial
-from compare.sides import Reference, Scratch, Side
+from compare.sides import Reference, Side
 from scratch.module import Array
 
-# longdouble resolves a disagreement of 1e-9 of the gradient; where it is no wider than float64, about 1e-6.
-WIDE = "longdouble" if np.finfo(np.longdouble).eps < np.finfo(np.float64).eps else "float64"
-STEPS = tuple(10.0**-k for k in range(1, 8))  # relative to the size of what is moved
 SETTLED, NEAR = 1 / 8, 1 / 4  # parts of the disagreement: how well quotients agree, and how near one side comes
 CONSISTENT = 1e-6  # of a gradient's terms along a random direction
 RIGHT = "the derivative of its own loss"
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Where a gradient is taken: of the loss, or without a target of sum(out * cotangents)."""
-
-    state: Mapping[str, Array]
-    inputs: Any
-    target: Array | None = None
-    training: bool = True
 
 
 def blame(trial: Trial, quantities: Sequence[Quantity], where: Divergence | None) -> Blame:
@@ -101,8 +86,9 @@ def of_gradients(trial: Trial, scene: Scene, failed: Set[str]) -> Blame:
     direction = away / np.linalg.norm(away.astype(float)) * (np.linalg.norm(place(scene, name).astype(float)) or 1.0)
     ours, theirs = (float((gradient * direction).sum()) for gradient in (found[name], star.get(name, 0 * away)))
     told = f"along the disagreement in {name} scratch's gradient gives {ours:.6g}, the reference's {theirs:.6g}"
-    with held(wide.model, {"": nest.flatten(scene.inputs)[0], **trace.inputs}):
-        slope = settled_slope(trial, scene, wide, {name: direction}, SETTLED * abs(ours - theirs))
+    branches = {"": nest.flatten(scene.inputs)[0], **trace.inputs}
+    within = SETTLED * abs(ours - theirs)
+    slope = settled_slope(trial, scene, wide, {name: direction}, within, lambda: held(wide.model, branches))
     if slope is None:
         return Blame("inconclusive", f"{told}; difference quotients of scratch's own loss in {WIDE} do not settle")
     told += f", the difference quotient of scratch's own loss {slope:.6g}"
@@ -138,11 +124,12 @@ def ignores_mode(trial: Trial) -> bool:
     """Scratch alone gives one output in both modes."""
     same = {}
     for side in (trial.scratch(), trial.reference()):
-        with pinned(side.model, {}, trial.found["masks"]) if isinstance(side, Reference) else nullcontext():
-            trained, evaluated = (trial.observe(side, training=mode)["forward"] for mode in (True, False))
-        same[side.name] = all(
-            np.array_equal(trained[name], evaluated[name]) for name in trained if name.startswith("<output>")
-        )
+        outputs = []
+        for mode in (True, False):
+            with pinned(side.model, {}, trial.found["masks"]) if isinstance(side, Reference) else nullcontext():
+                outputs.append(trial.observe(side, training=mode)["forward"])
+        trained, evaluated = outputs
+        same[side.name] = all(np.array_equal(trained[name], evaluated[name]) for name in trained)
     return same["scratch"] and not same["reference"]
 
 
@@ -159,81 +146,17 @@ def loses_digits(trial: Trial) -> bool:
 
 def consistency(trial: Trial, scene: Scene, side: Side, masks: Mapping[str, Array]) -> str:
     """Whether a side's gradient along a random direction is the slope of its own loss."""
-    with pinned(side.model, {}, masks) if isinstance(side, Reference) else nullcontext():
+
+    def still() -> AbstractContextManager:
+        return pinned(side.model, {}, masks) if isinstance(side, Reference) else nullcontext()
+
+    with still():
         found, _ = gradients(trial, scene, side)
-        rng = trial.rng("arbiter")
-        directions = {
-            name: rng.standard_normal(gradient.shape) * rms(place(scene, name)) for name, gradient in found.items()
-        }
-        terms = [float((gradient * directions[name]).sum()) for name, gradient in found.items()]
-        within = CONSISTENT * float(np.linalg.norm(terms))
-        slope = settled_slope(trial, scene, side, directions, within)
+    rng = trial.rng("arbiter")
+    directions = {name: rms(place(scene, name)) * rng.standard_normal(array.shape) for name, array in found.items()}
+    terms = [float((gradient * directions[name]).sum()) for name, gradient in found.items()]
+    within = CONSISTENT * float(np.linalg.norm(terms))
+    slope = settled_slope(trial, scene, side, directions, within, still)
     if slope is None:
         return "not to be held to its own loss, whose difference quotients do not settle"
     return RIGHT if abs(slope - sum(terms)) <= within else f"{sum(terms):.6g} where its own loss has slope {slope:.6g}"
-
-
-def gradients(trial: Trial, scene: Scene, side: Side) -> tuple[dict[str, Array], Trace]:
-    """Of every parameter and floating-point input, and what the modules took."""
-    with side.watch() as trace:
-        out = forward(trial, scene, side, scene.state, scene.inputs)
-        if scene.target is None:
-            dinputs = side.backward(cotangents(trial, out))
-        else:
-            side.loss(scene.target)
-            dinputs = side.backward()
-    of_inputs = {
-        name: gradient
-        for name, gradient in nest.numbered("<input>", dinputs).items()
-        if name not in trial.case.constants
-    }
-    return side.gradients() | of_inputs, trace
-
-
-def forward(trial: Trial, scene: Scene, side: Side, state: Mapping[str, Array], inputs: Any) -> Any:
-    side.load(state)
-    side.train(scene.training)
-    side.zero_grad()
-    if isinstance(side, Scratch):
-        side.reseed(trial.seed)  # dropout masks stand still
-    return side.forward(inputs)
-
-
-def cotangents(trial: Trial, out: Any) -> Any:
-    """The trial's own where the output has the reference's shape, and ones like them where it has not."""
-    return trial.draw_cotangents(out, trial.rng("cotangents"))
-
-
-def settled_slope(
-    trial: Trial, scene: Scene, side: Side, directions: Mapping[str, Array], within: float
-) -> float | None:
-    """The central difference quotient that three consecutive steps agree on best; None where none agree `within`."""
-
-    def objective(h: float) -> Any:
-        state = {name: moved_along(value, directions.get(name), h) for name, value in scene.state.items()}
-        named = nest.numbered("<input>", scene.inputs)
-        shifted = iter([moved_along(value, directions.get(name), h) for name, value in named.items()])
-        out = forward(trial, scene, side, state, nest.fill(scene.inputs, shifted))
-        if scene.target is not None:
-            return side.loss(scene.target)
-        pairs = zip(nest.flatten(out), nest.flatten(cotangents(trial, out)), strict=True)
-        return sum((a.astype(WIDE) * c).sum() for a, c in pairs)
-
-    quotients = np.array([(objective(h) - objective(-h)) / (2 * h) for h in STEPS], float)
-    triples = [quotients[k : k + 3] for k in range(len(STEPS) - 2)]
-    spreads = [float(np.ptp(triple)) for triple in triples]
-    best = int(np.argmin(spreads))
-    return float(triples[best][1]) if spreads[best] <= within else None
-
-
-def moved_along(value: Array, direction: Array | None, h: float) -> Array:
-    """In the wide dtype where it moves: a step of 1e-7 is lost in float32."""
-    return value if direction is None else value.astype(WIDE) + h * direction.astype(WIDE)
-
-
-def place(scene: Scene, name: str) -> Array:
-    return {**scene.state, **nest.numbered("<input>", scene.inputs)}[name]
-
-
-def rms(array: Array) -> float:
-    return float(np.sqrt(np.mean(np.square(array.astype(np.float64))))) or 1.0
