@@ -475,7 +475,7 @@ def failed(result: Result) -> dict[str, Any]:
 @pytest.mark.parametrize(("fault", "dtype"), [pytest.param(f, d, id=f"{f.name}-{d}") for f in FAULTS for d in f.dtypes])
 def test_a_planted_fault_is_found(fault: Fault, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fault.plant(monkeypatch)
-    result = battery.run(CASES[fault.case], dtype)
+    result = battery.run(CASES[fault.case], dtype, checks=[CHECKS_BY_NAME[name] for name in fault.checks])
     found = failed(result)
     assert not result.passed
     assert set(fault.checks) <= found.keys(), f"found by {list(found)}"

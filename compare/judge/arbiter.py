@@ -76,8 +76,7 @@ def of_gradients(trial: Trial, scene: Scene, failed: Set[str]) -> Blame:
     found, trace = gradients(trial, scene, scratch)
     with pinned(reference.model, trace.inputs, trace.masks):
         star, _ = gradients(trial, scene, reference)
-    waived = {key.partition(": ")[2] for key in trial.case.waivers}  # such as gradients that are rounding alone
-    names = [name for name in found if name not in waived]
+    names = [name for name in found if name not in trial.waived]
     names = [name for name in names if name in failed] or names
     name = max(names, key=lambda name: relative_distance(found[name], star.get(name)))
     away = found[name].astype(WIDE) - star.get(name, 0)

@@ -14,7 +14,7 @@ from compare.judge.finding import worst_by_name
 from compare.judge.floor import LIMIT, Quantity, Verdict, exactly
 from compare.judge.optimizers import named_states
 from compare.judge.rounding import moved, shaken
-from compare.judge.trial import MORE_RERUNS, Divergence, Reading, Trial, Unrepeatable, identical, is_doubtful
+from compare.judge.trial import MORE_RERUNS, Divergence, Reading, Trial, Unrepeatable, identical
 from compare.sides import Reference, Side, States
 from scratch.module import Array
 
@@ -112,7 +112,7 @@ def judged_step(
         return {stage: trial.judge(found[stage], star[stage], [run[stage] for run in reruns]) for stage in stages}
 
     first = judged()
-    if not any(is_doubtful(quantity) for quantities in first.values() for quantity in quantities):
+    if not any(trial.doubtful(quantities) for quantities in first.values()):
         return first
     reruns += [again(side, seed) for seed in range(RESYNC_RERUNS, RESYNC_RERUNS + MORE_RERUNS)]
     return judged()

@@ -1,7 +1,7 @@
 """One case in one dtype on one device: what scratch made of it, and what the reference and its re-runs made of it."""
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -168,10 +168,20 @@ class Trial:
         star, reruns = (plain, []) if single else (run(self.reference("float64")), [plain])
         reruns += [run(side, seed) for seed in range(RERUNS)]
         measured = Measured(star, reruns, flips)
-        judged = [self.judged_by(measured, stage, found) for stage in ("forward", "backward", "gradient")]
-        if any(is_doubtful(quantity) for quantities in judged for quantity in quantities):
+        if any(self.doubtful(self.judged_by(measured, stage, found)) for stage in ("forward", "backward", "gradient")):
             reruns += [run(side, seed) for seed in range(RERUNS, RERUNS + MORE_RERUNS)]
         return measured
+
+    def doubtful(self, quantities: Iterable[Quantity]) -> bool:
+        """Some error is neither plainly rounding nor plainly a fault."""
+        return any(
+            DOUBTFUL[0] < q.ratio < DOUBTFUL[1] and q.name.partition(" ")[0] not in self.waived for q in quantities
+        )
+
+    @property
+    def waived(self) -> set[str]:
+        """The tensors that a waiver names, such as those whose gradient is rounding alone."""
+        return {key.partition(": ")[2] for key in self.case.waivers}
 
     @property
     def flips(self) -> list[Flip]:
@@ -246,11 +256,6 @@ class Trial:
         if tensor.startswith("<input>"):
             return ""
         return tensor.rpartition(".")[0] or self.case.name
-
-
-def is_doubtful(quantity: Quantity) -> bool:
-    """Neither plainly rounding nor plainly a fault."""
-    return DOUBTFUL[0] < quantity.ratio < DOUBTFUL[1]
 
 
 def leaves(model: Module) -> list[Module]:
