@@ -229,6 +229,55 @@ def test_an_optimizer_with_another_argument_is_a_convention() -> None:
     assert (finding.blame.side, finding.blame.reason) == ("conventions", "lr: 0.05 against 0.1")
 
 
+def uneven(parameters: Any, lr: float) -> Any:
+    """Twice the rate for what is one-dimensional."""
+    matrices, vectors = ([p for _, p in parameters if (p.ndim > 1) == many] for many in (True, False))
+    return torch.optim.SGD([{"params": matrices}, {"params": vectors, "lr": 2 * lr}], lr=lr)
+
+
+def backwards(parameters: Any, lr: float) -> Any:
+    return torch.optim.SGD([p for _, p in parameters], lr=lr, maximize=True)
+
+
+def decoupled(parameters: Any, lr: float) -> Any:
+    return torch.optim.AdamW([p for _, p in parameters], lr=lr, weight_decay=0.1)
+
+
+def coupled(parameters: Any, lr: float) -> Any:
+    return scratch.Adam(parameters, lr=lr, weight_decay=0.1)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "told"),
+    [
+        ("scratch:SGD", "uneven", "lr: 0.1 against 0.2"),
+        ("scratch:SGD", "backwards", "maximize: False against True"),
+        (f"{HERE}:coupled", "decoupled", "decoupled_weight_decay: False against True"),
+    ],
+)
+def test_arguments_that_only_torch_has_are_conventions(ours: str, theirs: str, told: str) -> None:
+    finding = only(updated(ours, f"{HERE}:{theirs}"), "float64", "resync")
+    assert finding.blame.side == "conventions" and told in finding.blame.reason, finding.blame
+
+
+class Scheduled(torch.optim.SGD):
+    """Halves its rate at every eighth step, which its state does not tell."""
+
+    taken = 0
+
+    def step(self, closure: Any = None) -> Any:
+        self.taken += 1
+        if self.taken % 8 == 0:
+            self.param_groups[0]["lr"] /= 2
+        return super().step(closure)
+
+
+def test_a_reference_that_goes_by_more_than_its_state_is_never_the_measure() -> None:
+    case = updated("scratch:SGD", f"{HERE}:Scheduled")
+    (finding,) = run(case, "float64", checks=[CHECKS_BY_NAME["resync"]]).findings
+    assert finding.verdict is Verdict.INCONCLUSIVE and "carries more than its state" in finding.reason
+
+
 def test_an_optimizer_that_torch_does_not_define_leaves_it_open() -> None:
     finding = only(updated("scratch:SGD", f"{HERE}:OwnSGD"), "float64", "optimizer")
     assert finding.blame.side == "inconclusive" and "OwnSGD is not torch's own" in finding.blame.reason
@@ -284,6 +333,173 @@ def test_a_nan_in_the_reference_is_the_references() -> None:
     case = replace(net(""), model=Twin(f"{HERE}:small_net", f"{HERE}:NotANumber"))
     finding = only(case, "float64", "forward")
     assert (finding.blame.side, finding.blame.reason) == ("reference", "NaN or inf in reference")
+
+
+def test_a_nan_on_both_sides_convicts_neither(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch, Linear, "forward", "x @ self.weight.data.T", "x @ self.weight.data.T * np.nan")
+    finding = only(replace(net(""), model=Twin(f"{HERE}:small_net", f"{HERE}:NotANumber")), "float64", "forward")
+    output = next(q for q in finding.quantities if q.name == "<output>")
+    assert (output.reason, output.side) == ("NaN or inf in scratch and reference", "")
+
+
+def refuses() -> Any:
+    raise RuntimeError("no such layer")
+
+
+def test_a_reference_that_cannot_be_built_is_told_in_one_line() -> None:
+    (finding,) = run(
+        replace(net(""), model=Twin(f"{HERE}:small_net", f"{HERE}:refuses")),
+        "float64",
+        checks=[CHECKS_BY_NAME["forward"]],
+    ).findings
+    assert finding.verdict is Verdict.FAIL and finding.reason.startswith("RuntimeError: no such layer")
+
+
+# Users' references
+
+
+class Functional(Net):
+    """As torch users write it: no module for what has no state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        del self.tanh
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.linear(torch.tanh(self.fc1(x)), self.fc2.weight, self.fc2.bias)
+
+
+FUNCTIONAL = replace(net(""), model=Twin(f"{HERE}:small_net", f"{HERE}:Functional"))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_reference_of_functions_is_the_same_computation(dtype: str) -> None:
+    result = run(FUNCTIONAL, dtype)
+    assert result.passed, [(f.check, f.reason, f.worst) for f in result.findings if f.verdict is Verdict.FAIL]
+
+
+def test_a_fault_against_a_reference_of_functions_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch, scratch.Tanh, "backward", "1 - out * out", "1 - out")
+    finding = only(FUNCTIONAL, "float64", "gradient")
+    assert finding.blame.side == "scratch"
+
+
+class BiasDetached(Net):
+    """One missing gradient, and an output that differs."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = nn.functional.linear(x, 1.001 * self.fc1.weight, self.fc1.bias.detach())
+        return self.fc2(self.tanh(h))
+
+
+def test_a_missing_gradient_is_a_zero_one() -> None:
+    finding = only(replace(net(""), model=Twin(f"{HERE}:small_net", f"{HERE}:BiasDetached")), "float64", "gradient")
+    assert finding.blame.side == "reference", finding.blame
+
+
+def normed_net(frozen: bool = False) -> Module:
+    norm: Module = (FrozenNorm if frozen else scratch.BatchNorm1d)(7)
+    return Sequential({"fc1": Linear(5, 7), "norm": norm, "fc2": Linear(7, 3)})
+
+
+def frozen_net() -> Module:
+    return normed_net(frozen=True)
+
+
+class FrozenNorm(scratch.BatchNorm1d):
+    def track(self, mean: Any, unbiased_var: Any) -> None:
+        pass
+
+
+class AlwaysTraining(nn.BatchNorm1d):
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return nn.functional.batch_norm(input, None, None, self.weight, self.bias, True)
+
+
+def normed_reference() -> Any:
+    return nn.Sequential(OrderedDict(fc1=nn.Linear(5, 7), norm=nn.BatchNorm1d(7), fc2=nn.Linear(7, 3)))
+
+
+def deaf_reference() -> Any:
+    return nn.Sequential(OrderedDict(fc1=nn.Linear(5, 7), norm=AlwaysTraining(7), fc2=nn.Linear(7, 3)))
+
+
+NORMED = Case(
+    "normed",
+    Twin(f"{HERE}:normed_net", f"{HERE}:normed_reference"),
+    (Draw((6, 5)),),
+    Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss"),
+    Draw((6,), high=3),
+    Twin("scratch:SGD", "torch.optim:SGD", {"lr": 0.1}),
+    waivers={"resync: fc1.bias": "a bias in front of a norm"},
+)
+
+
+def test_running_statistics_that_stand_still_are_scratchs() -> None:
+    """Another class name acquits nobody."""
+    finding = only(replace(NORMED, model=Twin(f"{HERE}:frozen_net", f"{HERE}:normed_reference")), "float64", "resync")
+    assert finding.blame.side == "scratch" and "BatchNorm1d is what torch defines" in finding.blame.reason
+
+
+def test_a_reference_that_ignores_its_mode_is_wrong() -> None:
+    finding = only(replace(NORMED, model=Twin(f"{HERE}:normed_net", f"{HERE}:deaf_reference")), "float64", "modes")
+    assert finding.blame.side == "reference" and "in evaluation mode" in finding.blame.reason
+
+
+class DropNormScratch(Sequential):
+    def __init__(self) -> None:
+        super().__init__({"fc": Linear(9, 8), "drop": scratch.Dropout(0.3), "norm": scratch.LayerNorm(8, eps=1e-3)})
+
+
+def drop_norm() -> Any:
+    return nn.Sequential(OrderedDict(fc=nn.Linear(9, 8), drop=nn.Dropout(0.3), norm=nn.LayerNorm(8)))
+
+
+def test_dropout_stands_still_while_a_side_is_held_to_its_loss() -> None:
+    finding = only(
+        Case("dropped", Twin(f"{HERE}:DropNormScratch", f"{HERE}:drop_norm"), (Draw((6, 9)),)), "float64", "forward"
+    )
+    assert (finding.blame.side, finding.blame.reason) == ("conventions", "norm.eps: 0.001 against 1e-05")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        (">= self.p", "< self.p", "share"),
+        ("self.rng.random(x.shape) >= self.p", "np.ones(x.shape, bool)", "share"),
+        ("self.rng.random(x.shape)", "np.random.default_rng(1).random(x.shape)", "drawn anew"),
+    ],
+    ids=["p for 1 - p", "nothing dropped", "one mask for ever"],
+)
+def test_masks_that_no_comparison_sees(right: str, wrong: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch, scratch.Dropout, "forward", right, wrong)
+    finding = only(PAIRS["fc-net-dropout"].case(), "float64", "modes")
+    assert finding.blame.side == "scratch"
+    assert any(q.name.endswith(told) for q in finding.quantities if q.verdict is Verdict.FAIL)
+
+
+# Branches of a class of one's own
+
+
+class SixScratch(ReLU):
+    """Clipped above at 0.5, which its gradient forgets."""
+
+    def forward(self, x: Any) -> Any:
+        return np.minimum(super().forward(x), 0.5)
+
+
+def test_a_subclass_keeps_its_own_branches() -> None:
+    model = Twin(f"{HERE}:six", f"{HERE}:six_reference")
+    finding = only(Case("six", model, (Draw((6, 5)),)), "float64", "gradient")
+    assert finding.blame.side == "scratch", finding.blame
+
+
+def six() -> Module:
+    return Sequential({"fc": Linear(5, 7), "six": SixScratch()})
+
+
+def six_reference() -> Any:
+    return nn.Sequential(OrderedDict(fc=nn.Linear(5, 7), six=nn.Hardtanh(0, 0.5)))
 
 
 # Branches

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from planting import plant
 
 from compare import nest
 from compare.errors import BadInput
@@ -21,7 +22,7 @@ from compare.judge.trial import Trial, redrawn
 from compare.pair import Case, Twin
 from compare.pairs import MAIN, PAIRS
 from compare.pairs.layers import LAYERS
-from scratch import ReLU
+from scratch import Conv2d, ReLU
 
 EPS = np.finfo(np.float64).eps
 STAR = np.array([[1.0, -4.0], [0.0, 2.0]])
@@ -283,6 +284,30 @@ def test_watching_changes_nothing(pair: str, side: str) -> None:
     for first, second in zip(*results, strict=True):
         assert (first is None and second is None) or first.tobytes() == second.tobytes()
     assert not any("forward" in vars(module) for _, module in watched.model.named_modules())
+
+
+@pytest.mark.parametrize("shift", [8.0, 13.0])
+@pytest.mark.parametrize("case", ["rnn", "lstm", "gru", "catcar-mlp"])
+def test_saturated_units_are_no_fault(case: str, shift: float) -> None:
+    """Their slope hangs on the last digits of their own value, which moving inputs and parameters leaves alone."""
+    table = {case.name: case for case in (*LAYERS, PAIRS["catcar-mlp"].case())}
+    for seed in range(4):
+        trial = Trial(table[case], "float64", seed=seed)
+        name = next(name for name in trial.state if "bias" in name)
+        trial.state[name][: len(trial.state[name]) // 2] += shift
+        assert CHECKS_BY_NAME["gradient"](trial).verdict is Verdict.PASS
+
+
+def test_a_waiver_covers_rounding_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch, Conv2d, "backward", "dlines.sum(axis=2)", "(dlines.sum(axis=2) + 1)")
+    finding = CHECKS_BY_NAME["gradient"](Trial(PAIRS["bn-convnet"].case(), "float64"))
+    assert {q.name for q in finding.quantities if q.verdict is Verdict.FAIL} >= {"conv1.bias", "conv2.bias"}
+
+
+@pytest.mark.parametrize("pair", ["activity-lstm-truncated-clipped", "sine-rnn"])
+def test_clipping_that_is_left_out_is_found(pair: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compare.sides.clip_grad_value_", lambda *_: None)
+    assert CHECKS_BY_NAME["optimizer"](Trial(PAIRS[pair].case(), "float32")).verdict is Verdict.FAIL
 
 
 def test_one_seed_gives_one_result() -> None:

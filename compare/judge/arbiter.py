@@ -8,16 +8,17 @@ loss: if both are consistent, they compute two things, each rightly, and the con
 from collections.abc import Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from compare import nest
 from compare.judge.branches import held, pinned
-from compare.judge.conventions import differences, settings
+from compare.judge.conventions import differences, of_optimizers, settings
 from compare.judge.curves import carries_on, resynchronised_steps
 from compare.judge.finding import Blame
 from compare.judge.floor import Quantity, Verdict
-from compare.judge.slopes import WIDE, Scene, gradients, place, rms, settled_slope
+from compare.judge.slopes import WIDE, Scene, gradients, place, random_directions, settled_slope
 from compare.judge.trial import Divergence, Reading, Trial
 from compare.sides import Reference, Side
 from scratch.module import Array
@@ -57,11 +58,15 @@ def at(trial: Trial, where: Divergence) -> Blame:
 
 def of_update(trial: Trial, where: Divergence) -> Blame:
     """No derivative tells of an update or a running statistic; torch's own class defines it."""
-    tensor, side = str(where.tensor).partition(" ")[0], trial.reference()
-    if tensor in dict(side.model.named_parameters()):
-        theirs, found = side.optimizer, settings(trial.scratch().optimizer, side.optimizer.defaults)
+    path, _, tensor = str(where.tensor).partition(" ")[0].rpartition(".")
+    scratch, reference = trial.scratch(), trial.reference()
+    theirs: Any = reference.optimizer
+    if f"{path}.{tensor}".removeprefix(".") in dict(reference.model.named_parameters()):
+        assert trial.case.optimizer is not None
+        found = of_optimizers(scratch.optimizer, theirs, trial.case.optimizer.arguments)
     else:
-        theirs, found = side.model.get_submodule(tensor.rpartition(".")[0]), differences(trial, where.module)
+        theirs = reference.model.get_submodule(path)
+        found = settings(dict(scratch.model.named_modules())[path], vars(theirs))
     if found:
         return Blame("conventions", found)
     name = f"{type(theirs).__module__}.{type(theirs).__name__}"
@@ -84,17 +89,25 @@ def of_gradients(trial: Trial, scene: Scene, failed: Set[str]) -> Blame:
         return Blame("inconclusive", f"the gradients of {name} have no finite distance")
     direction = away / np.linalg.norm(away.astype(float)) * (np.linalg.norm(place(scene, name).astype(float)) or 1.0)
     ours, theirs = (float((gradient * direction).sum()) for gradient in (found[name], star.get(name, 0 * away)))
-    told = f"along the disagreement in {name} scratch's gradient gives {ours:.6g}, the reference's {theirs:.6g}"
+    told = (
+        f"along the disagreement in {name} scratch's gradient gives {ours:.6g}, the reference's {beside(theirs, ours)}"
+    )
     branches = {"": nest.flatten(scene.inputs)[0], **trace.inputs}
     within = SETTLED * abs(ours - theirs)
     slope = settled_slope(trial, scene, wide, {name: direction}, within, lambda: held(wide.model, branches))
     if slope is None:
         return Blame("inconclusive", f"{told}; difference quotients of scratch's own loss in {WIDE} do not settle")
-    told += f", the difference quotient of scratch's own loss {slope:.6g}"
+    told += f", the difference quotient of scratch's own loss {beside(slope, ours)}"
     near = [abs(value - slope) <= NEAR * abs(ours - theirs) for value in (ours, theirs)]
     if near[0] == near[1]:
         return Blame("inconclusive", told)
     return Blame("reference" if near[0] else "scratch", told)
+
+
+def beside(value: float, ours: float) -> str:
+    """The value, or its distance from scratch's where six digits show none."""
+    shown = f"{value:.6g}"
+    return shown if shown != f"{ours:.6g}" else f"{value - ours:+.3g} from it"
 
 
 def relative_distance(found: Array, star: Array | None) -> float:
@@ -105,8 +118,8 @@ def relative_distance(found: Array, star: Array | None) -> float:
 
 def of_outputs(trial: Trial, scene: Scene, where: Divergence) -> Blame:
     """Each side is held to its own loss; where both are consistent, the conventions differ."""
-    if where.evaluating and ignores_mode(trial):
-        return Blame("scratch", "it gives in evaluation mode what it gives in training mode")
+    if where.evaluating and (side := ignores_mode(trial)):
+        return Blame(side, "it gives in evaluation mode what it gives in training mode")
     if not where.step and trial.divergence and loses_digits(trial):
         return Blame("scratch", f"it loses digits: computed in {WIDE} it comes a hundred times nearer")
     _, trace = gradients(trial, scene, trial.scratch())
@@ -119,17 +132,18 @@ def of_outputs(trial: Trial, scene: Scene, where: Divergence) -> Blame:
     return Blame(guilty[0] if len(guilty) == 1 else "inconclusive", told)
 
 
-def ignores_mode(trial: Trial) -> bool:
-    """Scratch alone gives one output in both modes."""
-    same = {}
+def ignores_mode(trial: Trial) -> str:
+    """The side that alone gives one output in both modes."""
+    same = []
     for side in (trial.scratch(), trial.reference()):
         outputs = []
         for mode in (True, False):
             with pinned(side.model, {}, trial.found["masks"]) if isinstance(side, Reference) else nullcontext():
                 outputs.append(trial.observe(side, training=mode)["forward"])
         trained, evaluated = outputs
-        same[side.name] = all(np.array_equal(trained[name], evaluated[name]) for name in trained)
-    return same["scratch"] and not same["reference"]
+        if all(np.array_equal(trained[name], evaluated[name]) for name in trained if name in evaluated):
+            same.append(side.name)
+    return same[0] if len(same) == 1 else ""
 
 
 def loses_digits(trial: Trial) -> bool:
@@ -151,8 +165,7 @@ def consistency(trial: Trial, scene: Scene, side: Side, masks: Mapping[str, Arra
 
     with still():
         found, _ = gradients(trial, scene, side)
-    rng = trial.rng("arbiter")
-    directions = {name: rms(place(scene, name)) * rng.standard_normal(array.shape) for name, array in found.items()}
+    directions = random_directions(trial, scene, side)  # of every tensor: a gradient that is missing is zero
     terms = [float((gradient * directions[name]).sum()) for name, gradient in found.items()]
     within = CONSISTENT * float(np.linalg.norm(terms))
     slope = settled_slope(trial, scene, side, directions, within, still)

@@ -115,12 +115,12 @@ def _pool(module: Any, x: Any, taken: Array) -> tuple[Any, Array]:
 def held(model: Module, taken: Mapping[str, Array]) -> Iterator[None]:
     """Scratch's own ReLUs and pools, held to the branches that they took for `taken` while their inputs move.
 
-    One that is called more than once is left alone.
+    One that is called more than once, and a subclass of them, is left alone.
     """
     branching = [
         (module, taken[path])
         for path, module in model.named_modules()
-        if path in taken and call_key(path, 1) not in taken and isinstance(module, ReLU | LeakyReLU | MaxPool2d)
+        if path in taken and call_key(path, 1) not in taken and type(module) in (ReLU, LeakyReLU, MaxPool2d)
     ]
     own = [vars(module).pop("forward", None) for module, _ in branching]
     for module, x in branching:

@@ -1,6 +1,7 @@
 """The battery: each check is a function from a trial to the quantities that it judged."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from compare.judge import contract, curves, exact, numerical, optimizers, variants
@@ -62,9 +63,9 @@ def raised(error: Exception) -> str:
 
 def raiser(trial: Trial, error: Exception) -> Blame:
     """The side whose code raised, if one did; where names differ, neither can take the other's state."""
-    names = [set(side.state()) for side in (trial.scratch(), trial.reference())]
-    if names[0] != names[1]:
-        return Blame("conventions", "the two sides name their tensors otherwise")
+    with suppress(Exception):  # a side that cannot be built is itself what raised
+        if trial.scratch().state().keys() != trial.reference().state().keys():
+            return Blame("conventions", "the two sides name their tensors otherwise")
     frame, homes = error.__traceback__, []
     while frame:
         homes.append(frame.tb_frame.f_globals.get("__name__", "").partition(".")[0])

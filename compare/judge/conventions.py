@@ -24,14 +24,16 @@ def differences(trial: Trial, path: str) -> str:
     if told := settings(layer, vars(other)):
         return f"{path}.{told}"
     if gates := of_trial(trial, path):
-        return exchanged_gates(trial, path, inside, gates.gates) or f"{path}: {named(layer, other)}{gates.line()}"
+        if told := exchanged_gates(trial, path, inside, gates.gates):
+            return told
+        return f"{path}: " + "; ".join(part for part in (named(layer, other), gates.line()) if part)
     return f"{path}: {told}" if (told := named(layer, other)) else ""
 
 
 def named(layer: Module, other: Any) -> str:
     """The classes, where their names differ."""
     ours, theirs = type(layer).__name__, type(other).__name__
-    return "" if ours == theirs else f"{ours} against {theirs}; "
+    return "" if ours == theirs else f"{ours} against {theirs}"
 
 
 def settings(ours: Any, theirs: Mapping[str, Any]) -> str:
@@ -43,6 +45,25 @@ def settings(ours: Any, theirs: Mapping[str, Any]) -> str:
         if isinstance(theirs.get(name, value), PLAIN) and not alike(value, theirs.get(name, value))
     ]
     return "; ".join(told)
+
+
+def of_optimizers(ours: Any, theirs: Any, arguments: Mapping[str, Any]) -> str:
+    """Arguments that differ, also those that only torch has or that hold for a group of parameters; else the class."""
+    import torch
+
+    if told := settings(ours, theirs.defaults):
+        return told
+    name = type(ours).__name__
+    plain = getattr(torch.optim, name, None)
+    if plain is None:
+        return ""
+    usual = plain([torch.zeros(1)], **arguments).defaults
+    own = {
+        key: group[key] for group in theirs.param_groups for key in group if group[key] != usual.get(key, group[key])
+    }
+    told = "; ".join(f"{key}: {usual[key]} against {value}" for key, value in own.items())
+    foreign = type(theirs).__module__.startswith("torch.") and type(theirs) is not plain
+    return told or (f"{name} against {type(theirs).__name__}" if foreign else "")
 
 
 def alike(ours: Any, theirs: Any) -> bool:

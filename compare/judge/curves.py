@@ -53,6 +53,9 @@ def training_step(side: Side, inputs: Any, target: Array, seed: int | None = Non
     }
 
 
+Judged = dict[str, list[Quantity]]  # by stage
+
+
 @dataclass(frozen=True)
 class Start:
     """What a training step begins from."""
@@ -69,7 +72,7 @@ class Step:
 
     number: int
     start: Start
-    judged: dict[str, list[Quantity]]
+    judged: Judged
 
 
 @lru_cache(maxsize=1)
@@ -80,13 +83,16 @@ def resynchronised_steps(trial: Trial) -> tuple[Step, ...]:
     """
     scratch, judges = trial.scratch(), (trial.reference("float64"), trial.reference())
     scratch.load(trial.state)
-    steps = []
+    steps: list[Step] = []
     for number, (inputs, target) in enumerate(batches(trial, RESYNC_STEPS), 1):
         before = Start(scratch.state(), scratch.optimizer_state(), inputs, target)
         found = training_step(scratch, inputs, target)
         if number == 1 and trial.device == "cpu":
             repeats(before, found, judges[0])
-        steps.append(Step(number, before, judged_step(trial, found, before, *judges)))
+        judged = judged_step(trial, found, before, *judges)
+        if fails(judged) and not any(fails(step.judged) for step in steps):
+            remembers(trial, number, judged, found, before)
+        steps.append(Step(number, before, judged))
     return tuple(steps)
 
 
@@ -96,9 +102,19 @@ def repeats(start: Start, found: Reading, side: Reference) -> None:
         raise Unrepeatable("the reference takes another step when it begins from the same state again")
 
 
-def judged_step(
-    trial: Trial, found: Reading, before: Start, exact: Reference, side: Reference
-) -> dict[str, list[Quantity]]:
+def remembers(trial: Trial, number: int, judged: Judged, found: Reading, start: Start) -> None:
+    """Raises Unrepeatable where scratch's step agrees with a reference made afresh: the other goes by more."""
+    if any(quantity.side for quantities in judged.values() for quantity in quantities):
+        return  # a NaN convicts by itself
+    if not fails(judged_step(trial, found, start, trial.reference("float64"), trial.reference())):
+        raise Unrepeatable(f"step {number}: the reference carries more than its state from step to step")
+
+
+def fails(judged: Judged) -> bool:
+    return any(quantity.verdict is Verdict.FAIL for quantities in judged.values() for quantity in quantities)
+
+
+def judged_step(trial: Trial, found: Reading, before: Start, exact: Reference, side: Reference) -> Judged:
     """Scratch's step from `before`, by stage."""
     again = partial(one_step_from, before, found)
     star, reruns = again(exact), [again(side, seed) for seed in range(RESYNC_RERUNS)]
@@ -108,7 +124,7 @@ def judged_step(
     if not any(name in star["forward"] for name in found["taken"]):  # a reference without modules
         stages = [stage for stage in stages if stage not in ("forward", "backward")]
 
-    def judged() -> dict[str, list[Quantity]]:
+    def judged() -> Judged:
         return {stage: trial.judge(found[stage], star[stage], [run[stage] for run in reruns]) for stage in stages}
 
     first = judged()
@@ -125,7 +141,7 @@ def carries_on(trial: Trial, step: Step) -> bool:
     fresh.load_optimizer_state(start.optimizer_state)
     found = training_step(fresh, start.inputs, start.target)
     judged = judged_step(trial, found, start, trial.reference("float64"), trial.reference())
-    return not any(quantity.verdict is Verdict.FAIL for quantities in judged.values() for quantity in quantities)
+    return not fails(judged)
 
 
 def one_step_from(start: Start, found: Reading, side: Reference, seed: int | None = None) -> Reading:
@@ -156,7 +172,9 @@ def first_step(trial: Trial) -> Divergence | None:
 
 def first_in(trial: Trial, step: Step) -> Divergence | None:
     if where := trial.locate({s: step.judged.get(s, []) for s in ("forward", "backward", "gradient")}, step.number):
-        return where
+        # what arrives at the output is wrong, though the model sends back what it should: it is the loss
+        at_output = where.stage == "backward" and where.module == trial.case.name and not trial.divergence
+        return replace(where, module="loss") if at_output else where
     for stage in ("loss", "update"):
         for quantity in step.judged[stage]:
             if quantity.verdict is Verdict.FAIL:
@@ -179,9 +197,9 @@ def free(trial: Trial) -> list[Quantity]:
 
 def inside(found: Array, star: Array, twins: list[Array]) -> Quantity:
     """Within LIMIT envelopes at every step before the envelope passes INFORMATIVE of the value."""
-    for side, losses in (("scratch", [found]), ("reference", [star, *twins])):
-        if not np.isfinite(losses).all():
-            return exactly("loss", False, f"NaN or inf in a loss of {side}", side)
+    bad = [side for side, runs in (("scratch", [found]), ("reference", [star, *twins])) if not np.isfinite(runs).all()]
+    if bad:
+        return exactly("loss", False, f"NaN or inf in a loss of {' and '.join(bad)}", bad[0] if len(bad) == 1 else "")
     error, width = np.abs(found - star), envelope(star, twins)
     blurred = np.flatnonzero(width > INFORMATIVE * np.abs(star))
     steps = int(blurred[0]) if blurred.size else len(star)

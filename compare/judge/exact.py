@@ -29,7 +29,8 @@ def exact(trial: Trial) -> Iterator[Quantity]:
 def compared(whole: Trial) -> dict[str, list[Quantity]]:
     scratch, reference = whole.observe(whole.scratch()), whole.observe(whole.reference())
     stages = ("forward", "backward", "gradient") if whole.shows(reference) else ("gradient",)
-    return {stage: list(bitwise(scratch[stage], reference[stage])) for stage in stages}
+    shown = {stage: whole.called(scratch[stage], reference) for stage in ("forward", "backward")}
+    return {stage: list(bitwise((scratch | shown)[stage], reference[stage])) for stage in stages}
 
 
 def bitwise(scratch: dict[str, Array], reference: dict[str, Array]) -> Iterator[Quantity]:

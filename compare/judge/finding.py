@@ -64,6 +64,10 @@ class Finding:
         return worst(self.quantities)
 
 
+# Floors: what a waived tensor may be off by, as rounding; a training step is exempt, since Adam magnifies it.
+MOST_WAIVED = 1e4
+
+
 def waived(finding: Finding, waivers: Mapping[str, str]) -> Finding:
     """The finding with each failure that `waivers` names ("check" or "check: tensor") set aside, its reason shown.
 
@@ -77,6 +81,8 @@ def waived(finding: Finding, waivers: Mapping[str, str]) -> Finding:
     for quantity in finding.quantities:
         tensor = quantity.name.partition(" ")[0]  # a waiver for a tensor is one for its gradient and moments too
         key = next((k for k in (f"{finding.check}: {tensor}", finding.check) if k in keys), None)
+        if key and ":" in key and finding.check != "resync" and quantity.ratio > MOST_WAIVED:
+            key = None
         if key and quantity.verdict in (Verdict.FAIL, Verdict.VACUOUS):
             needed.add(key)
         if key and (quantity.verdict is not Verdict.PASS or ":" in key):

@@ -85,10 +85,10 @@ def judge(
         return exactly(name, False, f"scratch has shape {found.shape}, reference {star.shape}")
     if np.issubdtype(found.dtype, np.floating) and found.dtype != np.dtype(dtype):
         return exactly(name, False, f"scratch gives {found.dtype} where {np.dtype(dtype)} was given", "scratch")
-    for side, arrays in (("scratch", [found]), ("reference", [star, *reruns])):
-        bad = sum(int((~np.isfinite(array)).sum()) for array in arrays)
-        if bad:
-            return exactly(name, False, f"NaN or inf in {side}", side)
+    sides = ("scratch", [found]), ("reference", [star, *reruns])
+    bad = [side for side, arrays in sides if not all(np.isfinite(array).all() for array in arrays)]
+    if bad:
+        return exactly(name, False, f"NaN or inf in {' and '.join(bad)}", bad[0] if len(bad) == 1 else "")
     if not found.size:
         return Quantity(name, 0.0, 0.0, 0.0, Verdict.VACUOUS, 0, 0, "it is empty")
     star = star.astype(np.float64)

@@ -1,12 +1,13 @@
 """Runs of the reference as rounding might have had them: everything moved by one unit in the last place.
 
-Inputs and parameters are moved before the run, every module's output and the gradient that it is sent while it runs.
-Without the latter a saturated tanh, whose gradient hangs on the last digits of its own output, looks exact.
+Inputs and parameters are moved before the run; while it runs, every module's output, the gradient that it is sent, and
+every tanh and sigmoid. Without those a saturated unit, whose slope hangs on the last digits of its own value, looks
+exact.
 """
 
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -52,7 +53,8 @@ def shaken(side: Side, seed: int | None) -> Iterator[None]:
         leaves = (module for module in side.model.modules() if not any(module.children()))
         handles = [module.register_forward_hook(partial(_shaken, seed)) for module in leaves]
     try:
-        yield
+        with nullcontext() if seed is None else saturating(seed):
+            yield
     finally:
         for handle in handles:
             handle.remove()
@@ -72,3 +74,26 @@ def _shift(seed: int, tensor: Any) -> Any:
     """What moves a tensor by one ulp."""
     array = tensor.cpu().numpy()
     return tensor.new_tensor(nudged(array, seed) - array)
+
+
+@contextmanager
+def saturating(seed: int) -> Iterator[None]:
+    """Moves what tanh and sigmoid give before autograd keeps it for their slope, in a cell as in a module."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    ops = torch.ops.aten
+    moving = {ops.tanh, ops.sigmoid, ops.tanh_, ops.sigmoid_}
+
+    class Saturating(TorchDispatchMode):
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            out = function(*args, **(kwargs or {}))
+            return out.add_(_shift(seed, out.detach())) if function.overloadpacket in moving else out
+
+    onednn = torch.backends.mkldnn.enabled
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # its LSTM shows none of its operations
+    try:
+        with Saturating():
+            yield
+    finally:
+        torch.backends.mkldnn.enabled = onednn

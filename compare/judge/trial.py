@@ -199,9 +199,14 @@ class Trial:
 
     def judged_by(self, measured: Measured, stage: str, found: Reading) -> list[Quantity]:
         judged, star = found[stage], measured.star[stage]
-        if stage in ("forward", "backward") and not self.shows(measured.star):
-            judged = {name: array for name, array in judged.items() if name in star}
+        if stage in ("forward", "backward"):
+            judged = self.called(judged, measured.star)
         return self.judge(judged, star, [run[stage] for run in measured.reruns])
+
+    def called(self, recorded: Mapping[str, Array], star: Reading) -> dict[str, Array]:
+        """What belongs to modules that the reference calls; F.relu is none, and shows in what comes of it."""
+        modules = {self._module(name) for name in star["forward"]}
+        return {name: array for name, array in recorded.items() if self._module(name) in modules}
 
     @property
     def shows_modules(self) -> bool:
@@ -220,7 +225,7 @@ class Trial:
             if name not in star and not found[name].any():
                 quantities.append(Quantity(name, 0.0, 0.0, 0.0, Verdict.VACUOUS, reason="no gradient reaches it"))
                 continue
-            runs = [run[name] for run in reruns if name in run]
+            runs = [run[name] for run in reruns if name in run] or [star[name] for _ in range(name in star)]
             sequence = name in star and star[name].ndim == 3 and name.partition(" ")[0] not in self.state
             axis = self.case.time_axis if sequence else 0
             quantities.append(judge(name, found.get(name), star.get(name), runs, self.dtype, axis))

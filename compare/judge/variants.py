@@ -13,6 +13,7 @@ from compare.judge.floor import Quantity, Verdict, exactly
 from compare.judge.trial import Divergence, Reading, Trial, leaves
 from scratch.module import Array
 
+PASSES = 20  # over which dropout masks are counted
 # Thresholds at which a fast path of scratch changes, and what the check "chunks" sets them to.
 THRESHOLDS = {("scratch.layers.conv", "CHUNK_BYTES"): 1}
 
@@ -65,11 +66,12 @@ def modes(trial: Trial) -> Iterator[Quantity]:
         for side in (scratch, reference):
             side.train(mode)
         flags, expected = scratch.modes(), reference.modes()
-        for path in dict.fromkeys((*flags, *expected)) if trial.shows_modules else ("",):
+        for path in (path for path in flags if path in expected) if trial.shows_modules else ("",):
             told = flags.get(path), expected.get(path)
             name = f"{path or 'model'} {'training' if mode else 'evaluating'}"
             deaf = "reference" if told[0] == mode else "scratch"
             yield exactly(name, told[0] == told[1] == mode, f"scratch says {told[0]}, reference {told[1]}", deaf)
+    yield from drawn(trial)
     found = trial.observe(scratch, training=False)
     unchanged = same(scratch.state(), trial.state)
     yield exactly("state after evaluation", unchanged, "a pass in eval mode changes it", "scratch")
@@ -78,6 +80,27 @@ def modes(trial: Trial) -> Iterator[Quantity]:
     yield exactly("a second evaluation", same(found["forward"], again["forward"]), carried, "scratch")
     for stage in ("forward", "gradient"):
         yield from (replace(quantity, name=f"{quantity.name} evaluating") for quantity in evaluated(trial)[stage])
+
+
+def drawn(trial: Trial) -> Iterator[Quantity]:
+    """Of dropout what no comparison sees, as the reference takes scratch's masks: their share, and that each is new."""
+    scratch, expected = trial.scratch(), dict(trial.reference().model.named_modules())
+    scratch.load(trial.state)
+    passes = []
+    for _ in range(PASSES):
+        with scratch.watch() as trace:
+            scratch.forward(trial.inputs)
+        passes.append(trace.masks)
+    for key in passes[0]:
+        if not hasattr(module := expected.get(key.partition("#")[0]), "p"):
+            continue
+        masks, keep = np.array([masks[key] for masks in passes]), 1 - module.p  # type: ignore[union-attr]
+        told = f"keeps {masks.mean():.3g} of all entries, told to keep {keep:.3g}"
+        sigma = np.sqrt(keep * (1 - keep) / masks.size)
+        yield exactly(f"{key} share", bool(abs(masks.mean() - keep) <= 6 * sigma), told, "scratch")
+        rows = masks.reshape(len(masks) * masks.shape[1], -1)
+        anew = rows.shape[1] < 8 or len(np.unique(rows, axis=0)) > len(rows) / 2  # few units repeat by chance
+        yield exactly(f"{key} drawn anew", anew, "passes or samples share one mask", "scratch")
 
 
 @lru_cache(maxsize=1)
