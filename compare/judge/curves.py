@@ -14,7 +14,7 @@ from compare.judge.finding import worst_by_name
 from compare.judge.floor import LIMIT, Quantity, Verdict, exactly
 from compare.judge.optimizers import named_states
 from compare.judge.rounding import moved, shaken
-from compare.judge.trial import MORE_RERUNS, Divergence, Reading, Trial, Unrepeatable, identical
+from compare.judge.trial import MORE_RERUNS, Divergence, Reading, Trial, Unrepeatable, failures, identical
 from compare.sides import Reference, Side, States
 from scratch.module import Array
 
@@ -171,10 +171,14 @@ def first_step(trial: Trial) -> Divergence | None:
 
 
 def first_in(trial: Trial, step: Step) -> Divergence | None:
-    if where := trial.locate({s: step.judged.get(s, []) for s in ("forward", "backward", "gradient")}, step.number):
-        # what arrives at the output is wrong, though the model sends back what it should: it is the loss
-        at_output = where.stage == "backward" and where.module == trial.case.name and not trial.divergence
-        return replace(where, module="loss") if at_output else where
+    judged = {stage: step.judged.get(stage, []) for stage in ("forward", "backward", "gradient")}
+    if where := trial.locate(judged, step.number, trial.between if trial.divergence else lambda stage, module: None):
+        if where.stage == "forward" or trial.divergence:
+            return where
+        # the model sends back what it should: it is what arrives at its output, or what is added to its gradients
+        arrives = where.module == trial.case.name
+        added = trial.case.penalty and not failures(judged["backward"])
+        return replace(where, module="loss" if arrives else "penalty" if added else where.module)
     for stage in ("loss", "update"):
         for quantity in step.judged[stage]:
             if quantity.verdict is Verdict.FAIL:

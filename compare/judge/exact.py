@@ -48,7 +48,7 @@ def bitwise(scratch: dict[str, Array], reference: dict[str, Array]) -> Iterator[
 
 def placed_in(trial: Trial) -> Trial:
     """The trial itself, where its own numbers differ: at the kinks, where integers lie, derivatives say less."""
-    return trial if trial.divergence else signed(trial)
+    return trial if any(quantity.verdict is Verdict.FAIL for quantity in trial.judged("gradient")) else signed(trial)
 
 
 def first(whole: Trial) -> Divergence | None:

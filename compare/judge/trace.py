@@ -18,6 +18,7 @@ class Trace:
     inputs: dict[str, Array] = field(default_factory=dict)
     outputs: dict[str, Array] = field(default_factory=dict)  # in order of execution
     gradients: dict[str, Array] = field(default_factory=dict)  # with respect to the outputs
+    sent: dict[str, Array] = field(default_factory=dict)  # with respect to the inputs
     masks: dict[str, Array] = field(default_factory=dict)  # what scratch's dropout layers kept
 
 
@@ -49,7 +50,7 @@ def watch_scratch(model: Module) -> Iterator[Trace]:
 
 def _shadow(module: Module, path: str, trace: Trace) -> None:
     forward, backward = module.forward, module.backward
-    open_calls: list[list[str]] = []  # the backward passes of several calls come in reverse order
+    open_calls: list[tuple[str, list[str]]] = []  # the backward passes of several calls come in reverse order
     calls = 0
 
     def watched_forward(*inputs: Any) -> Any:
@@ -60,16 +61,19 @@ def _shadow(module: Module, path: str, trace: Trace) -> None:
         out = forward(*inputs)
         recorded = nest.numbered(key, nest.apply(np.array, out))
         trace.outputs.update(recorded)
-        open_calls.append(list(recorded))
+        open_calls.append((key, list(recorded)))
         if module.training and "mask" in vars(module):
             trace.masks[key] = vars(module)["mask"].copy()
         return out
 
     def watched_backward(*douts: Any) -> Any:
-        for name, dout in zip(open_calls.pop(), nest.flatten(douts), strict=False):  # trailing ones may be left out
+        key, outputs = open_calls.pop()
+        for name, dout in zip(outputs, nest.flatten(douts), strict=False):  # trailing ones may be left out
             if dout is not None:
                 trace.gradients[name] = np.array(dout)
-        return backward(*douts)
+        sent = backward(*douts)
+        trace.sent.update(nest.numbered(key, nest.apply(np.array, sent)))
+        return sent
 
     vars(module).update(forward=watched_forward, backward=watched_backward)
 
@@ -88,16 +92,20 @@ def watch_reference(model: Any) -> Iterator[Trace]:
             nonlocal calls
             key = call_key(path, calls)
             calls += 1
-            for name, tensor in nest.numbered(key, out).items():
-                trace.outputs[name] = array_of(tensor)
-                if tensor.requires_grad:
-                    tensor.register_hook(lambda grad, name=name: arrived(name, grad))
+            given = nest.numbered(key, inputs[0] if len(inputs) == 1 else inputs)
+            trace.inputs.update({name: array_of(tensor) for name, tensor in given.items()})
+            recorded = nest.numbered(key, out)
+            trace.outputs.update({name: array_of(tensor) for name, tensor in recorded.items()})
+            for tensors, gradients in ((recorded, trace.gradients), (given, trace.sent)):
+                for name, tensor in tensors.items():
+                    if tensor.requires_grad:
+                        tensor.register_hook(lambda grad, name=name, kept=gradients: arrived(kept, name, grad))
 
         return hook
 
-    def arrived(name: str, gradient: Any) -> None:
+    def arrived(kept: dict[str, Array], name: str, gradient: Any) -> None:
         if watching:
-            trace.gradients[name] = array_of(gradient)
+            kept[name] = array_of(gradient)
 
     for path, module in model.named_modules():
         if path:

@@ -1,9 +1,10 @@
 """One case in one dtype on one device: what scratch made of it, and what the reference and its re-runs made of it."""
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,10 @@ class Measured:
     star: Reading
     reruns: list[Reading]
     flips: list[Flip]
+
+
+# Whether what a module took ("taken") or sent back ("sent") differs; None where that is not to be seen.
+Between = Callable[[str, str], bool | None]
 
 
 class Unrepeatable(Exception):
@@ -137,6 +142,7 @@ class Trial:
             "backward": trace.gradients,
             "gradient": gradients,
             "taken": trace.inputs,
+            "sent": trace.sent,
             "masks": trace.masks,
             "loss": losses,
         }
@@ -235,21 +241,49 @@ class Trial:
     def divergence(self) -> Divergence | None:
         return self.locate({stage: self.judged(stage) for stage in ("forward", "backward", "gradient")})
 
-    def locate(self, judged: Mapping[str, Sequence[Quantity]], step: int | None = None) -> Divergence | None:
-        """The first module that differs, forward in order of execution, then backward in reverse order."""
-        failed = {stage: {q.name for q in judged[stage] if q.verdict is Verdict.FAIL} for stage in judged}
+    def locate(
+        self, judged: Mapping[str, Sequence[Quantity]], step: int | None = None, between: Between | None = None
+    ) -> Divergence | None:
+        """The first module that differs, forward in order of execution, then backward in reverse order.
+
+        `between` judges what modules took and sent back, by default in this trial: where a module takes what the one
+        before it did not give, the module that holds both is wrong.
+        """
+        between = between or self.between
+        failed = {stage: failures(judged[stage]) for stage in judged}
         modules = list(dict.fromkeys(self._module(q.name) for q in judged["forward"]))
         for quantity in judged["forward"]:
             if quantity.name in failed["forward"]:
-                return Divergence("forward", self._module(quantity.name), step)
+                module = self._module(quantity.name)
+                before = modules[max(modules.index(module) - 1, 0)]
+                return Divergence("forward", self.holder(before, module) if between("taken", module) else module, step)
         sender = modules[-1] if modules else self.case.name  # a reference of raw tensors shows none
         for module in reversed(modules):
             if any(self._module(name) == module for name in failed["backward"]):
-                return Divergence("backward", sender, step)  # whoever sent this module a wrong gradient
+                # whoever sent this module a wrong gradient
+                glue = between("sent", sender) is False
+                return Divergence("backward", self.holder(module, sender) if glue else sender, step)
             if any(self.owner(name) == module for name in failed["gradient"]):
                 return Divergence("backward", module, step)
             sender = module
         return Divergence("backward", sender, step) if failed["gradient"] else None
+
+    def between(self, stage: str, module: str) -> bool | None:
+        """Whether what a module took, or sent back, differs; None where one side does not show it."""
+        found, star = self.found[stage], self.measured.star[stage]
+        names = [name for name in found if name in star and self._module(name) == module]
+        if not names:
+            return None
+        runs = [{name: run[stage][name] for name in names if name in run[stage]} for run in self.measured.reruns]
+        judged = self.judge({name: found[name] for name in names}, {name: star[name] for name in names}, runs)
+        return bool(failures(judged))
+
+    def holder(self, first: str, second: str) -> str:
+        """The path of the module that holds both."""
+        if self.case.name in (first, second):
+            return self.case.name
+        parts = zip(first.split(".")[:-1], second.split(".")[:-1], strict=False)
+        return ".".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], parts)) or self.case.name
 
     def _module(self, name: str) -> str:
         """The path of a trace's key; the output of the whole belongs to no module and has the case's own name."""
@@ -261,6 +295,10 @@ class Trial:
         if tensor.startswith("<input>"):
             return ""
         return tensor.rpartition(".")[0] or self.case.name
+
+
+def failures(quantities: Iterable[Quantity]) -> set[str]:
+    return {quantity.name for quantity in quantities if quantity.verdict is Verdict.FAIL}
 
 
 def leaves(model: Module) -> list[Module]:
