@@ -194,6 +194,26 @@ def report(
 
 
 @app.command()
+def faults(
+    pairs: Pairs = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that share the pairs.")] = 2,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Every cell as JSON; - is standard output.")
+    ] = None,
+) -> None:
+    """Plants every known mistake in scratch and says whether the judge finds, places and blames it.
+
+    A mistake is a piece of scratch's own source with another in its place, planted in every pair that has the layer,
+    loss or optimizer. The last lines say how small an error of a gradient is always seen. Status 1 if one survives.
+
+    Example: twofold faults mnist-cnn
+    """
+    from compare.commands import faults as command
+
+    raise typer.Exit(0 if command.run(chosen(pairs), json_file, jobs) else 1)
+
+
+@app.command()
 def reproduce(
     pairs: Annotated[list[str] | None, typer.Argument(help="Systems with published figures; all by default.")] = None,
     data: Annotated[

@@ -102,5 +102,8 @@ def cached(model: Module) -> dict[str, tuple[Array, ...]]:
 
 
 def alike(first: object, second: object) -> bool:
-    leaves = zip(nest.flatten(first), nest.flatten(second), strict=True)
-    return all((a is None and b is None) or identical(a, b) for a, b in leaves)
+    firsts, seconds = nest.flatten(first), nest.flatten(second)
+    return len(firsts) == len(seconds) and all(
+        (a is None and b is None) or (a is not None and b is not None and identical(a, b))
+        for a, b in zip(firsts, seconds, strict=True)
+    )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 
 from compare.judge.finding import worst_by_name
-from compare.judge.floor import Quantity, Verdict
+from compare.judge.floor import Quantity, Verdict, exactly
 from compare.judge.rounding import moved
 from compare.judge.trial import RERUNS, Divergence, Trial
 from compare.pair import Twin
@@ -23,7 +23,17 @@ def equal_gradients(trial: Trial) -> list[Quantity]:
 
     Each starts once afresh and once in the middle of a training. Of every tensor the worst of all rounds is given.
     """
-    return worst_by_name(round for twin in twins_of(trial) for round in rounds(trial, twin))
+    first = [quantity for twin in twins_of(trial) for quantity in first_states(trial, twin)]
+    return first + worst_by_name(round for twin in twins_of(trial) for round in rounds(trial, twin))
+
+
+def first_states(trial: Trial, twin: Twin) -> Iterator[Quantity]:
+    """What torch keeps before the first step, such as Adagrad's initial sum."""
+    found = Scratch(trial.case.model, None, twin, trial.dtype).optimizer_state()
+    for name, entries in reference(trial, twin).optimizer_state().items():
+        for key, value in entries.items():
+            equal = key in found.get(name, {}) and np.array_equal(found[name][key], value)
+            yield exactly(f"{name} {key} at first", equal, f"{twin.scratch} begins with another", "scratch")
 
 
 def twins_of(trial: Trial) -> tuple[Twin, ...]:
@@ -35,6 +45,9 @@ def twins_of(trial: Trial) -> tuple[Twin, ...]:
 def first_update(trial: Trial) -> Divergence | None:
     """The first step of the first optimizer in which a tensor differs."""
     for twin in twins_of(trial):
+        for quantity in first_states(trial, twin):
+            if quantity.verdict is Verdict.FAIL:
+                return Divergence("optimizer", trial.owner(quantity.name.partition(" ")[0]), None, quantity.name)
         for place, (_, judged) in enumerate(rounds(trial, twin)):
             for quantity in judged:
                 if quantity.verdict is Verdict.FAIL:

@@ -112,5 +112,5 @@ def evaluated(trial: Trial) -> dict[str, list[Quantity]]:
 
 
 def first_evaluated(trial: Trial) -> Divergence | None:
-    where = trial.locate(evaluated(trial))
+    where = trial.locate(evaluated(trial), between=lambda stage, module: None)
     return where and replace(where, evaluating=True)

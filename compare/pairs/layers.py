@@ -67,7 +67,7 @@ FORMS: tuple[Case, ...] = (
     case("tanh", "Tanh", Draw((6, 5))),
     case("tanh-small", "Tanh", Draw((6, 5), scale=1e-6)),
     case("sigmoid", "Sigmoid", Draw((6, 5))),
-    case("sigmoid-large", "Sigmoid", Draw((4, 31), scale=300)),
+    case("sigmoid-large", "Sigmoid", Draw((4, 31), scale=1000)),
     case("lstm", "LSTM", Draw((7, 5, 3)), input_size=3, hidden_size=4),
     case("lstm-batch-first", "LSTM", Draw((5, 7, 3)), input_size=3, hidden_size=4, batch_first=True),
     case(
@@ -111,6 +111,7 @@ FORMS: tuple[Case, ...] = (
         loss(f"cross-entropy-{reduction}", "CrossEntropyLoss", Draw((6, 5)), Draw((6,), high=5), reduction=reduction)
         for reduction in REDUCTIONS
     ),
+    loss("cross-entropy-large", "CrossEntropyLoss", Draw((6, 5), scale=1000), Draw((6,), high=5), reduction="sum"),
     *(loss(f"mse-{reduction}", "MSELoss", Draw((6, 5)), Draw((6, 5)), reduction=reduction) for reduction in REDUCTIONS),
     *(
         loss(f"half-mse-{kind}", "HalfMSELoss", Draw((6, 5)), Draw((6, 5)), "reference.losses", reduction=kind)

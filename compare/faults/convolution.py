@@ -1,0 +1,159 @@
+"""Faults of convolution and pooling."""
+
+from typing import Any
+
+from compare.faults.fault import backward, biased, edit, misbehaviour, otherwise
+
+
+def tall(layer: Any) -> bool:
+    return layer.kernel_size[0] > 1
+
+
+def mixable(layer: Any) -> bool:
+    return layer.in_channels > 1 and layer.kernel_size[1] > 1
+
+
+def padded(layer: Any) -> bool:
+    return any(layer.padding)
+
+
+def strided(layer: Any) -> bool:
+    return max(layer.stride) > 1
+
+
+def wide_stride(layer: Any) -> bool:
+    return layer.stride[1] > 1
+
+
+def overlapping(layer: Any) -> bool:
+    return any(stride < kernel for stride, kernel in zip(layer.stride, layer.kernel_size, strict=True))
+
+
+CROP = "dpadded[:, :, ph : padded.shape[2] - ph, pw : padded.shape[3] - pw]"
+# A batch norm takes its mean away again: these biases have no gradient.
+BEFORE_A_NORM = ("bn-convnet",)
+BANK_GRADIENT = "reshape(len(bank), self.out_channels, self.in_channels, -1).transpose(1, 2, 0, 3)"
+
+FAULTS = (
+    otherwise(
+        "conv-flipped",
+        "convolution as mathematics defines it, with the kernel flipped",
+        edit("Conv2d.filter_rows", "self.weight.data", "self.weight.data[:, :, ::-1, ::-1]"),
+        edit("Conv2d.backward", BANK_GRADIENT, f"{BANK_GRADIENT}[:, :, ::-1, ::-1]"),
+    ),
+    backward(
+        "conv-not-flipped",
+        "the kernel's rows in the wrong order in the input gradient",
+        edit("Conv2d.backward", "np.matmul(bank[i].T", "np.matmul(bank[-1 - i].T"),
+        where=tall,
+    ),
+    backward(
+        "conv-weight-flipped",
+        "the kernel's rows in the wrong order in the weight gradient",
+        edit("Conv2d.backward", "dbank[i] +=", "dbank[-1 - i] +="),
+        where=tall,
+    ),
+    backward(
+        "conv-channels-mixed",
+        "input channels and kernel columns mixed up in the weight gradient",
+        edit(
+            "Conv2d.backward",
+            BANK_GRADIENT,
+            "reshape(len(bank), self.out_channels, -1, self.in_channels).transpose(1, 3, 0, 2)",
+        ),
+        where=mixable,
+    ),
+    backward(
+        "conv-bias-forgotten",
+        "the bias gradient forgotten",
+        edit("Conv2d.backward", "self.bias.grad += np.ones(len(dlines), dout.dtype) @ dlines.sum(axis=2)", "pass"),
+        where=biased,
+        harmless=BEFORE_A_NORM,
+    ),
+    backward(
+        "conv-bias-averaged",
+        "the bias gradient averaged over the pixels",
+        edit("Conv2d.backward", "dlines.sum(axis=2)", "dlines.mean(axis=2)"),
+        where=biased,
+        harmless=BEFORE_A_NORM,
+    ),
+    backward(
+        "conv-first-image",
+        "the weight gradient of the first image alone",
+        edit("Conv2d.backward", ".sum(axis=0)", "[0]"),
+    ),
+    backward(
+        "conv-row-overwritten",
+        "the input gradients of overlapping windows overwritten instead of added",
+        edit("Conv2d.backward", "[...] += dmet", "[...] = dmet"),
+        where=tall,
+    ),
+    backward(
+        "conv-cropped-wrongly",
+        "padding cropped on the wrong side of the input gradient",
+        edit("Conv2d.backward", CROP, "dpadded[:, :, : padded.shape[2] - 2 * ph, : padded.shape[3] - 2 * pw]"),
+        where=padded,
+    ),
+    otherwise(
+        "conv-padded-on-one-side",
+        "all padding before the image, none behind it",
+        edit("Conv2d.forward", "(ph, ph), (pw, pw)", "(2 * ph, 0), (2 * pw, 0)"),
+        edit("Conv2d.backward", CROP, "dpadded[:, :, 2 * ph :, 2 * pw :]"),
+        where=padded,
+    ),
+    backward(
+        "conv-phase-lost",
+        "the stride forgotten where input gradients are put back",
+        edit("Conv2d.fold", "dpadded[..., j : j + (width - 1) * sw + 1 : sw]", "dpadded[..., j : j + width]"),
+        where=wide_stride,
+    ),
+    otherwise(
+        "conv-stride-of-columns",
+        "rows taken one by one where they are strided",
+        edit("Conv2d.rows", "i : i + (height - 1) * sh + 1 : sh", "i : i + height"),
+        where=strided,
+    ),
+    misbehaviour(
+        "conv-chunk-overwritten",
+        "only the last chunk's weight gradient kept",
+        edit("Conv2d.backward", "dbank[i] +=", "dbank[i] ="),
+        checks=("chunks",),
+    ),
+    misbehaviour(
+        "conv-chunk-dropped",
+        "the last chunk dropped",
+        edit(
+            "Conv2d.chunks", "range(0, len(padded), step)]", "range(0, len(padded), step)][: -1 if step == 1 else None]"
+        ),
+        checks=("chunks",),
+    ),
+    backward(
+        "F19",
+        "max pooling that sends the gradient to every tied maximum",
+        edit("MaxPool2d.backward", "free & (tap == largest)", "tap == largest"),
+        home="mnist-cnn",
+        checks=("exact",),
+    ),
+    backward(
+        "pool-last-tie",
+        "max pooling that sends the gradient to the last of equal maxima",
+        edit("MaxPool2d.backward", "zip(self.taps(x), self.taps(dx)", "zip(self.taps(x)[::-1], self.taps(dx)[::-1]"),
+        checks=("exact",),
+    ),
+    backward(
+        "pool-off-by-one",
+        "the winner's index off by one",
+        edit("MaxPool2d.backward", "self.taps(dx)", "self.taps(dx)[1:] + self.taps(dx)[:1]"),
+    ),
+    backward(
+        "pool-averaged",
+        "max pooling's gradient spread over the window as average pooling's",
+        edit("MaxPool2d.backward", "dout * wins", "dout / len(self.taps(x))"),
+    ),
+    backward(
+        "pool-overwritten",
+        "the gradients of an entry that wins twice overwritten instead of added",
+        edit("MaxPool2d.backward", "dtap += dout * wins", "dtap[wins] = dout[wins]"),
+        where=overlapping,
+    ),
+)

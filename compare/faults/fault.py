@@ -1,0 +1,209 @@
+"""A mistake as data: which piece of scratch's source is replaced by what, and how the judge must find it."""
+
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from compare.judge.exact import EXACT_LAYERS
+from compare.judge.trial import leaves
+from compare.pair import Case
+from compare.sides import Scratch
+
+# Whatever a case has that a mistake can be made in: modules by path, the whole by the case's name, and these.
+LOSS, PENALTY, OPTIMIZER, CLIP = "loss", "penalty", "optimizer", "clip"
+# The check that finds a mistake in a module, or in an optimizer.
+FINDER = {"forward": "forward", "backward": "gradient", "optimizer": "optimizer", "update": "resync"}
+
+
+def parts_of(case: Case) -> dict[str, Any]:
+    """The scratch side's modules in order of execution, then its loss, penalty and optimizer, and what clips."""
+    side = Scratch(case.model, case.loss, case.optimizer, "float64", penalty=case.penalty, clip=case.clip)
+    modules = {path or case.name: module for path, module in side.model.named_modules()}
+    others = {LOSS: side.criterion, PENALTY: side.penalty, OPTIMIZER: side.optimizer}
+    others[CLIP] = side if case.clip is not None else None
+    return modules | {name: part for name, part in others.items() if part is not None}
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Changes (right, wrong) of a method "LSTM.backward" of scratch, or of a function "scratch.layers.norm:normalise".
+
+    Each `right` stands exactly once in the source.
+    """
+
+    method: str
+    changes: tuple[tuple[str, str], ...]
+
+    @property
+    def name(self) -> str:
+        return self.method.rpartition(":")[2].rpartition(".")[2]
+
+    @property
+    def owner(self) -> Any:
+        """The class, or the module in which a function is looked up."""
+        home, _, path = self.method.rpartition(":")
+        module, kind = import_module(home or "scratch"), path.rpartition(".")[0]
+        return getattr(module, kind) if kind else module
+
+    @cached_property
+    def function(self) -> Any:
+        """What stands there unplanted, for it is asked for before anything is."""
+        return getattr(self.owner, self.name)
+
+    @property
+    def source(self) -> str:
+        return textwrap.dedent(inspect.getsource(self.function))
+
+    def planted(self) -> Any:
+        """The method with the mistake in it. Raises ValueError if a `right` is not there once."""
+        source = self.source
+        for right, wrong in self.changes:
+            if source.count(right) != 1:
+                raise ValueError(f"{self.method}: expected {right!r} once, found it {source.count(right)} times")
+            source = source.replace(right, wrong)
+        names: dict[str, Any] = {}
+        exec(source, vars(sys.modules[self.function.__module__]), names)
+        return names[self.name]
+
+    def used_by(self, kind: type) -> bool:
+        """Whether a class has this very method, or calls this function from the module in which it is replaced."""
+        if isinstance(self.owner, type):
+            return getattr(kind, self.name, None) is self.function
+        methods = [method for _, method in inspect.getmembers(kind, inspect.isfunction)]
+        return any(self.name in m.__code__.co_names and m.__globals__ is vars(self.owner) for m in methods)
+
+
+def edit(method: str, *texts: str) -> Edit:
+    """`texts` are right, wrong, right, wrong, ..."""
+    return Edit(method, tuple(zip(texts[::2], texts[1::2], strict=True)))
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Each of `checks` must fail, name this stage and one of `modules` (any if empty), and blame so.
+
+    Without a stage no place is named.
+    """
+
+    stage: str | None
+    modules: tuple[str, ...]
+    checks: tuple[str, ...]
+    blame: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A mistake of this `stage`: forward, backward, optimizer, update (of what a step leaves behind), None for others.
+
+    `home` is the pair or layer case to look at first, and the only one for what special inputs alone show. `where` says
+    of a part whether the mistake can show in it, `harmless` are cases where it is none. `checks` and `module` are given
+    where the stage does not say them.
+    """
+
+    id: str
+    title: str
+    edits: tuple[Edit, ...]
+    stage: str | None
+    home: str = ""
+    only_at_home: bool = False
+    harmless: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    blame: str = "scratch"
+    where: Callable[[Any], bool] = lambda part: True
+    module: str = ""
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        """While it lasts, scratch has the mistake; numbers may overflow."""
+        with ExitStack() as stack:
+            stack.enter_context(np.errstate(all="ignore"))
+            for edit in self.edits:
+                stack.enter_context(patch.object(edit.owner, edit.name, edit.planted()))
+            yield
+
+    def hits(self, parts: Mapping[str, Any]) -> tuple[str, ...]:
+        """Those of a case's parts in which the mistake can show."""
+        case = next(iter(parts))
+        if case in self.harmless or (self.only_at_home and case != self.home):
+            return ()
+        return tuple(name for name, part in parts.items() if self.made_in(part) and self.where(part))
+
+    def made_in(self, part: Any) -> bool:
+        return all(edit.used_by(type(part)) for edit in self.edits)
+
+    def expected(self, parts: Mapping[str, Any], modules_seen: bool = True) -> Expected | None:
+        """What must be found in a case with these parts; None where the mistake cannot show.
+
+        A reference of raw tensors has no modules to be seen: there the case is the place.
+        """
+        hits = self.hits(parts)
+        if not hits:
+            return None
+        part = hits[-1] if self.stage == "backward" else hits[0]
+        checks = self.checks or self.finders(part)
+        if not applicable(checks, parts):
+            return None
+        if part in (LOSS, PENALTY) and self.stage == "forward":
+            return Expected("loss", (LOSS,), checks, self.blame)
+        modules = hits if checks == ("exact",) else (self.module or part,)  # ties and zeros are where they happen to be
+        if part not in (LOSS, PENALTY) and not modules_seen:
+            modules = (next(iter(parts)),)
+        return Expected(self.stage, () if part in (OPTIMIZER, CLIP) else modules, checks, self.blame)
+
+    def finders(self, part: str) -> tuple[str, ...]:
+        """The check that the stage says."""
+        if part == LOSS or (part == PENALTY and self.stage == "forward"):
+            return ("loss",)
+        return ("resync" if part == PENALTY else FINDER[str(self.stage)],)
+
+
+def applicable(checks: tuple[str, ...], parts: Mapping[str, Any]) -> bool:
+    """Whether a case has what the checks need: an optimizer, layers that keep integers."""
+    if OPTIMIZER not in parts and {"optimizer", "resync"} & set(checks):
+        return False
+    model = next(iter(parts.values()))
+    return "exact" not in checks or all(type(leaf).__name__ in EXACT_LAYERS for leaf in leaves(model))
+
+
+def biased(layer: Any) -> bool:
+    """Whether a layer has a bias to be wrong about."""
+    return layer.bias is not None
+
+
+def forward(name: str, title: str, *edits: Edit, **more: Any) -> Fault:
+    """An output is wrong, and its gradient is that of the right one."""
+    return Fault(name, title, edits, "forward", **more)
+
+
+def otherwise(name: str, title: str, *edits: Edit, **more: Any) -> Fault:
+    """Another function with its own right gradient."""
+    return Fault(name, title, edits, "forward", blame="conventions", **more)
+
+
+def backward(name: str, title: str, *edits: Edit, **more: Any) -> Fault:
+    """A gradient is wrong; outputs agree."""
+    return Fault(name, title, edits, "backward", **more)
+
+
+def update(name: str, title: str, *edits: Edit, **more: Any) -> Fault:
+    """Equal gradients move the parameters otherwise."""
+    return Fault(name, title, edits, "optimizer", **more)
+
+
+def statistics(name: str, title: str, *edits: Edit, **more: Any) -> Fault:
+    """Output and gradients agree; what a step leaves behind does not."""
+    return Fault(name, title, edits, "update", **more)
+
+
+def misbehaviour(name: str, title: str, *edits: Edit, checks: tuple[str, ...], **more: Any) -> Fault:
+    """One pass by itself is right; the checks see what else is done, and name no place."""
+    return Fault(name, title, edits, None, checks=checks, **more)

@@ -1,0 +1,143 @@
+"""Faults of the linear layer and of the embedding, and of what models do between their layers."""
+
+from typing import Any
+
+from compare.faults.fault import backward, biased, edit, forward, otherwise
+
+
+def square(layer: Any) -> bool:
+    return layer.in_features == layer.out_features
+
+
+BIAS_GRADIENT = "np.ones(len(dout_rows), dout.dtype) @ dout_rows"
+
+FAULTS = (
+    backward(
+        "F2",
+        "the encoder's weights where the transposed decoder's belong",
+        edit(
+            "scratch.models.sparse_autoencoder:SparseAutoencoder.backward",
+            "dhidden = self.decoder.backward(self.sigmoid2.backward(dout[:, :pixels]))",
+            "dpixels = self.sigmoid2.backward(dout[:, :pixels])\n"
+            "    self.decoder.backward(dpixels)\n"
+            "    dhidden = dpixels @ self.encoder.weight.data.T",
+        ),
+        home="sparse-autoencoder",
+        module="decoder",  # whose step of the backward pass this is
+    ),
+    otherwise(
+        "F10",
+        "the output layer overwritten by a sigmoid",
+        edit(
+            "scratch.models.trigram_lm:TrigramLM.forward",
+            "return self.fc2(self.sigmoid(self.fc1(total)))",
+            "self.out = 1 / (1 + np.exp(-self.fc2(self.sigmoid(self.fc1(total)))))\n    return self.out",
+        ),
+        edit(
+            "scratch.models.trigram_lm:TrigramLM.backward",
+            "self.fc2.backward(dout)",
+            "self.fc2.backward(dout * self.out * (1 - self.out))",
+        ),
+        home="trigram-lm",
+    ),
+    otherwise(
+        "embeddings-averaged",
+        "the embeddings averaged where they are summed",
+        edit("scratch.models.trigram_lm:TrigramLM.forward", ".sum(axis=1)", ".mean(axis=1)"),
+        edit("scratch.models.trigram_lm:TrigramLM.backward", "dtotal[:, None]", "dtotal[:, None] / shape[1]"),
+    ),
+    backward(
+        "skipped-path",
+        "the gradient that reaches the hidden units straight from the loss forgotten",
+        edit("scratch.models.sparse_autoencoder:SparseAutoencoder.backward", "dhidden + dout[:, pixels:]", "dhidden"),
+    ),
+    backward(
+        "linear-bias-forgotten",
+        "the bias gradient forgotten",
+        edit("Linear.backward", f"self.bias.grad += {BIAS_GRADIENT}", "pass"),
+        where=biased,
+    ),
+    backward(
+        "linear-bias-averaged",
+        "the bias gradient averaged over the batch, which the loss has done",
+        edit("Linear.backward", BIAS_GRADIENT, "dout_rows.mean(axis=0)"),
+        where=biased,
+    ),
+    backward(
+        "linear-bias-in-single",
+        "a float32 sum where float64 was given",
+        edit("Linear.backward", BIAS_GRADIENT, "dout_rows.sum(axis=0, dtype=np.float32)"),
+        where=biased,
+    ),
+    backward(
+        "linear-averaged-twice",
+        "1/N in the weight gradient, which the loss has done",
+        edit("Linear.backward", "dout_rows.T @ x_rows", "dout_rows.T @ x_rows / len(x_rows)"),
+    ),
+    backward(
+        "linear-first-record",
+        "the weight gradient of the first record alone",
+        edit("Linear.backward", "dout_rows.T @ x_rows", "dout_rows[:1].T @ x_rows[:1]"),
+    ),
+    backward(
+        "linear-input-transposed",
+        "square weights transposed in the input gradient",
+        edit("Linear.backward", "return dout @ self.weight.data", "return dout @ self.weight.data.T"),
+        where=square,
+    ),
+    backward(
+        "linear-weight-transposed",
+        "the gradient of square weights transposed",
+        edit("Linear.backward", "dout_rows.T @ x_rows", "x_rows.T @ dout_rows"),
+        where=square,
+    ),
+    otherwise(
+        "linear-stored-transposed",
+        "square weights stored as (in, out)",
+        edit("Linear.forward", "self.weight.data.T", "self.weight.data"),
+        edit(
+            "Linear.backward",
+            "dout_rows.T @ x_rows",
+            "x_rows.T @ dout_rows",
+            "dout @ self.weight.data",
+            "dout @ self.weight.data.T",
+        ),
+        where=square,
+    ),
+    backward(
+        "linear-detached",
+        "nothing sent on to the layer before",
+        edit("Linear.backward", "return dout @ self.weight.data", "return np.zeros_like(x)"),
+    ),
+    forward(
+        "linear-bias-twice",
+        "the bias added twice",
+        edit("Linear.forward", "out += self.bias.data", "out += 2 * self.bias.data"),
+        where=biased,
+    ),
+    forward(
+        "linear-in-single",
+        "a float32 product where float64 was given",
+        edit(
+            "Linear.forward",
+            "x @ self.weight.data.T",
+            "(x.astype(np.float32) @ self.weight.data.T.astype(np.float32)).astype(x.dtype)",
+        ),
+    ),
+    backward(
+        "embedding-overwritten",
+        "the gradients of a token that occurs twice overwritten instead of added",
+        edit("Embedding.backward", "self.weight.grad += one_hot @ rows", "self.weight.grad[tokens.reshape(-1)] = rows"),
+    ),
+    otherwise(
+        "embedding-counts-from-one",
+        "tokens counted from 1",
+        edit("Embedding.forward", "self.weight.data[tokens]", "self.weight.data[tokens - 1]"),
+        edit("Embedding.backward", "one_hot[tokens.reshape(-1)", "one_hot[tokens.reshape(-1) - 1"),
+    ),
+    backward(
+        "embedding-averaged",
+        "a token's gradient averaged over its occurrences",
+        edit("Embedding.backward", "one_hot @ rows", "one_hot @ rows / np.maximum(one_hot.sum(axis=1), 1)[:, None]"),
+    ),
+)

@@ -1,0 +1,162 @@
+"""Faults of losses and of the penalty."""
+
+from typing import Any
+
+from compare.faults.fault import backward, edit, forward, otherwise
+
+
+def averaged(loss: Any) -> bool:
+    return loss.reduction == "mean"
+
+
+SPARSE = "SparseAutoencoderLoss"
+KL = "rho * np.log(rho / mean) + (1 - rho) * np.log((1 - rho) / (1 - mean))"
+SUBTRACTED = "dx[np.arange(len(dx)), target] -= 1"
+
+FAULTS = (
+    backward(
+        "F3",
+        "the L2 gradient divided by the batch size, the loss term not",
+        edit("L2Penalty.backward", "self.reg * weight.data", "self.reg * weight.data / 16"),
+        home="sparse-autoencoder",
+    ),
+    forward(
+        "F4",
+        "KL sparsity on each record's activation, its gradient divided by N twice",
+        edit(
+            f"{SPARSE}.forward",
+            f"divergence = {KL}",
+            f"mean = out[:, pixels:]\n    divergence = ({KL}) / len(out)",
+        ),
+        edit(f"{SPARSE}.backward", "np.broadcast_to(dmean,", "np.broadcast_to(dmean / len(difference),"),
+        home="sparse-autoencoder-b",
+    ),
+    backward(
+        "F9",
+        "the softmax Jacobian replaced by its diagonal",
+        edit(
+            "CrossEntropyLoss.backward",
+            SUBTRACTED,
+            f"{SUBTRACTED}\n    dx *= np.arange(dx.shape[1]) == target[:, None]",
+        ),
+        home="trigram-lm",
+    ),
+    backward(
+        "F17",
+        "the gradient divided by the number of cached arrays instead of samples",
+        edit("CrossEntropyLoss.backward", "len(dx)), (-1, 1)", "len(self.cache)), (-1, 1)"),
+        home="activity-rnn",
+        where=averaged,
+    ),
+    forward(
+        "F23-softmax",
+        "softmax without the shift by the maximum, NaN for large inputs",
+        edit("CrossEntropyLoss.forward", "x - x.max(axis=1, keepdims=True)", "x.copy()"),
+        home="cross-entropy-large",
+        only_at_home=True,
+    ),
+    forward(
+        "F26",
+        "cross-entropy averaged over N x C, its gradient over N",
+        edit("CrossEntropyLoss.forward", "return self.reduce(", "return 1 / x.shape[1] * self.reduce("),
+        home="activity-lstm",
+    ),
+    backward(
+        "cross-entropy-not-averaged",
+        "1/N missing in the gradient",
+        edit("CrossEntropyLoss.backward", "self.spread(dloss, len(dx))", "dloss"),
+        where=averaged,
+    ),
+    backward(
+        "cross-entropy-averaged-twice",
+        "1/N twice in the gradient",
+        edit("CrossEntropyLoss.backward", "self.spread(dloss, len(dx))", "self.spread(dloss, len(dx)) / len(dx)"),
+    ),
+    backward(
+        "cross-entropy-target-kept",
+        "the target not subtracted from the probabilities",
+        edit("CrossEntropyLoss.backward", SUBTRACTED, "pass"),
+    ),
+    otherwise(
+        "cross-entropy-smoothed",
+        "a tenth of the target's weight spread over all classes",
+        edit(
+            "CrossEntropyLoss.forward",
+            "np.log(total[:, 0]) - shifted[np.arange(len(x)), target]",
+            "np.log(total[:, 0]) - 0.9 * shifted[np.arange(len(x)), target] - 0.1 * shifted.mean(axis=1)",
+        ),
+        edit("CrossEntropyLoss.backward", SUBTRACTED, f"{SUBTRACTED[:-1]}0.9\n    dx -= 0.1 / dx.shape[1]"),
+    ),
+    forward(
+        "cross-entropy-in-single",
+        "a float32 sum where float64 was given",
+        edit(
+            "CrossEntropyLoss.forward",
+            "exp.sum(axis=1, keepdims=True)",
+            "exp.sum(axis=1, keepdims=True, dtype=np.float32)",
+        ),
+    ),
+    backward(
+        "mse-over-records",
+        "the gradient averaged over the records instead of all entries",
+        edit("MSELoss.backward", "difference.size", "len(difference)"),
+        where=averaged,
+    ),
+    backward("mse-two-forgotten", "the factor 2 forgotten", edit("MSELoss.backward", "2 * difference", "difference")),
+    backward(
+        "mse-not-scaled",
+        "the gradient from above not taken in",
+        edit("MSELoss.backward", "self.spread(dloss", "self.spread(1.0"),
+    ),
+    backward(
+        "half-forgotten",
+        "half a squared error with a whole one's gradient",
+        edit("HalfMSELoss.backward", "super().backward(dloss) / 2", "super(HalfMSELoss, self).backward(dloss)"),
+    ),
+    backward(
+        "hinge-once",
+        "the right class's gradient counted once instead of once for each violated margin",
+        edit("MultiClassHingeLoss.backward", "-dx.sum(axis=1)", "-dx.max(axis=1)"),
+    ),
+    forward(
+        "hinge-right-class",
+        "the right class's own margin counted",
+        edit("MultiClassHingeLoss.forward", "margins[rows, target] = 0", "pass"),
+    ),
+    otherwise(
+        "hinge-margin",
+        "a margin of a half",
+        edit("MultiClassHingeLoss.forward", "+ 1\n", "+ 0.5\n"),
+    ),
+    otherwise(
+        "sparse-not-halved",
+        "the reconstruction error not halved",
+        edit(f"{SPARSE}.forward", "(2 * len(out))", "len(out)"),
+        edit(f"{SPARSE}.backward", "np.hstack([difference,", "np.hstack([2 * difference,"),
+    ),
+    backward(
+        "sparse-sign",
+        "the sparsity's gradient with the wrong sign",
+        edit(f"{SPARSE}.backward", "dmean = self.beta", "dmean = -self.beta"),
+    ),
+    backward(
+        "sparse-averaged-once-more",
+        "the sparsity's gradient divided by N twice",
+        edit(f"{SPARSE}.backward", "np.broadcast_to(dmean,", "np.broadcast_to(dmean / len(difference),"),
+    ),
+    forward(
+        "penalty-not-halved",
+        "the penalty not halved, its gradient as if it were",
+        edit("L2Penalty.forward", "0.5 * self.reg", "self.reg"),
+    ),
+    backward(
+        "penalty-doubled",
+        "the penalty's gradient doubled",
+        edit("L2Penalty.backward", "self.reg * weight.data", "2 * self.reg * weight.data"),
+    ),
+    otherwise(
+        "penalty-on-biases",
+        "biases penalised too",
+        edit("L2Penalty.__init__", " if parameter.data.ndim > 1", ""),
+    ),
+)

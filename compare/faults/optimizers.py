@@ -1,0 +1,143 @@
+"""Faults of the optimizers."""
+
+from compare.faults.fault import edit, update
+
+DECAY = "g = g + self.weight_decay * p"
+ADAM_ROOT = "denominator = np.sqrt(v)"
+
+FAULTS = (
+    update(
+        "F13",
+        "Adam without bias correction",
+        edit("Adam.update", "math.sqrt(1 - beta2**step)", "1", "self.lr / (1 - beta1**step)", "self.lr"),
+        home="mnist-cnn",
+    ),
+    update(
+        "F14",
+        "Adam's moments restart every batch",
+        edit("Adam.update", "if not state:", "if True:"),
+        home="mnist-cnn",
+    ),
+    update(
+        "F14-sgd",
+        "momentum restarts every batch",
+        edit("SGD.update", 'if "momentum_buffer" not in state:', "if True:"),
+        home="trigram-lm",
+    ),
+    update(
+        "F15",
+        "Adam's eps inside the square root",
+        edit("Adam.update", ADAM_ROOT, "denominator = np.sqrt(v + self.eps)", "denominator += self.eps", "pass"),
+        home="mnist-cnn",
+    ),
+    update(
+        "F16",
+        "momentum on weights only",
+        edit("SGD.update", "if self.momentum:", "if self.momentum and p.ndim > 1:"),
+        home="notmnist-mlp",
+        where=lambda optimizer: any(parameter.data.ndim == 1 for parameter in optimizer.parameters.values()),
+    ),
+    update(
+        "sgd-no-look-ahead",
+        "nesterov's look-ahead missing",
+        edit("SGD.update", 'g + self.momentum * state["momentum_buffer"] if', 'state["momentum_buffer"] if'),
+    ),
+    update(
+        "sgd-first-dampened",
+        "the first momentum dampened",
+        edit("SGD.update", "g.copy()", "(1 - self.dampening) * g"),
+    ),
+    update(
+        "sgd-dampening-forgotten",
+        "dampening forgotten",
+        edit("SGD.update", "(1 - self.dampening) * g", "g"),
+    ),
+    update(
+        "sgd-averaged",
+        "momentum as a running mean",
+        edit("SGD.update", "v += (1 - self.dampening) * g", "v += (1 - self.momentum) * g"),
+    ),
+    update(
+        "sgd-decoupled",
+        "SGD's decay decoupled from the momentum",
+        edit("SGD.update", DECAY, "p -= self.lr * self.weight_decay * p"),
+    ),
+    update(
+        "sgd-writes-to-gradients",
+        "decay written into the gradient",
+        edit("SGD.update", DECAY, "g += self.weight_decay * p"),
+    ),
+    update("sgd-ascends", "SGD that ascends", edit("SGD.update", "p -= self.lr * g", "p += self.lr * g")),
+    update(
+        "adam-decoupled",
+        "Adam's decay decoupled, as AdamW's",
+        edit("Adam.update", DECAY, "p -= self.lr * self.weight_decay * p"),
+    ),
+    update(
+        "adam-eps-before-correction",
+        "Adam's eps added before the bias correction",
+        edit("Adam.update", ADAM_ROOT, "denominator = np.sqrt(v) + self.eps", "denominator += self.eps", "pass"),
+    ),
+    update(
+        "adam-betas-exchanged",
+        "Adam's betas exchanged",
+        edit("Adam.update", "beta1, beta2 = self.betas", "beta2, beta1 = self.betas"),
+    ),
+    update(
+        "adam-one-step-late",
+        "Adam's bias correction for the step before",
+        edit("Adam.update", 'step = int(state["step"])', 'step = max(int(state["step"]) - 1, 1)'),
+    ),
+    update(
+        "rmsprop-eps-inside",
+        "RMSprop's eps inside the square root",
+        edit("RMSprop.update", "np.sqrt(v) + self.eps", "np.sqrt(v + self.eps)"),
+    ),
+    update(
+        "rmsprop-before-update",
+        "RMSprop that divides by the mean before its update",
+        edit(
+            "RMSprop.update",
+            'v = state["square_avg"]',
+            'v = state["square_avg"]\n    root = np.sqrt(v)',
+            "np.sqrt(v) + self.eps",
+            "root + self.eps",
+        ),
+    ),
+    update(
+        "rmsprop-decoupled",
+        "RMSprop's decay decoupled",
+        edit("RMSprop.update", DECAY, "p -= self.lr * self.weight_decay * p"),
+    ),
+    update(
+        "rmsprop-step-size-in-momentum",
+        "the step size kept in RMSprop's momentum",
+        edit("RMSprop.update", "b += change", "b += self.lr * change", "change = b", "change = b / self.lr"),
+    ),
+    update(
+        "adagrad-decays-from-one",
+        "Adagrad's step size decayed from the first step on",
+        edit("Adagrad.update", '(int(state["step"]) - 1)', 'int(state["step"])'),
+    ),
+    update(
+        "adagrad-overwritten",
+        "Adagrad's sum overwritten",
+        edit("Adagrad.update", 'state["sum"] += g * g', 'state["sum"] = g * g'),
+    ),
+    update(
+        "adagrad-from-zero",
+        "Adagrad's initial sum ignored",
+        edit(
+            "Adagrad.__init__",
+            "super().__init__(",
+            "Optimizer.__init__(self, ",
+            "np.full_like(parameter.data, initial_accumulator_value)",
+            "np.zeros_like(parameter.data)",
+        ),
+    ),
+    update(
+        "adagrad-eps-inside",
+        "Adagrad's eps inside the square root",
+        edit("Adagrad.update", 'np.sqrt(state["sum"]) + self.eps', 'np.sqrt(state["sum"] + self.eps)'),
+    ),
+)

@@ -1,0 +1,253 @@
+"""Faults of the recurrent layers, and of the models that read their last state."""
+
+from typing import Any
+
+from compare.faults.fault import backward, edit, forward, otherwise, update
+
+
+def biased(layer: Any) -> bool:
+    return layer.bias_ih_l0 is not None
+
+
+ACTIVITY = "scratch.models.activity:Activity.backward"
+SINE = "scratch.models.sine_rnn:SineRNN.backward"
+ONE_STEP = tuple(
+    f"{layer}-one-step{batch}" for layer in ("rnn", "sigmoidrnn", "gru", "resetfirstgru") for batch in ("", "-batch-1")
+)
+ADD = "scratch.layers.recurrent:add_gradients"
+GATES, CELLS = "i, f, g, o = ", "da_i, da_f, da_g, da_o ="
+LSTM_LOOP = ("for t in reversed(range(steps))", "for t in reversed(range(1, steps))")
+
+FAULTS = (
+    backward(
+        "F1-lstm",
+        "the candidate's tanh derivative fed the activated value",
+        edit("LSTM.backward", "(1 - g * g)", "(1 - np.tanh(g) ** 2)"),
+        home="activity-lstm",
+    ),
+    backward(
+        "F5",
+        "the loss gradient added at every time step",
+        edit(
+            ACTIVITY,
+            "dstates[:, -1] = self.classifier.backward(dout)",
+            "dstates[...] = self.classifier.backward(dout)[:, None]",
+        ),
+        home="activity-rnn",
+    ),
+    backward(
+        "F5-sine",
+        "the loss gradient added at every time step",
+        edit(SINE, "dstates[:, -1] = dlast", "dstates[...] = dlast[:, None]"),
+        home="sine-rnn",
+    ),
+    backward(
+        "F6",
+        "back-propagation through an RNN stops at t = 1",
+        edit(
+            "RNN.backward",
+            "np.empty_like(dout)",
+            "np.zeros_like(dout)",
+            "reversed(range(len(x)))",
+            "reversed(range(1, len(x)))",
+        ),
+        home="activity-rnn",
+    ),
+    backward(
+        "F6-lstm",
+        "back-propagation through an LSTM stops at t = 1",
+        edit(
+            "LSTM.backward",
+            "np.empty_like(gates)",
+            "np.zeros_like(gates)",
+            "dx = np.empty",
+            "dx = np.zeros",
+            *LSTM_LOOP,
+        ),
+        home="activity-lstm",
+    ),
+    backward(
+        "F7",
+        "the reset gate's gradient taken before the candidate's tanh derivative",
+        edit("ResetFirstGRU.backward", "dreset = dn @ w_candidate", "dreset = (dh * (1 - z)) @ w_candidate"),
+        home="activity-reset-first-gru",
+    ),
+    backward(
+        "F8",
+        "the path through r h into the state before missing",
+        edit("ResetFirstGRU.backward", "dh * z + dreset * r + da", "dh * z + da"),
+        home="activity-reset-first-gru",
+    ),
+    otherwise(
+        "F21",
+        "the update gate's z and 1 - z exchanged",
+        edit("GRU.forward", "(1 - z) * n + z * h[t]", "z * n + (1 - z) * h[t]"),
+        edit(
+            "GRU.backward",
+            "dn = dh * (1 - z)",
+            "dn = dh * z",
+            "dh * (h[t] - n)",
+            "dh * (n - h[t])",
+            "dh = dh * z +",
+            "dh = dh * (1 - z) +",
+        ),
+        home="activity-gru",
+    ),
+    forward(
+        "F25",
+        "the state of one batch carried into the next",
+        edit(
+            "LSTM.forward",
+            "state or (None, None)",
+            'state or vars(self).get("carried", (None, None))',
+            "self.cache = z, c, gates, tanh_c, weight",
+            "self.cache = z, c, gates, tanh_c, weight\n"
+            "    self.carried = z[-1:, :hidden].swapaxes(1, 2).copy(), c[-1:].swapaxes(1, 2).copy()",
+        ),
+        home="activity-lstm",
+        checks=("resync",),
+    ),
+    backward(
+        "F34",
+        "products of a matrix and a vector broadcast over the columns of U and W",
+        edit(ADD, "d.T @ m for d, m", "np.repeat((d.T @ m).sum(axis=1, keepdims=True), m.shape[1], axis=1) for d, m"),
+        home="sine-rnn",
+    ),
+    backward(
+        "rnn-state-of-the-step",
+        "the recurrent weights' gradient with the step's own state",
+        edit("RNN.backward", "(da, h[:-1])", "(da, h[1:])"),
+    ),
+    backward(
+        "rnn-not-carried",
+        "nothing carried back from step to step",
+        edit("RNN.backward", "dh = da[t] @ self.weight_hh_l0.data", "dh = 0 * dh"),
+    ),
+    backward(
+        "rnn-transposed",
+        "the recurrent weights transposed in the backward pass",
+        edit("RNN.backward", "dh = da[t] @ self.weight_hh_l0.data", "dh = da[t] @ self.weight_hh_l0.data.T"),
+    ),
+    backward(
+        "rnn-last-state-forgotten",
+        "the gradient of the last state not taken in",
+        edit("RNN.backward", "np.zeros_like(h[0]) if dh_n is None else dh_n[0]", "np.zeros_like(h[0])"),
+        home="rnn",
+        only_at_home=True,
+    ),
+    forward(
+        "rnn-one-bias",
+        "the second bias forgotten",
+        edit("RNN.forward", "self.bias_ih_l0.data + self.bias_hh_l0.data", "self.bias_ih_l0.data"),
+        where=biased,
+    ),
+    backward(
+        "rnn-slope-of-tanh",
+        "tanh's slope for sigmoid units",
+        edit("SigmoidRNN.slope", "h * (1 - h)", "1 - h * h"),
+    ),
+    forward(
+        "first-state-ignored",
+        "a given first state ignored",
+        edit("scratch.layers.recurrent:Recurrent.initial", "return state[0]", "return 0 * state[0]"),
+        home="rnn-state",
+        only_at_home=True,
+    ),
+    backward(
+        "averaged-over-time",
+        "weight gradients averaged over the time steps",
+        edit(ADD, "np.vstack([d.T @ m for", "np.vstack([d.T @ m / len(terms[0][0]) for"),
+        harmless=ONE_STEP,
+    ),
+    backward(
+        "recurrent-bias-forgotten",
+        "the bias gradients forgotten",
+        edit(ADD, "if bias is not None:", "if False:"),
+        where=biased,
+    ),
+    otherwise(
+        "lstm-gates-swapped",
+        "input and forget gate swapped",
+        edit("LSTM.forward", GATES, "f, i, g, o = "),
+        edit("LSTM.backward", GATES, "f, i, g, o = ", CELLS, "da_f, da_i, da_g, da_o ="),
+    ),
+    backward(
+        "lstm-gate-gradients-swapped",
+        "the gradients of input and forget gate swapped",
+        edit("LSTM.backward", CELLS, "da_f, da_i, da_g, da_o ="),
+    ),
+    backward(
+        "lstm-cell-dropped",
+        "the carried cell gradient dropped",
+        edit("LSTM.backward", "dc = dc + dh * o", "dc = dh * o"),
+    ),
+    backward(
+        "lstm-cell-not-forgotten",
+        "the cell gradient carried past the forget gate",
+        edit("LSTM.backward", "dc * f, dz", "dc, dz"),
+    ),
+    backward(
+        "lstm-cell-slope-missing",
+        "the derivative of the cell's tanh missing",
+        edit("LSTM.backward", "dh * o * (1 - tanh_c[t] * tanh_c[t])", "dh * o"),
+    ),
+    backward(
+        "lstm-cell-of-the-step",
+        "the forget gate's gradient with the step's own cell",
+        edit("LSTM.backward", "dc * c[t] *", "dc * c[t + 1] *"),
+    ),
+    backward(
+        "lstm-output-not-carried",
+        "no gradient from the gates into the state before",
+        edit("LSTM.backward", "= dz[:hidden], dc", "= 0 * dz[:hidden], dc"),
+    ),
+    backward(
+        "lstm-second-bias-forgotten",
+        "the second bias's gradient forgotten",
+        edit("LSTM.backward", "self.bias_hh_l0.grad += dweight[:, -1]", "pass"),
+        where=biased,
+    ),
+    backward(
+        "gru-reset-missing",
+        "the reset gate missing in the candidate's recurrent gradient",
+        edit("GRU.backward", "dz, dn * r]", "dz, dn]"),
+    ),
+    backward(
+        "gru-update-sign",
+        "the update gate's gradient with the wrong sign",
+        edit("GRU.backward", "dh * (h[t] - n)", "dh * (n - h[t])"),
+    ),
+    backward(
+        "gru-not-carried",
+        "the gradient past the gates into the state before missing",
+        edit("GRU.backward", "dh = dh * z + dhidden", "dh = dhidden"),
+    ),
+    backward(
+        "gru-reset-without-bias",
+        "the reset gate's gradient without the candidate's recurrent bias",
+        edit("GRU.backward", "dr = dn * gate *", "dr = dn * (gate - self.bias_hh_l0.data[-gate.shape[1] :]) *"),
+        where=biased,
+    ),
+    otherwise(
+        "read-at-the-first-step",
+        "the first hidden state read where the last belongs",
+        edit("scratch.models.activity:Activity.forward", "out[:, -1]", "out[:, 0]"),
+        edit(ACTIVITY, "dstates[:, -1] =", "dstates[:, 0] ="),
+    ),
+    update(
+        "clipped-at-half",
+        "gradients clipped at half the limit",
+        edit("compare.sides:clip_grad_value_", "-clip_value, clip_value, out", "-clip_value / 2, clip_value / 2, out"),
+    ),
+    backward(
+        "clipped-before-adding",
+        "each time step's gradient clipped instead of their sum",
+        edit(
+            ADD,
+            "weight.grad += np.vstack([d.T @ m for d, m in zip(rows, met, strict=True)])",
+            "weight.grad += np.vstack([np.clip(a.swapaxes(1, 2) @ b, -0.1, 0.1).sum(axis=0) for a, b in terms])",
+        ),
+        home="activity-rnn-truncated-clipped",
+        only_at_home=True,
+    ),
+)
