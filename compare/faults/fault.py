@@ -3,7 +3,7 @@
 import inspect
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +31,22 @@ def parts_of(case: Case) -> dict[str, Any]:
     others = {LOSS: side.criterion, PENALTY: side.penalty, OPTIMIZER: side.optimizer}
     others[CLIP] = side if case.clip is not None else None
     return modules | {name: part for name, part in others.items() if part is not None}
+
+
+def source_of(function: Any) -> str:
+    return textwrap.dedent(inspect.getsource(function))
+
+
+def reworded(function: Any, changes: Sequence[tuple[str, str]]) -> Any:
+    """The function with pieces of its source replaced: each (right, wrong), where `right` stands exactly once."""
+    source = source_of(function)
+    for right, wrong in changes:
+        if source.count(right) != 1:
+            raise ValueError(f"{function.__qualname__}: expected {right!r} once, found it {source.count(right)} times")
+        source = source.replace(right, wrong)
+    names: dict[str, Any] = {}
+    exec(source, vars(sys.modules[function.__module__]), names)
+    return names[function.__name__]
 
 
 @dataclass(frozen=True)
@@ -61,18 +77,11 @@ class Edit:
 
     @property
     def source(self) -> str:
-        return textwrap.dedent(inspect.getsource(self.function))
+        return source_of(self.function)
 
     def planted(self) -> Any:
         """The method with the mistake in it. Raises ValueError if a `right` is not there once."""
-        source = self.source
-        for right, wrong in self.changes:
-            if source.count(right) != 1:
-                raise ValueError(f"{self.method}: expected {right!r} once, found it {source.count(right)} times")
-            source = source.replace(right, wrong)
-        names: dict[str, Any] = {}
-        exec(source, vars(sys.modules[self.function.__module__]), names)
-        return names[self.name]
+        return reworded(self.function, self.changes)
 
     def used_by(self, kind: type) -> bool:
         """Whether a class has this very method, or calls this function from the module in which it is replaced."""
