@@ -204,6 +204,28 @@ def test_conventions_are_named_by_module_and_argument(convention: Convention, dt
     assert (finding.blame.side, finding.blame.reason) == ("conventions", convention.told)
 
 
+def behind(padding: int) -> Module:
+    """A linear layer takes what a convolution with padding 1 leaves."""
+    conv = scratch.Conv2d(2, 3, 3, padding=padding)
+    return Sequential({"conv1": conv, "flat": scratch.Flatten(), "fc": Linear(189, 4)})
+
+
+def fitting() -> Module:
+    return behind(1)
+
+
+def misfit() -> Any:
+    layers = {"conv1": nn.Conv2d(2, 3, 3, padding=2), "flat": nn.Flatten(), "fc": nn.Linear(189, 4)}
+    return nn.Sequential(OrderedDict(layers))
+
+
+def test_an_argument_that_makes_a_side_raise_is_a_convention() -> None:
+    finding = only(
+        Case("behind", Twin(f"{HERE}:fitting", f"{HERE}:misfit"), (Draw((4, 2, 7, 9)),)), "float64", "forward"
+    )
+    assert (finding.blame.side, finding.blame.reason) == ("conventions", "conv1.padding: (1, 1) against (2, 2)")
+
+
 # Updates
 
 

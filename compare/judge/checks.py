@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from compare.judge import contract, curves, exact, numerical, optimizers, variants
 from compare.judge.arbiter import blame
+from compare.judge.conventions import first_settings
 from compare.judge.finding import Blame, Finding, gravest, waived
 from compare.judge.floor import Quantity, Verdict
 from compare.judge.recurrence import of_trial
@@ -66,6 +67,8 @@ def raiser(trial: Trial, error: Exception) -> Blame:
     with suppress(Exception):  # a side that cannot be built is itself what raised
         if trial.scratch().state().keys() != trial.reference().state().keys():
             return Blame("conventions", "the two sides name their tensors otherwise")
+        if told := first_settings(trial):
+            return Blame("conventions", told)
     frame, homes = error.__traceback__, []
     while frame:
         homes.append(frame.tb_frame.f_globals.get("__name__", "").partition(".")[0])

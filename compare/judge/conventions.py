@@ -30,6 +30,15 @@ def differences(trial: Trial, path: str) -> str:
     return f"{path}: {told}" if (told := named(layer, other)) else ""
 
 
+def first_settings(trial: Trial) -> str:
+    """The arguments that differ in the first module in which any do."""
+    theirs = dict(trial.reference().model.named_modules())
+    for path, module in trial.scratch().model.named_modules():
+        if path in theirs and (told := settings(module, vars(theirs[path]))):
+            return f"{path or trial.case.name}.{told}"
+    return ""
+
+
 def named(layer: Module, other: Any) -> str:
     """The classes, where their names differ."""
     ours, theirs = type(layer).__name__, type(other).__name__
