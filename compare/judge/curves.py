@@ -177,7 +177,8 @@ def first_in(trial: Trial, step: Step) -> Divergence | None:
             return where
         # the model sends back what it should: it is what arrives at its output, or what is added to its gradients
         arrives = where.module == trial.case.name
-        added = trial.case.penalty and not failures(judged["backward"])
+        weights = all(trial.state[name].ndim > 1 for name in failures(judged["gradient"]))
+        added = trial.case.penalty and weights and not failures(judged["backward"])
         return replace(where, module="loss" if arrives else "penalty" if added else where.module)
     for stage in ("loss", "update"):
         for quantity in step.judged[stage]:
