@@ -52,7 +52,10 @@ def at(trial: Trial, where: Divergence) -> Blame:
     if where.stage == "update":
         return of_update(trial, where)
     if where.stage == "backward":
-        return of_gradients(trial, scene, {q.name for q in judged if q.verdict is Verdict.FAIL})
+        failed = {quantity.name for quantity in judged if quantity.verdict is Verdict.FAIL}
+        if not failed and scene.target is None and scene.training:
+            return Blame("inconclusive", "no parameter's and no input's gradient differs, only one between modules")
+        return of_gradients(trial, scene, failed)
     return of_outputs(trial, scene, where)
 
 
