@@ -13,7 +13,7 @@ from torch import nn
 
 import reference.models.trigram_lm
 import scratch
-from compare.judge import arbiter, slopes
+from compare.judge import arbiter, curves, slopes
 from compare.judge.battery import DTYPES, run, run_trial
 from compare.judge.checks import CHECKS_BY_NAME
 from compare.judge.floor import Verdict
@@ -399,6 +399,13 @@ FUNCTIONAL = replace(net(""), model=Twin(f"{HERE}:small_net", f"{HERE}:Functiona
 def test_a_reference_of_functions_is_the_same_computation(dtype: str) -> None:
     result = run(FUNCTIONAL, dtype)
     assert result.passed, [(f.check, f.reason, f.worst) for f in result.findings if f.verdict is Verdict.FAIL]
+
+
+def test_a_reference_of_functions_agrees_in_every_stage_of_training() -> None:
+    """What is no module is not missing: else each step would seem to fail, and be placed where nothing is wrong."""
+    loss, optimizer = Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss"), PAIRS["trigram-lm"].optimizer
+    trial = Trial(replace(FUNCTIONAL, loss=loss, target=Draw((6,), high=3), optimizer=optimizer), "float64")
+    assert not any(curves.fails(step.judged) for step in curves.resynchronised_steps(trial))
 
 
 def test_a_fault_against_a_reference_of_functions_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,11 +14,12 @@ from compare.judge.finding import worst_by_name
 from compare.judge.floor import LIMIT, Quantity, Verdict, exactly
 from compare.judge.optimizers import named_states
 from compare.judge.rounding import moved, shaken
-from compare.judge.trial import MORE_RERUNS, Divergence, Reading, Trial, Unrepeatable, failures, identical
+from compare.judge.trial import MORE_RERUNS, Divergence, Measured, Reading, Trial, Unrepeatable, failures, identical
 from compare.sides import Reference, Side, States
 from scratch.module import Array
 
 RESYNC_STEPS, RESYNC_RERUNS = 20, 2
+STAGES = ("forward", "loss", "backward", "gradient", "update")
 FREE_STEPS, TWINS = 50, 5
 # An envelope wider than this part of the loss says nothing any more.
 INFORMATIVE = 0.01
@@ -120,12 +121,10 @@ def judged_step(trial: Trial, found: Reading, before: Start, exact: Reference, s
     star, reruns = again(exact), [again(side, seed) for seed in range(RESYNC_RERUNS)]
     if trial.dtype != "float64":
         reruns.append(again(side))
-    stages = [stage for stage in found if stage not in ("taken", "masks")]
-    if not any(name in star["forward"] for name in found["taken"]):  # a reference without modules
-        stages = [stage for stage in stages if stage not in ("forward", "backward")]
+    measured = Measured(star, reruns, [])
 
     def judged() -> Judged:
-        return {stage: trial.judge(found[stage], star[stage], [run[stage] for run in reruns]) for stage in stages}
+        return {stage: trial.judged_by(measured, stage, found) for stage in STAGES}
 
     first = judged()
     if not any(trial.doubtful(quantities) for quantities in first.values()):
@@ -171,7 +170,7 @@ def first_step(trial: Trial) -> Divergence | None:
 
 
 def first_in(trial: Trial, step: Step) -> Divergence | None:
-    judged = {stage: step.judged.get(stage, []) for stage in ("forward", "backward", "gradient")}
+    judged = step.judged
     if where := trial.locate(judged, step.number, trial.between if trial.divergence else lambda stage, module: None):
         if where.stage == "forward" or trial.divergence:
             return where
