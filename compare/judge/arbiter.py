@@ -19,7 +19,7 @@ from compare.judge.curves import carries_on, resynchronised_steps
 from compare.judge.finding import Blame
 from compare.judge.floor import Quantity, Verdict
 from compare.judge.slopes import WIDE, Scene, gradients, place, random_directions, settled_slope
-from compare.judge.trial import Divergence, Reading, Trial
+from compare.judge.trial import Divergence, Reading, Trial, failures
 from compare.sides import Reference, Side
 from scratch.module import Array
 
@@ -52,7 +52,7 @@ def at(trial: Trial, where: Divergence) -> Blame:
     if where.stage == "update":
         return of_update(trial, where)
     if where.stage == "backward":
-        failed = {quantity.name for quantity in judged if quantity.verdict is Verdict.FAIL}
+        failed = failures(judged)
         if not failed and scene.target is None and scene.training:
             return Blame("inconclusive", "no parameter's and no input's gradient differs, only one between modules")
         return of_gradients(trial, scene, failed)

@@ -6,7 +6,7 @@ positive in what scratch's ReLU of the same path was given, each of its pools pi
 the *inputs* of scratch's modules are used, so that a scratch ReLU that decides wrongly differs and is found.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -42,20 +42,29 @@ def pinned(model: Any, taken: Mapping[str, Array], masks: Mapping[str, Array] | 
     from torch import nn
 
     flips: list[Flip] = []
-    shadowed = []
+    forwards = []
     for path, module in model.named_modules():
         pin = {nn.ReLU: _relu, nn.LeakyReLU: _relu, nn.MaxPool2d: _pool, nn.Dropout: _dropout}.get(type(module))
         if pin and path:
-            shadowed.append((module, vars(module).get("forward")))
             known = (masks or {}) if pin is _dropout else taken
-            module.forward = _pinned_forward(path, module, pin, known, flips)
-    try:
+            forwards.append((module, _pinned_forward(path, module, pin, known, flips)))
+    with _shadowed(forwards):
         yield flips
+
+
+@contextmanager
+def _shadowed(forwards: Sequence[tuple[Any, Callable]]) -> Iterator[None]:
+    """Modules of either side with another forward on the instance, and afterwards with what was there."""
+    own = [vars(module).get("forward") for module, _ in forwards]
+    for module, forward in forwards:
+        vars(module)["forward"] = forward
+    try:
+        yield
     finally:
-        for module, own in shadowed:
-            del module.forward
-            if own:
-                module.forward = own
+        for (module, _), forward in zip(forwards, own, strict=True):
+            del vars(module)["forward"]
+            if forward:
+                vars(module)["forward"] = forward
 
 
 def _pinned_forward(path: str, module: Any, pin: Any, taken: Mapping[str, Array], flips: list[Flip]) -> Any:
@@ -117,21 +126,13 @@ def held(model: Module, taken: Mapping[str, Array]) -> Iterator[None]:
 
     One that is called more than once, and a subclass of them, is left alone.
     """
-    branching = [
-        (module, taken[path])
+    forwards = [
+        (module, partial(_held, module, taken[path]))
         for path, module in model.named_modules()
         if path in taken and call_key(path, 1) not in taken and type(module) in (ReLU, LeakyReLU, MaxPool2d)
     ]
-    own = [vars(module).pop("forward", None) for module, _ in branching]
-    for module, x in branching:
-        vars(module)["forward"] = partial(_held, module, x)
-    try:
+    with _shadowed(forwards):
         yield
-    finally:
-        for (module, _), forward in zip(branching, own, strict=True):
-            del vars(module)["forward"]
-            if forward:
-                vars(module)["forward"] = forward
 
 
 def _held(module: Module, taken: Array, x: Array) -> Array:

@@ -11,10 +11,20 @@ import numpy as np
 from compare import nest
 from compare.judge.branches import pinned
 from compare.judge.finding import worst_by_name
-from compare.judge.floor import LIMIT, Quantity, Verdict, exactly
+from compare.judge.floor import LIMIT, Quantity, Verdict, not_finite
 from compare.judge.optimizers import named_states
 from compare.judge.rounding import moved, shaken
-from compare.judge.trial import MORE_RERUNS, Divergence, Measured, Reading, Trial, Unrepeatable, failures, identical
+from compare.judge.trial import (
+    MORE_RERUNS,
+    Divergence,
+    Measured,
+    Reading,
+    Trial,
+    Unrepeatable,
+    failures,
+    identical,
+    not_seen,
+)
 from compare.sides import Reference, Side, States
 from scratch.module import Array
 
@@ -112,7 +122,7 @@ def remembers(trial: Trial, number: int, judged: Judged, found: Reading, start: 
 
 
 def fails(judged: Judged) -> bool:
-    return any(quantity.verdict is Verdict.FAIL for quantities in judged.values() for quantity in quantities)
+    return any(failures(quantities) for quantities in judged.values())
 
 
 def judged_step(trial: Trial, found: Reading, before: Start, exact: Reference, side: Reference) -> Judged:
@@ -171,7 +181,7 @@ def first_step(trial: Trial) -> Divergence | None:
 
 def first_in(trial: Trial, step: Step) -> Divergence | None:
     judged = step.judged
-    if where := trial.locate(judged, step.number, trial.between if trial.divergence else lambda stage, module: None):
+    if where := trial.locate(judged, step.number, trial.between if trial.divergence else not_seen):
         if where.stage == "forward" or trial.divergence:
             return where
         # the model sends back what it should: it is what arrives at its output, or what is added to its gradients
@@ -201,9 +211,8 @@ def free(trial: Trial) -> list[Quantity]:
 
 def inside(found: Array, star: Array, twins: list[Array]) -> Quantity:
     """Within LIMIT envelopes at every step before the envelope passes INFORMATIVE of the value."""
-    bad = [side for side, runs in (("scratch", [found]), ("reference", [star, *twins])) if not np.isfinite(runs).all()]
-    if bad:
-        return exactly("loss", False, f"NaN or inf in a loss of {' and '.join(bad)}", bad[0] if len(bad) == 1 else "")
+    if quantity := not_finite("loss", [found], [star, *twins], "a loss of "):
+        return quantity
     error, width = np.abs(found - star), envelope(star, twins)
     blurred = np.flatnonzero(width > INFORMATIVE * np.abs(star))
     steps = int(blurred[0]) if blurred.size else len(star)

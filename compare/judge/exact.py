@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 
 from compare import nest
-from compare.judge.floor import Quantity, Verdict, exactly
-from compare.judge.trial import Divergence, Reading, Trial, leaves
+from compare.judge.floor import Quantity, Verdict, exactly, not_finite
+from compare.judge.trial import Divergence, Reading, Trial, failures, leaves
 from scratch.module import Array
 
 EXACT_LAYERS = {"Linear", "Conv2d", "LoopConv2d", "MaxPool2d", "LoopMaxPool2d", "ReLU", "Flatten", "Embedding"}
@@ -38,17 +38,14 @@ def bitwise(scratch: dict[str, Array], reference: dict[str, Array]) -> Iterator[
         if name not in scratch or name not in reference:
             yield exactly(name, False, "missing on one side")
             continue
-        bad = [
-            side for side, run in (("scratch", scratch), ("reference", reference)) if not np.isfinite(run[name]).all()
-        ]
-        reason = f"NaN or inf in {' and '.join(bad)}" if bad else "not bit for bit equal"
-        equal = not bad and np.array_equal(scratch[name], reference[name])
-        yield exactly(name, equal, reason, bad[0] if len(bad) == 1 else "")
+        ours, theirs = scratch[name], reference[name]
+        unequal = exactly(name, np.array_equal(ours, theirs), "not bit for bit equal")
+        yield not_finite(name, [ours], [theirs]) or unequal
 
 
 def placed_in(trial: Trial) -> Trial:
     """The trial itself, where its own numbers differ: at the kinks, where integers lie, derivatives say less."""
-    return trial if any(quantity.verdict is Verdict.FAIL for quantity in trial.judged("gradient")) else signed(trial)
+    return trial if failures(trial.judged("gradient")) else signed(trial)
 
 
 def first(whole: Trial) -> Divergence | None:

@@ -52,6 +52,15 @@ def exactly(name: str, equal: bool, reason: str, side: str = "") -> Quantity:
     return Quantity(name, float("inf"), 0.0, float("inf"), Verdict.FAIL, reason=reason, side=side)
 
 
+def not_finite(name: str, scratch: Sequence[Array], reference: Sequence[Array], where: str = "") -> Quantity | None:
+    """The failure of a tensor with NaN or inf on either side; a side is convicted that alone has it."""
+    sides = {"scratch": scratch, "reference": reference}
+    bad = [side for side, arrays in sides.items() if not all(np.isfinite(array).all() for array in arrays)]
+    if not bad:
+        return None
+    return exactly(name, False, f"NaN or inf in {where}{' and '.join(bad)}", bad[0] if len(bad) == 1 else "")
+
+
 def rows_of(array: Array, axis: int = 0) -> Array:
     """One row an index of `axis`, or the whole of a tensor with one axis or none: (rows, rest)."""
     if array.ndim < 2:
@@ -85,10 +94,8 @@ def judge(
         return exactly(name, False, f"scratch has shape {found.shape}, reference {star.shape}")
     if np.issubdtype(found.dtype, np.floating) and found.dtype != np.dtype(dtype):
         return exactly(name, False, f"scratch gives {found.dtype} where {np.dtype(dtype)} was given", "scratch")
-    sides = ("scratch", [found]), ("reference", [star, *reruns])
-    bad = [side for side, arrays in sides if not all(np.isfinite(array).all() for array in arrays)]
-    if bad:
-        return exactly(name, False, f"NaN or inf in {' and '.join(bad)}", bad[0] if len(bad) == 1 else "")
+    if quantity := not_finite(name, [found], [star, *reruns]):
+        return quantity
     if not found.size:
         return Quantity(name, 0.0, 0.0, 0.0, Verdict.VACUOUS, 0, 0, "it is empty")
     star = star.astype(np.float64)

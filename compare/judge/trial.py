@@ -71,6 +71,10 @@ class Measured:
 Between = Callable[[str, str], bool | None]
 
 
+def not_seen(stage: str, module: str) -> None:
+    """Between, where what passes between modules was not recorded."""
+
+
 class Unrepeatable(Exception):
     """The reference gives other numbers for equal inputs: its noise would pass for the floor."""
 
@@ -274,9 +278,8 @@ class Trial:
         names = [name for name in found if name in star and self._module(name) == module]
         if not names:
             return None
-        runs = [{name: run[stage][name] for name in names if name in run[stage]} for run in self.measured.reruns]
-        judged = self.judge({name: found[name] for name in names}, {name: star[name] for name in names}, runs)
-        return bool(failures(judged))
+        ours, theirs = ({name: arrays[name] for name in names} for arrays in (found, star))
+        return bool(failures(self.judge(ours, theirs, [run[stage] for run in self.measured.reruns])))
 
     def holder(self, first: str, second: str) -> str:
         """The path of the module that holds both."""

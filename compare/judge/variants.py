@@ -10,7 +10,7 @@ import numpy as np
 
 from compare.judge.contract import same
 from compare.judge.floor import Quantity, Verdict, exactly
-from compare.judge.trial import Divergence, Reading, Trial, leaves
+from compare.judge.trial import Divergence, Reading, Trial, leaves, not_seen
 from scratch.module import Array
 
 PASSES = 20  # over which dropout masks are counted
@@ -85,6 +85,8 @@ def modes(trial: Trial) -> Iterator[Quantity]:
 def drawn(trial: Trial) -> Iterator[Quantity]:
     """Of dropout what no comparison sees, as the reference takes scratch's masks: their share, and that each is new."""
     scratch, expected = trial.scratch(), dict(trial.reference().model.named_modules())
+    if not trial.found["masks"]:
+        return
     scratch.load(trial.state)
     passes = []
     for _ in range(PASSES):
@@ -112,5 +114,5 @@ def evaluated(trial: Trial) -> dict[str, list[Quantity]]:
 
 
 def first_evaluated(trial: Trial) -> Divergence | None:
-    where = trial.locate(evaluated(trial), between=lambda stage, module: None)
+    where = trial.locate(evaluated(trial), between=not_seen)
     return where and replace(where, evaluating=True)
