@@ -13,8 +13,6 @@ from unittest.mock import patch
 
 import numpy as np
 
-from compare.judge.exact import EXACT_LAYERS
-from compare.judge.trial import leaves
 from compare.pair import Case
 from compare.sides import Scratch
 
@@ -114,8 +112,8 @@ class Fault:
     """A mistake of this `stage`: forward, backward, optimizer, update (of what a step leaves behind), None for others.
 
     `home` is the pair or layer case to look at first, and the only one for what special inputs alone show. `where` says
-    of a part whether the mistake can show in it, `harmless` are cases where it is none. `checks` and `module` are given
-    where the stage does not say them.
+    of a part whether the mistake can show in it, `harmless` are cases where it is none. `checks` are given where
+    the stage does not say them.
     """
 
     id: str
@@ -128,7 +126,6 @@ class Fault:
     checks: tuple[str, ...] = ()
     blame: str = "scratch"
     where: Callable[[Any], bool] = lambda part: True
-    module: str = ""
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -159,11 +156,9 @@ class Fault:
             return None
         part = hits[-1] if self.stage == "backward" else hits[0]
         checks = self.checks or self.finders(part)
-        if not applicable(checks, parts):
-            return None
         if part in (LOSS, PENALTY) and self.stage == "forward":
             return Expected("loss", (LOSS,), checks, self.blame)
-        modules = hits if checks == ("exact",) else (self.module or part,)  # ties and zeros are where they happen to be
+        modules = hits if checks == ("exact",) else (part,)  # ties and zeros are where they happen to be
         if part not in (LOSS, PENALTY) and not modules_seen:
             modules = (next(iter(parts)),)
         return Expected(self.stage, () if part in (OPTIMIZER, CLIP) else modules, checks, self.blame)
@@ -173,14 +168,6 @@ class Fault:
         if part == LOSS or (part == PENALTY and self.stage == "forward"):
             return ("loss",)
         return ("resync" if part == PENALTY else FINDER[str(self.stage)],)
-
-
-def applicable(checks: tuple[str, ...], parts: Mapping[str, Any]) -> bool:
-    """Whether a case has what the checks need: an optimizer, layers that keep integers."""
-    if OPTIMIZER not in parts and {"optimizer", "resync"} & set(checks):
-        return False
-    model = next(iter(parts.values()))
-    return "exact" not in checks or all(type(leaf).__name__ in EXACT_LAYERS for leaf in leaves(model))
 
 
 def biased(layer: Any) -> bool:

@@ -23,7 +23,6 @@ FAULTS = (
             "    dhidden = dpixels @ self.encoder.weight.data.T",
         ),
         home="sparse-autoencoder",
-        module="decoder",  # whose step of the backward pass this is
     ),
     otherwise(
         "F10",

@@ -18,7 +18,7 @@ from compare.judge.conventions import differences, of_optimizers, settings
 from compare.judge.curves import carries_on, resynchronised_steps
 from compare.judge.finding import Blame
 from compare.judge.floor import Quantity, Verdict
-from compare.judge.slopes import WIDE, Scene, gradients, place, random_directions, settled_slope
+from compare.judge.slopes import WIDE, Scene, gradients, place, random_directions, settled, settled_slope
 from compare.judge.trial import Divergence, Reading, Trial, failures
 from compare.sides import Reference, Side
 from scratch.module import Array
@@ -54,7 +54,7 @@ def at(trial: Trial, where: Divergence) -> Blame:
     if where.stage == "backward":
         failed = failures(judged)
         if not failed and scene.target is None and scene.training:
-            return Blame("inconclusive", "no parameter's and no input's gradient differs, only one between modules")
+            return of_module(trial, where.module)
         return of_gradients(trial, scene, failed)
     return of_outputs(trial, scene, where)
 
@@ -92,15 +92,39 @@ def of_gradients(trial: Trial, scene: Scene, failed: Set[str]) -> Blame:
         return Blame("inconclusive", f"the gradients of {name} have no finite distance")
     direction = away / np.linalg.norm(away.astype(float)) * (np.linalg.norm(place(scene, name).astype(float)) or 1.0)
     ours, theirs = (float((gradient * direction).sum()) for gradient in (found[name], star.get(name, 0 * away)))
-    told = (
-        f"along the disagreement in {name} scratch's gradient gives {ours:.6g}, the reference's {beside(theirs, ours)}"
-    )
     branches = {"": nest.flatten(scene.inputs)[0], **trace.inputs}
     within = SETTLED * abs(ours - theirs)
     slope = settled_slope(trial, scene, wide, {name: direction}, within, lambda: held(wide.model, branches))
+    return nearer(name, ours, theirs, slope, "scratch's own loss")
+
+
+def of_module(trial: Trial, path: str) -> Blame:
+    """A module by itself, where no more than what it sends back differs: the slope of its own output decides."""
+    found, star, wide = trial.found, trial.star, trial.scratch(WIDE)
+    wide.load(trial.state)
+    module = dict(wide.model.named_modules()).get(path)
+    if module is None or not all(path in found[stage] for stage in ("taken", "backward", "sent")):
+        return Blame("inconclusive", "no parameter's and no input's gradient differs, only one between modules")
+    away = found["sent"][path].astype(WIDE) - star["sent"][path]
+    direction = away / np.linalg.norm(away.astype(float))
+    ours, theirs = (float((reading["sent"][path] * direction).sum()) for reading in (found, star))
+
+    def objective(h: float) -> Any:
+        with held(wide.model, found["taken"]):
+            return (module(found["taken"][path] + h * direction) * found["backward"][path]).sum()
+
+    slope = settled(objective, SETTLED * abs(ours - theirs))
+    return nearer(f"what {path} sends back", ours, theirs, slope, "its own output")
+
+
+def nearer(what: str, ours: float, theirs: float, slope: float | None, of: str) -> Blame:
+    """The side whose gradient along the disagreement is the slope."""
+    told = (
+        f"along the disagreement in {what} scratch's gradient gives {ours:.6g}, the reference's {beside(theirs, ours)}"
+    )
     if slope is None:
-        return Blame("inconclusive", f"{told}; difference quotients of scratch's own loss in {WIDE} do not settle")
-    told += f", the difference quotient of scratch's own loss {beside(slope, ours)}"
+        return Blame("inconclusive", f"{told}; difference quotients of {of} in {WIDE} do not settle")
+    told += f", the difference quotient of {of} {beside(slope, ours)}"
     near = [abs(value - slope) <= NEAR * abs(ours - theirs) for value in (ours, theirs)]
     if near[0] == near[1]:
         return Blame("inconclusive", told)

@@ -1,14 +1,13 @@
 """The battery: each check is a function from a trial to the quantities that it judged."""
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from compare.judge import contract, curves, exact, numerical, optimizers, variants
 from compare.judge.arbiter import blame
-from compare.judge.conventions import first_settings
-from compare.judge.finding import Blame, Finding, gravest, waived
+from compare.judge.finding import Finding, gravest, waived
 from compare.judge.floor import Quantity, Verdict
+from compare.judge.raising import raised, raiser, stumble
 from compare.judge.recurrence import of_trial
 from compare.judge.trial import Divergence, Trial, Unrepeatable, leaves
 
@@ -37,7 +36,8 @@ class Check:
         except Unrepeatable as error:
             return Finding(self.name, Verdict.INCONCLUSIVE, reason=str(error))
         except Exception as error:
-            return Finding(self.name, Verdict.FAIL, reason=raised(error), blame=raiser(trial, error))
+            where, guilt = stumble(trial), raiser(trial, error)
+            return Finding(self.name, Verdict.FAIL, reason=raised(error), first_divergence=where, blame=guilt)
         finding = waived(Finding(self.name, gravest(q.verdict for q in quantities), quantities), trial.case.waivers)
         return self.explained(finding, trial) if finding.verdict is Verdict.FAIL else finding
 
@@ -51,30 +51,6 @@ class Check:
         except Exception as error:
             return replace(finding, reason=f"it could not be placed: {raised(error)}", blame=raiser(trial, error))
         return replace(finding, first_divergence=where, blame=guilt, gates=gates if gates and gates.first else None)
-
-
-def raised(error: Exception) -> str:
-    """What was raised and by which line, in one line."""
-    frame = error.__traceback__
-    while frame and frame.tb_next:
-        frame = frame.tb_next
-    place = f" at {frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}" if frame else ""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}{place}"
-
-
-def raiser(trial: Trial, error: Exception) -> Blame:
-    """The side whose code raised, if one did; where names differ, neither can take the other's state."""
-    with suppress(Exception):  # a side that cannot be built is itself what raised
-        if trial.scratch().state().keys() != trial.reference().state().keys():
-            return Blame("conventions", "the two sides name their tensors otherwise")
-        if told := first_settings(trial):
-            return Blame("conventions", told)
-    frame, homes = error.__traceback__, []
-    while frame:
-        homes.append(frame.tb_frame.f_globals.get("__name__", "").partition(".")[0])
-        frame = frame.tb_next
-    side = next((home for home in reversed(homes) if home in ("scratch", "reference", "torch")), "inconclusive")
-    return Blame("reference" if side == "torch" else side, "it raised")
 
 
 def first(trial: Trial) -> Divergence | None:

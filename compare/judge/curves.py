@@ -185,7 +185,7 @@ def first_in(trial: Trial, step: Step) -> Divergence | None:
         if where.stage == "forward" or trial.divergence:
             return where
         # the model sends back what it should: it is what arrives at its output, or what is added to its gradients
-        arrives = where.module == trial.case.name
+        arrives = where.module == trial.case.name and trial.shows_modules
         weights = all(trial.state[name].ndim > 1 for name in failures(judged["gradient"]))
         added = trial.case.penalty and weights and not failures(judged["backward"])
         return replace(where, module="loss" if arrives else "penalty" if added else where.module)

@@ -12,7 +12,7 @@ have none and get the same numbers: their mistakes stay out of it, and exchangin
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import count
 from typing import Any, Literal
 
@@ -353,6 +353,7 @@ def fits(reference: Any, call: Call) -> bool:
     return same_layout and shapes == {name: array.shape for name, array in call.weights.items()}
 
 
+@lru_cache(maxsize=4)
 def of_trial(trial: Trial, path: str) -> GateMap | None:
     """The map of a trial's layer at `path`, or of its only layer by the case's name, for what it met there.
 

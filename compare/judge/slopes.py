@@ -67,7 +67,7 @@ def settled_slope(
     within: float,
     still: Callable[[], AbstractContextManager] = nullcontext,
 ) -> float | None:
-    """The central difference quotient that three consecutive steps agree on best; None where none agree `within`.
+    """The slope of a side's loss along the directions; None where no three difference quotients agree `within`.
 
     `still` keeps branches and masks where they are, for one pass at a time.
     """
@@ -83,6 +83,11 @@ def settled_slope(
         pairs = zip(nest.flatten(out), nest.flatten(cotangents(trial, out)), strict=True)
         return sum((a.astype(WIDE) * c).sum() for a, c in pairs)
 
+    return settled(objective, within)
+
+
+def settled(objective: Callable[[float], Any], within: float) -> float | None:
+    """The objective's slope at 0: the quotient that three consecutive steps agree on best, if they do `within`."""
     quotients = np.array([(objective(h) - objective(-h)) / (2 * h) for h in STEPS], float)
     triples = [quotients[k : k + 3] for k in range(len(STEPS) - 2)]
     spreads = [float(np.ptp(triple)) for triple in triples]

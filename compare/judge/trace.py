@@ -31,6 +31,11 @@ def call_key(path: str, call: int) -> str:
     return path if call == 0 else f"{path}#{call}"
 
 
+def call_of(key: str) -> str:
+    """The call that one of several arrays belongs to."""
+    return key.partition("[")[0]
+
+
 @contextmanager
 def watch_scratch(model: Module) -> Iterator[Trace]:
     """Shadows forward and backward of every module below `model` on the instance, and takes the shadows off again."""
@@ -85,23 +90,31 @@ def watch_reference(model: Any) -> Iterator[Trace]:
     handles = []
     watching = True  # tensor hooks outlive the watch, with the graph
 
-    def record(path: str) -> Any:
+    def record(path: str) -> tuple[Any, Any]:
+        open_calls: list[str] = []
         calls = 0
 
-        def hook(module: Any, inputs: Any, out: Any) -> None:
+        def before(module: Any, inputs: tuple[Any, ...]) -> Any:
             nonlocal calls
             key = call_key(path, calls)
             calls += 1
+            open_calls.append(key)
+            # the alias of an input meets what this module sends back, the input itself what all that take it do
+            inputs = nest.apply(lambda leaf: leaf.view_as(leaf) if leaf.requires_grad else leaf, inputs)
             given = nest.numbered(key, inputs[0] if len(inputs) == 1 else inputs)
-            trace.inputs.update({name: array_of(tensor) for name, tensor in given.items()})
-            recorded = nest.numbered(key, out)
-            trace.outputs.update({name: array_of(tensor) for name, tensor in recorded.items()})
-            for tensors, gradients in ((recorded, trace.gradients), (given, trace.sent)):
-                for name, tensor in tensors.items():
-                    if tensor.requires_grad:
-                        tensor.register_hook(lambda grad, name=name, kept=gradients: arrived(kept, name, grad))
+            keep(given, trace.inputs, trace.sent)
+            return inputs
 
-        return hook
+        def after(module: Any, inputs: Any, out: Any) -> None:
+            keep(nest.numbered(open_calls.pop(), out), trace.outputs, trace.gradients)
+
+        return before, after
+
+    def keep(tensors: dict[str, Any], values: dict[str, Array], gradients: dict[str, Array]) -> None:
+        for name, tensor in tensors.items():
+            values[name] = array_of(tensor)
+            if tensor.requires_grad:
+                tensor.register_hook(lambda grad, name=name: arrived(gradients, name, grad))
 
     def arrived(kept: dict[str, Array], name: str, gradient: Any) -> None:
         if watching:
@@ -109,7 +122,8 @@ def watch_reference(model: Any) -> Iterator[Trace]:
 
     for path, module in model.named_modules():
         if path:
-            handles.append(module.register_forward_hook(record(path)))
+            before, after = record(path)
+            handles += [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
     try:
         yield trace
     finally:

@@ -14,6 +14,7 @@ from compare import nest
 from compare.judge.branches import Flip, pinned
 from compare.judge.floor import Quantity, Verdict, judge
 from compare.judge.rounding import moved, shaken
+from compare.judge.trace import call_of
 from compare.pair import Case
 from compare.sides import Reference, Scratch, Side
 from scratch.module import Array, Module
@@ -67,11 +68,11 @@ class Measured:
     flips: list[Flip]
 
 
-# Whether what a module took ("taken") or sent back ("sent") differs; None where that is not to be seen.
+# Whether what a call took ("taken") or sent back ("sent") differs; None where that is not to be seen.
 Between = Callable[[str, str], bool | None]
 
 
-def not_seen(stage: str, module: str) -> None:
+def not_seen(stage: str, call: str) -> None:
     """Between, where what passes between modules was not recorded."""
 
 
@@ -215,8 +216,8 @@ class Trial:
 
     def called(self, recorded: Mapping[str, Array], star: Reading) -> dict[str, Array]:
         """What belongs to modules that the reference calls; F.relu is none, and shows in what comes of it."""
-        modules = {self._module(name) for name in star["forward"]}
-        return {name: array for name, array in recorded.items() if self._module(name) in modules}
+        modules = {self.module_of(name) for name in star["forward"]}
+        return {name: array for name, array in recorded.items() if self.module_of(name) in modules}
 
     @property
     def shows_modules(self) -> bool:
@@ -255,27 +256,28 @@ class Trial:
         """
         between = between or self.between
         failed = {stage: failures(judged[stage]) for stage in judged}
-        modules = list(dict.fromkeys(self._module(q.name) for q in judged["forward"]))
+        calls = list(dict.fromkeys(call_of(q.name) for q in judged["forward"]))
         for quantity in judged["forward"]:
             if quantity.name in failed["forward"]:
-                module = self._module(quantity.name)
-                before = modules[max(modules.index(module) - 1, 0)]
-                return Divergence("forward", self.holder(before, module) if between("taken", module) else module, step)
-        sender = modules[-1] if modules else self.case.name  # a reference of raw tensors shows none
-        for module in reversed(modules):
-            if any(self._module(name) == module for name in failed["backward"]):
+                call = call_of(quantity.name)
+                before, module = self.module_of(calls[max(calls.index(call) - 1, 0)]), self.module_of(call)
+                return Divergence("forward", self.holder(before, module) if between("taken", call) else module, step)
+        sender = calls[-1] if calls else "<output>"  # a reference of raw tensors shows none
+        for call in reversed(calls):
+            if any(call_of(name) == call for name in failed["backward"]):
                 # whoever sent this module a wrong gradient
+                module = self.module_of(sender)
                 glue = between("sent", sender) is False
-                return Divergence("backward", self.holder(module, sender) if glue else sender, step)
-            if any(self.owner(name) == module for name in failed["gradient"]):
-                return Divergence("backward", module, step)
-            sender = module
-        return Divergence("backward", sender, step) if failed["gradient"] else None
+                return Divergence("backward", self.holder(self.module_of(call), module) if glue else module, step)
+            if any(self.owner(name) == self.module_of(call) for name in failed["gradient"]):
+                return Divergence("backward", self.module_of(call), step)
+            sender = call
+        return Divergence("backward", self.module_of(sender), step) if failed["gradient"] else None
 
-    def between(self, stage: str, module: str) -> bool | None:
-        """Whether what a module took, or sent back, differs; None where one side does not show it."""
+    def between(self, stage: str, call: str) -> bool | None:
+        """Whether what a call took, or sent back, differs; None where one side does not show it."""
         found, star = self.found[stage], self.measured.star[stage]
-        names = [name for name in found if name in star and self._module(name) == module]
+        names = [name for name in found if name in star and call_of(name) == call]
         if not names:
             return None
         ours, theirs = ({name: arrays[name] for name in names} for arrays in (found, star))
@@ -288,7 +290,7 @@ class Trial:
         parts = zip(first.split(".")[:-1], second.split(".")[:-1], strict=False)
         return ".".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], parts)) or self.case.name
 
-    def _module(self, name: str) -> str:
+    def module_of(self, name: str) -> str:
         """The path of a trace's key; the output of the whole belongs to no module and has the case's own name."""
         path = name.partition("#")[0].partition("[")[0]
         return self.case.name if path == "<output>" else path
