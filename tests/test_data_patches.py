@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from planting import plant
 from test_data_readers import form, h5_file, refusal
 
 from compare import data
@@ -45,10 +46,20 @@ def test_luminosity_weights(channel, weight):
     assert one / all_three == pytest.approx(weight, rel=1e-5)
 
 
-def test_the_mean_of_each_patch_is_removed():
+def assert_without_means():
+    """Patches of other brightness come out the same."""
     colour = random_patches(12)
     shifted = colour + np.arange(12)[:, None, None, None]
-    np.testing.assert_allclose(patches.prepare("here", shifted), patches.prepare("here", colour), atol=1e-6)
+    found, expected = patches.prepare("here", shifted), patches.prepare("here", colour)
+    np.testing.assert_allclose(found, expected, atol=1e-6, err_msg="the brightness stays")
+
+
+def test_the_mean_of_each_patch_is_removed(monkeypatch):
+    """F32: a preparation without this step is seen."""
+    assert_without_means()
+    plant(monkeypatch, patches, "prepare", "grey -= grey.mean(axis=1, keepdims=True)", "pass")
+    with pytest.raises(AssertionError, match="the brightness stays"):
+        assert_without_means()
 
 
 def test_patches_read_are_their_own_targets(tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from planting import plant
 from test_data_readers import form, h5_file, refusal
 
 from compare import data
@@ -160,18 +161,28 @@ def test_activity_standardised_by_one_mean_and_deviation():
     assert "here: expected training signals that vary" in refusal(activity.standardise, "here", train * 0, test)
 
 
-def test_activity_read_holds_out_a_tenth(tmp_path):
+def assert_held_out(loaded, signals):
+    """Each record is in one of the two parts, with its own class."""
+    scaled = ((signals - signals.mean()) / signals.std()).astype(np.float32)
+    rows = [int(np.flatnonzero(scaled[:, 0, 0] == first)[0]) for part in (loaded.train, loaded.validation)
+            for first in part.inputs[:, 0, 0]]  # fmt: skip
+    assert sorted(rows) == list(range(20)), "not every record once"
+    assert form(loaded.train) == ((18, 150, 3), "float32", (18,), "int64")
+    assert form(loaded.validation) == ((2, 150, 3), "float32", (2,), "int64")
+    assert set(rows[18:]) not in ({0, 1}, {18, 19})
+    np.testing.assert_array_equal(np.concatenate([loaded.train.targets, loaded.validation.targets]), np.array(rows) % 6)
+
+
+def test_activity_read_holds_out_a_tenth(tmp_path, monkeypatch):
+    """F28: what is held out for validation is not left among the training records; where it is, it is seen."""
     contents = activity_contents()
     h5_file(tmp_path / activity.FILES[0][0], contents)
     loaded = data.load("activity", tmp_path)
-    assert form(loaded.train) == ((18, 150, 3), "float32", (18,), "int64")
-    assert form(loaded.validation) == ((2, 150, 3), "float32", (2,), "int64")
-    scaled = ((contents["trX"] - contents["trX"].mean()) / contents["trX"].std()).astype(np.float32)
-    rows = [int(np.flatnonzero(scaled[:, 0, 0] == first)[0]) for part in (loaded.train, loaded.validation)
-            for first in part.inputs[:, 0, 0]]  # fmt: skip
-    assert sorted(rows) == list(range(20)) and set(rows[18:]) not in ({0, 1}, {18, 19})
-    np.testing.assert_array_equal(np.concatenate([loaded.train.targets, loaded.validation.targets]), np.array(rows) % 6)
+    assert_held_out(loaded, contents["trX"])
     assert loaded.classes == ("downstairs", "jogging", "sitting", "standing", "upstairs", "walking")
+    plant(monkeypatch, activity, "hold_out", "Split(inputs[train], targets[train])", "Split(inputs, targets)")
+    with pytest.raises(AssertionError, match="not every record once"):
+        assert_held_out(data.load("activity", tmp_path), contents["trX"])
 
 
 ONE_HOT = np.eye(6)[np.arange(20) % 6]

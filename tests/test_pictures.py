@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from planting import plant
+from small_training import Silent
 
 from compare.data import Dataset, Split
 from compare.metrics import confusion
 from compare.pair import Pair, Recipe
 from compare.pairs import PAIRS
 from compare.report import plots
-from compare.report.pictures import gallery
+from compare.report.pictures import gallery, predictions
 from compare.report.pictures.confusion import classes_of, confusion_matrices
 from compare.report.pictures.curves import named, sweep_curves
 from compare.report.pictures.filtering import filtered, photograph
@@ -34,12 +36,6 @@ def size(png: bytes) -> tuple[int, int]:
     with Image.open(io.BytesIO(png)) as image:
         image.load()
         return image.size
-
-
-class Silent:
-    def step(self, training: Training) -> None: ...
-
-    def epoch(self, training: Training) -> None: ...
 
 
 def test_confusion_by_hand() -> None:
@@ -227,27 +223,22 @@ class FirstWordAgain:
 TOKENS = Split(np.array([[n, (n + 1) % 13, (n + 5) % 13] for n in range(13)]), np.arange(13)[::-1])
 
 
-def belongs_together(found: list[NextWord], chosen: list[int]) -> bool:
-    return all(
-        record.context == tuple(WORDS[n] for n in TOKENS.inputs[place])
-        and record.true == WORDS[TOKENS.targets[place]]
-        and [word for word, _ in record.predicted[:2]] == list(record.context[:2])
-        for record, place in zip(found, chosen, strict=True)
-    )
+def assert_belong_together(places: list[int]) -> None:
+    """Each record's words, true word and predictions, which are its own first two words."""
+    found = predictions.next_words(FirstWordAgain(), TOKENS, places, WORDS)  # type: ignore[arg-type]
+    for record, place in zip(found, places, strict=True):
+        assert [word for word, _ in record.predicted[:2]] == list(record.context[:2]), "predictions of other records"
+        assert record.context == tuple(WORDS[n] for n in TOKENS.inputs[place])
+        assert record.true == WORDS[TOKENS.targets[place]]
 
 
-def test_words_and_predictions_have_one_index() -> None:
-    """F31: every line's words, true word and predictions are of one record; other indices for the words are seen."""
-    chosen = [7, 2, 11]
-    found = next_words(FirstWordAgain(), TOKENS, chosen, WORDS)  # type: ignore[arg-type]
-    assert belongs_together(found, chosen)
-    shown = [0, 1, 2]  # where the source lists the first records beside the chosen ones' predictions
-    mixed = [
-        replace(record, context=tuple(WORDS[n] for n in TOKENS.inputs[place]), true=WORDS[TOKENS.targets[place]])
-        for record, place in zip(found, shown, strict=True)
-    ]
-    assert not belongs_together(mixed, chosen)
-    assert not belongs_together(mixed, shown)
+def test_words_and_predictions_have_one_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F31: every line is of one record; the first records' words beside the chosen ones' predictions are seen."""
+    assert_belong_together([7, 2, 11])
+    first = "split.inputs[:len(chosen)], split.targets[:len(chosen)],"
+    plant(monkeypatch, predictions, "next_words", "some.inputs, some.targets,", first)
+    with pytest.raises(AssertionError, match="predictions of other records"):
+        assert_belong_together([7, 2, 11])
 
 
 def test_ten_words_in_order_with_their_probabilities() -> None:

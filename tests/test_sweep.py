@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from planting import plant
+from small_training import Silent
 
 from compare import sweep
 from compare.cli import main
@@ -33,12 +35,6 @@ PAIR = replace(
     CATCAR, model=CATCAR.model.given(pixels=16, hidden=(3,)), recipe=Recipe(batch=8, epochs=2, report_steps=3)
 )
 PLACE = Configuration("catcar-mlp", "scratch", "float64", "cpu", 0, "embedded")
-
-
-class Silent:
-    def step(self, training: Training) -> None: ...
-
-    def epoch(self, training: Training) -> None: ...
 
 
 @pytest.fixture
@@ -149,29 +145,29 @@ def trained(settings: dict[str, list[Any]]) -> list[sweep.Trained]:
     ]
 
 
-def starts_anew(settings: dict[str, list[Any]]) -> bool:
-    """Whether every point's first loss is that of a net of its own from the same seed."""
+def assert_new_nets(settings: dict[str, list[Any]]) -> None:
+    """Every point's first loss is that of a net of its own from the same seed."""
     fresh = Training(PAIR, SMALL, PLACE)
     fresh.one_step()
-    return all(one.losses[0] == fresh.steps["loss"][0] for one in trained(settings))
+    for one in trained(settings):
+        assert one.losses[0] == fresh.steps["loss"][0], "a net that was trained before"
+
+
+# The weights of the point before, loaded into what should be new.
+GOING_ON = """training = Training(pair, dataset, configuration)
+    NETS and training.side.load(NETS[-1].side.state())
+    NETS.append(training)"""
 
 
 def test_every_point_is_a_new_net(monkeypatch: pytest.MonkeyPatch) -> None:
     """F35: each starts from the weights of the seed; one net trained on and on is seen."""
-    assert starts_anew({"lr": [0.1, 0.35], "momentum": [0.0, 0.5]})
+    assert_new_nets({"lr": [0.1, 0.35], "momentum": [0.0, 0.5]})
     one, two = trained({"epochs": [1, 2]})
     assert one.epochs["test_loss"] == two.epochs["test_loss"][:1]
-    kept: list[Any] = []
-
-    def never_new(pair: Any, dataset: Any, configuration: Any) -> Training:
-        made = Training(pair, dataset, configuration)
-        if kept:
-            made.side.load(kept[-1].side.state())
-        kept.append(made)
-        return made
-
-    monkeypatch.setattr(sweep, "Training", never_new)
-    assert not starts_anew({"lr": [0.1, 0.35]})
+    monkeypatch.setattr(sweep, "NETS", [], raising=False)
+    plant(monkeypatch, sweep, "train_point", GOING_ON.partition("\n")[0], GOING_ON)
+    with pytest.raises(AssertionError, match="a net that was trained before"):
+        assert_new_nets({"lr": [0.1, 0.35]})
 
 
 def test_a_point_holds_its_last_figures_and_its_curves(monkeypatch: pytest.MonkeyPatch) -> None:
