@@ -11,19 +11,39 @@ import pytest
 from planting import plant
 
 import scratch
+from compare.commands import faults as planting
+from compare.faults.matrix import Row
 from compare.judge.battery import as_json, run
 from compare.judge.checks import BATTERY, CHECKS_BY_NAME
+from compare.judge.floor import Verdict
+from compare.pair import Case
 from compare.pairs import PAIRS
-from compare.report.build import gates_of, report_command
+from compare.report import build
+from compare.report.build import PairReport, gates_of, measure, planted, report_command
+from compare.report.killing import Faults
+from compare.threads import one_thread
 
 # A short training, on the smallest pair.
 SHORT = replace(PAIRS["catcar-mlp"], recipe=replace(PAIRS["catcar-mlp"].recipe, report_steps=5))
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def measured() -> PairReport:
+    with one_thread():
+        return measure(SHORT, None, ["cpu"], 0, print)
+
+
+def rewritten(report: PairReport, out: Path) -> bool:
+    """Writes the report of what was measured before, and says whether it passed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "measure", lambda *arguments: report)
+        return report_command([SHORT], out, None, "cpu", 0)
+
+
+@pytest.fixture(scope="module")
+def written(measured: PairReport, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("report")
-    assert report_command([SHORT], out, None, "cpu", 0)
+    assert rewritten(measured, out)
     return out
 
 
@@ -73,6 +93,66 @@ def test_a_difference_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "1 of 1 pairs differ" in page
     assert "scratch is wrong; it begins in tanh1 (forward)" in page
     assert "the first that differs: tanh1 (forward)" in page
+    assert "no faults are planted where the sides do not agree" in page
+    assert json.loads((tmp_path / "report.json").read_text())["faults"]["faults"] == []
+
+
+def row_of(faults: Faults) -> Row:
+    assert isinstance(faults, Row)
+    return faults
+
+
+def read(out: Path) -> str:
+    return unescape((out / "index.html").read_text())
+
+
+def test_the_kill_matrix_is_shown(measured: PairReport, written: Path) -> None:
+    row, page = row_of(measured.faults), read(written)
+    count, ids = len(row.cells), {cell.fault for cell in row.cells}
+    headline = f"{count} of {count} faults found, placed and blamed rightly: {len(ids)} faults in 1 pair"
+    assert count >= 20 and page.index(headline) < page.index("<table>")
+    matrix = page[page.index("<details>") : page.index("</details>")]
+    assert set(re.findall(r'<td class="fault"><b>(.+?)</b>', matrix)) == ids
+    assert matrix.count("✓</td>") == count and "✗</td>" not in matrix
+    assert all(cell.title in matrix for cell in row.cells)
+    for note in planting.summary([row], row.cells)[1:]:
+        assert note in page
+    for dtype in ("float64", "float32"):
+        worst = max((s for s in row.sensitivities if s.dtype == dtype), key=lambda s: s.smallest_detected)
+        assert re.search(rf">{worst.smallest_detected:.1e}</td><td[^>]*>{worst.tensor}<", page)
+
+
+def test_the_json_has_the_faults(measured: PairReport, written: Path) -> None:
+    content = json.loads((written / "report.json").read_text())["faults"]
+    assert content == json.loads(json.dumps(planting.as_json([row_of(measured.faults)])))
+
+
+def test_a_survivor_fails_the_report_and_is_not_folded(measured: PairReport, tmp_path: Path) -> None:
+    row = row_of(measured.faults)
+    survivor = replace(row.cells[3], blame="reference")
+    cells = (*row.cells[:3], survivor, *row.cells[4:])
+    assert not rewritten(replace(measured, faults=replace(row, cells=cells)), tmp_path)
+    page = read(tmp_path)
+    assert "The two implementations are the same computation" in page
+    assert page.index('<div class="banner bad">') < page.index(f"{len(cells) - 1} of {len(cells)} faults found")
+    assert page.index(f'<p class="told">{planting.survivor(survivor)}</p>') < page.index("<details>")
+    assert page.count("✗</td>") == 1
+    content = json.loads((tmp_path / "report.json").read_text())["faults"]
+    assert [(cell["fault"], cell["blame"]) for cell in content["survivors"]] == [(survivor.fault, "reference")]
+
+
+def test_faults_that_cannot_be_planted_fail_the_report(
+    measured: PairReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as after a change of scratch's source: without them nothing is proven."""
+
+    def raising(case: Case) -> Row:
+        raise ValueError("Tanh.backward: expected 'out * out' once, found it 0 times")
+
+    monkeypatch.setattr(build, "row", raising)
+    faults = planted(SHORT, Verdict.PASS)
+    assert not rewritten(replace(measured, faults=faults), tmp_path)
+    assert "catcar-mlp: no faults were planted: ValueError: Tanh.backward: expected 'out * out' once" in read(tmp_path)
 
 
 def test_a_recurrent_fault_has_a_map(monkeypatch: pytest.MonkeyPatch) -> None:

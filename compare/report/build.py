@@ -12,17 +12,21 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from compare.bench import StepTime, step_time
+from compare.commands import faults as planting
 from compare.data import DataError, Dataset, load
+from compare.faults.matrix import Row, row
 from compare.judge import battery
 from compare.judge.battery import Result
 from compare.judge.checks import BATTERY
 from compare.judge.finding import Finding, gravest
 from compare.judge.floor import LIMIT, Verdict
+from compare.judge.raising import raised
 from compare.judge.rounding import moved
 from compare.judge.trial import Trial
 from compare.pair import Draw, Pair, SideName
 from compare.report import plots
 from compare.report.console import explanations, flipped, summary, verdict_line
+from compare.report.killing import Faults, escaped, kill_matrix
 from compare.report.pictures.gates import gate_heat_map
 from compare.sides import devices
 from compare.threads import one_thread
@@ -51,10 +55,16 @@ class PairReport:
     runs: dict[SideName, Run]
     twin: Run
     times: list[StepTime]
+    faults: Faults
 
     @property
     def verdict(self) -> Verdict:
         return gravest(result.verdict for result in (*self.results, self.full_size))
+
+    @property
+    def passed(self) -> bool:
+        """Whether the sides agree, and no fault that was planted to be found survives."""
+        return self.verdict is Verdict.PASS and not escaped(self.faults)
 
     @property
     def largest_difference(self) -> float:
@@ -91,14 +101,17 @@ def report_command(pairs: Sequence[Pair], out: Path, data: Path | None, device: 
                 report = measure(pair, data, places, seed, tell)
             reports.append(report)
             progress.advance(task)
-            console.print(line(reports[-1]))
+            console.print(line(report))
+            for text in escaped(report.faults):
+                console.print(text, markup=False)
         progress.update(task, description="drawing")
         (out / "index.html").write_text(page(reports))
         content = battery.as_json([r for report in reports for r in (*report.results, report.full_size)])
         content["training"] = [training_json(report) for report in reports]
+        content["faults"] = planting.as_json([r.faults for r in reports if isinstance(r.faults, Row)])
         battery.write_json(out / "report.json", content)
     console.print(f"wrote {out / 'index.html'} and {out / 'report.json'}")
-    return all(report.verdict is Verdict.PASS for report in reports)
+    return all(report.passed for report in reports)
 
 
 def line(report: PairReport) -> str:
@@ -134,7 +147,19 @@ def measure(pair: Pair, data: Path | None, places: list[str], seed: int, tell: C
     twin = trained(pair, "reference", dataset, places[-1], tell, twin=True)
     tell(f"{pair.name}: time per step")
     times = [step_time(pair, dataset, dtype, places[-1]) for dtype in battery.DTYPES]
-    return PairReport(pair, dataset, results, full_size, runs, twin, times)  # type: ignore[arg-type]
+    tell(f"{pair.name}: planting faults")
+    faults = planted(pair, gravest(result.verdict for result in results))
+    return PairReport(pair, dataset, results, full_size, runs, twin, times, faults)  # type: ignore[arg-type]
+
+
+def planted(pair: Pair, verdict: Verdict) -> Faults:
+    """The faults planted in a pair that agrees; in one that does not, none could be told from what is there."""
+    if verdict is not Verdict.PASS:
+        return f"{pair.name}: no faults are planted where the sides do not agree without one ({verdict})"
+    try:
+        return row(pair.case())
+    except Exception as error:  # such as source that has not the piece which a mistake replaces
+        return f"{pair.name}: no faults were planted: {raised(error)}"
 
 
 def check_full_size(pair: Pair, dataset: Dataset, device: str, seed: int) -> Result:
@@ -194,6 +219,7 @@ def page(reports: Sequence[PairReport]) -> str:
         reports=[section(report) for report in reports],
         checks=[{"name": check.name, "proves": check.proves} for check in BATTERY],
         passed=sum(report.verdict is Verdict.PASS for report in reports),
+        kills=kill_matrix({report.pair.name: report.faults for report in reports}),
         summary=summary(results),
         environment=battery.environment(),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

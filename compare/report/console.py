@@ -82,14 +82,17 @@ def explanations(result: Result, most: int = 3) -> Iterator[str]:
     """Every failure of a trial: the verdict first, then each check, evidence told once."""
     if line := verdict_line(result):
         yield line
-    told = set()
+    told = {""}
     for finding in result.findings:
         if finding.verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE):
             continue
         yield from explain(result, finding, most)
-        if finding.blame and finding.blame not in told:
-            told.add(finding.blame)
-            yield f"    {BLAMED[finding.blame.side]}: {finding.blame.reason}"
+        blamed = f"{BLAMED[finding.blame.side]}: {finding.blame.reason}" if finding.blame else ""
+        probable = f"probable cause: {finding.probable_cause}" if finding.probable_cause else ""
+        for line in (blamed, probable):
+            if line not in told:
+                told.add(line)
+                yield f"    {line}"
 
 
 def explain(result: Result, finding: Finding, most: int = 3) -> list[str]:
