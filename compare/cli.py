@@ -196,12 +196,15 @@ def report(
 @app.command()
 def faults(
     pairs: Pairs = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Each mistake in one case alone, that in which it shows best.")
+    ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that share the pairs.")] = 2,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Every cell as JSON; - is standard output.")
     ] = None,
 ) -> None:
-    """Plants every known mistake in scratch and says whether the judge finds, places and blames it.
+    """Plants every known mistake in scratch and says whether the judge finds, places, blames and names it.
 
     A mistake is a piece of scratch's own source with another in its place, planted in every pair that has the layer,
     loss or optimizer. The last lines say how small an error of a gradient is always seen. Status 1 if one survives.
@@ -210,7 +213,9 @@ def faults(
     """
     from compare.commands import faults as command
 
-    raise typer.Exit(0 if command.run(chosen(pairs), json_file, jobs) else 1)
+    if quick and pairs:
+        raise BadInput("faults --quick: expected no pairs, for each mistake has its own")
+    raise typer.Exit(0 if command.run(chosen(pairs), json_file, jobs, quick) else 1)
 
 
 @app.command()

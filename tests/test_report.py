@@ -11,7 +11,7 @@ import pytest
 from planting import plant
 
 import scratch
-from compare.commands import faults as planting
+from compare.faults import summary
 from compare.faults.matrix import Row
 from compare.judge.battery import as_json, run
 from compare.judge.checks import BATTERY, CHECKS_BY_NAME
@@ -109,13 +109,13 @@ def read(out: Path) -> str:
 def test_the_kill_matrix_is_shown(measured: PairReport, written: Path) -> None:
     row, page = row_of(measured.faults), read(written)
     count, ids = len(row.cells), {cell.fault for cell in row.cells}
-    headline = f"{count} of {count} faults found, placed and blamed rightly: {len(ids)} faults in 1 pair"
+    headline = f"{count} of {count} faults found, placed, blamed and named rightly: {len(ids)} kinds in 1 case"
     assert count >= 20 and page.index(headline) < page.index("<table>")
     matrix = page[page.index("<details>") : page.index("</details>")]
     assert set(re.findall(r'<td class="fault"><b>(.+?)</b>', matrix)) == ids
     assert matrix.count("✓</td>") == count and "✗</td>" not in matrix
     assert all(cell.title in matrix for cell in row.cells)
-    for note in planting.summary([row], row.cells)[1:]:
+    for note in summary.summary([row], row.cells)[1:]:
         assert note in page
     for dtype in ("float64", "float32"):
         worst = max((s for s in row.sensitivities if s.dtype == dtype), key=lambda s: s.smallest_detected)
@@ -124,7 +124,7 @@ def test_the_kill_matrix_is_shown(measured: PairReport, written: Path) -> None:
 
 def test_the_json_has_the_faults(measured: PairReport, written: Path) -> None:
     content = json.loads((written / "report.json").read_text())["faults"]
-    assert content == json.loads(json.dumps(planting.as_json([row_of(measured.faults)])))
+    assert content == json.loads(json.dumps(summary.as_json([row_of(measured.faults)])))
 
 
 def test_a_survivor_fails_the_report_and_is_not_folded(measured: PairReport, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_survivor_fails_the_report_and_is_not_folded(measured: PairReport, tmp
     page = read(tmp_path)
     assert "The two implementations are the same computation" in page
     assert page.index('<div class="banner bad">') < page.index(f"{len(cells) - 1} of {len(cells)} faults found")
-    assert page.index(f'<p class="told">{planting.survivor(survivor)}</p>') < page.index("<details>")
+    assert page.index(f'<p class="told">{summary.survivor(survivor)}</p>') < page.index("<details>")
     assert page.count("✗</td>") == 1
     content = json.loads((tmp_path / "report.json").read_text())["faults"]
     assert [(cell["fault"], cell["blame"]) for cell in content["survivors"]] == [(survivor.fault, "reference")]

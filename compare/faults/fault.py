@@ -6,13 +6,13 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from importlib import import_module
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 
+from compare.errors import BadInput
 from compare.pair import Case
 from compare.sides import Scratch
 
@@ -36,11 +36,12 @@ def source_of(function: Any) -> str:
 
 
 def reworded(function: Any, changes: Sequence[tuple[str, str]]) -> Any:
-    """The function with pieces of its source replaced: each (right, wrong), where `right` stands exactly once."""
+    """The function with pieces of its source replaced: each (right, wrong). Raises BadInput."""
     source = source_of(function)
     for right, wrong in changes:
-        if source.count(right) != 1:
-            raise ValueError(f"{function.__qualname__}: expected {right!r} once, found it {source.count(right)} times")
+        if (times := source.count(right)) != 1:
+            where = f"{function.__qualname__}: expected {right!r} once in its source, found it {times} times"
+            raise BadInput(f"{where}; faults are planted in scratch as it is published")
         source = source.replace(right, wrong)
     names: dict[str, Any] = {}
     exec(source, vars(sys.modules[function.__module__]), names)
@@ -68,9 +69,8 @@ class Edit:
         module, kind = import_module(home or "scratch"), path.rpartition(".")[0]
         return getattr(module, kind) if kind else module
 
-    @cached_property
+    @property
     def function(self) -> Any:
-        """What stands there unplanted, for it is asked for before anything is."""
         return getattr(self.owner, self.name)
 
     @property
@@ -78,15 +78,20 @@ class Edit:
         return source_of(self.function)
 
     def planted(self) -> Any:
-        """The method with the mistake in it. Raises ValueError if a `right` is not there once."""
+        """The method with the mistake in it. Raises BadInput if a `right` is not there once."""
         return reworded(self.function, self.changes)
 
     def used_by(self, kind: type) -> bool:
-        """Whether a class has this very method, or calls this function from the module in which it is replaced."""
+        """Whether a class has this method, planted or not, or calls this function from where it is replaced."""
         if isinstance(self.owner, type):
-            return getattr(kind, self.name, None) is self.function
+            return definer(kind, self.name) is definer(self.owner, self.name)
         methods = [method for _, method in inspect.getmembers(kind, inspect.isfunction)]
         return any(self.name in m.__code__.co_names and m.__globals__ is vars(self.owner) for m in methods)
+
+
+def definer(kind: type, name: str) -> type | None:
+    """The class from which a method comes."""
+    return next((base for base in kind.__mro__ if name in vars(base)), None)
 
 
 def edit(method: str, *texts: str) -> Edit:

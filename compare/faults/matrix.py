@@ -1,19 +1,24 @@
 """The kill matrix: every fault in every pair that can have it, and whether the judge finds, places and blames it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import cache
 from multiprocessing import get_context
 
 from compare.faults import FAULTS
+from compare.faults.causes import Seen, with_causes
 from compare.faults.fault import Expected, Fault, parts_of
+from compare.faults.signatures import cases, signatures
 from compare.judge.checks import BATTERY, CHECKS_BY_NAME
 from compare.judge.floor import Verdict
 from compare.judge.sensitivity import Sensitivity, sensitivities
 from compare.judge.trial import Divergence, Trial
 from compare.pair import Case
 from compare.threads import one_thread
+
+MOST_CAUSES = 3  # a name among more says little
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class Cell:
     failed: tuple[str, ...]
     located: Divergence | None
     blame: str | None
+    causes: tuple[str, ...] = ()
 
     @property
     def detected(self) -> bool:
@@ -45,8 +51,12 @@ class Cell:
         return self.blame == self.expected.blame
 
     @property
+    def named_rightly(self) -> bool:
+        return self.fault in self.causes and len(self.causes) <= MOST_CAUSES
+
+    @property
     def survives(self) -> bool:
-        return not (self.detected and self.located_rightly and self.blamed_rightly)
+        return not (self.detected and self.located_rightly and self.blamed_rightly and self.named_rightly)
 
 
 @dataclass(frozen=True)
@@ -58,31 +68,59 @@ class Row:
     sensitivities: tuple[Sensitivity, ...]
 
 
-def row(case: Case) -> Row:
-    """The reference is run once, in float64; each fault runs scratch alone against it."""
+class Ground:
+    """A case in float64 with its reference run once, for faults to be planted in one after the other."""
+
+    def __init__(self, case: Case) -> None:
+        self.case, self.trial, self.parts = case, Trial(case, "float64"), parts_of(case)
+        self.shows_modules = self.trial.shows_modules  # runs both sides without a fault
+        self.lacking = {check.name for check in BATTERY if check.lacking(self.trial)}
+
+    def expected(self, fault: Fault) -> Expected | None:
+        """What must be found of a fault here; None where it cannot show."""
+        expected = fault.expected(self.parts, self.shows_modules)
+        if expected is None or self.lacking & set(expected.checks):
+            return None
+        # where a gradient is cut off on purpose, neither side's is the slope of its loss, and outputs decide nothing
+        cut = "numerical" in self.case.waivers and expected.stage in ("forward", "loss")
+        return replace(expected, blame="inconclusive") if cut and "resync" not in expected.checks else expected
+
+    def cell(self, fault: Fault) -> Cell | None:
+        """The fault planted: scratch alone is run again."""
+        expected = self.expected(fault)
+        if expected is None:
+            return None
+        trial = faulty(self.trial)
+        with fault.planted():
+            findings = [CHECKS_BY_NAME[name](trial) for name in expected.checks]
+            findings = with_causes(trial, findings, seen_with(fault.id))
+        failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
+        return Cell(
+            fault.id,
+            fault.title,
+            self.case.name,
+            expected,
+            tuple(finding.check for finding in failed),
+            next((finding.first_divergence for finding in failed if finding.first_divergence), None),
+            next((finding.blame.side for finding in failed if finding.blame), None),
+            next((finding.causes for finding in failed if finding.causes), ()),
+        )
+
+
+def row(case: Case, only: Sequence[str] = ()) -> Row:
+    """The faults that can show in a case, or those `only` by id, and how small an error of its gradients is seen."""
     with one_thread():
-        trial, parts = Trial(case, "float64"), parts_of(case)
-        shown = trial.shows_modules  # runs both sides without a fault
-        lacking = {check.name for check in BATTERY if check.lacking(trial)}
-        expected = ((fault, fault.expected(parts, shown)) for fault in FAULTS)
-        found = ((fault, what) for fault, what in expected if what and not lacking & set(what.checks))
-        cells = tuple(cell(fault, trial, decidable(case, what)) for fault, what in found)
-        return Row(case.name, cells, tuple(sensitivities(trial)) + tuple(sensitivities(Trial(case, "float32"))))
+        ground = Ground(case)
+        faults = [fault for fault in FAULTS if fault.id in only or not only]
+        cells = tuple(cell for fault in faults if (cell := ground.cell(fault)))
+        seen = tuple(sensitivities(ground.trial)) + tuple(sensitivities(Trial(case, "float32")))
+        return Row(case.name, cells, seen)
 
 
-def decidable(case: Case, expected: Expected) -> Expected:
-    """Where a gradient is cut off on purpose, neither side's is the slope of its loss, and outputs decide nothing."""
-    cut = "numerical" in case.waivers and expected.stage in ("forward", "loss") and "resync" not in expected.checks
-    return replace(expected, blame="inconclusive") if cut else expected
-
-
-def cell(fault: Fault, trial: Trial, expected: Expected) -> Cell:
-    with fault.planted():
-        findings = [CHECKS_BY_NAME[name](faulty(trial)) for name in expected.checks]
-    failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
-    located = next((finding.first_divergence for finding in failed if finding.first_divergence), None)
-    blame = next((finding.blame.side for finding in failed if finding.blame), None)
-    return Cell(fault.id, fault.title, trial.case.name, expected, tuple(f.check for f in failed), located, blame)
+@cache
+def seen_with(fault: str) -> Seen:
+    """What the homes of suspects show with this fault planted: the same whatever pair it is planted in."""
+    return {}
 
 
 def faulty(trial: Trial) -> Trial:
@@ -93,10 +131,26 @@ def faulty(trial: Trial) -> Trial:
     return other
 
 
-def rows(cases: Sequence[Case], jobs: int, tell: Callable[[str], object]) -> list[Row]:
+# Cases, and by id the faults to plant in each, by default all.
+Work = list[tuple[Case, tuple[str, ...]]]
+
+
+def everywhere(cases: Iterable[Case]) -> Work:
+    return [(case, ()) for case in cases]
+
+
+def at_home() -> Work:
+    """Each fault in the one case that shows it best."""
+    homes: dict[str, tuple[str, ...]] = {}
+    for fault, kept in signatures().items():
+        homes[kept.case] = (*homes.get(kept.case, ()), fault)
+    return [(cases()[home], faults) for home, faults in homes.items()]
+
+
+def rows(work: Work, jobs: int, tell: Callable[[str], object]) -> list[Row]:
     """One row a case, spread over processes."""
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        pending = [pool.submit(row, case) for case in cases]
+        pending = [pool.submit(row, *item) for item in work]
         for done, future in enumerate(as_completed(pending), 1):
-            tell(f"{done} of {len(cases)} pairs: {future.result().pair}")
+            tell(f"{done} of {len(work)} cases: {future.result().pair}")
         return [future.result() for future in pending]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from compare.errors import BadInput
+from compare.faults.causes import with_causes
 from compare.judge.branches import Flip
 from compare.judge.checks import BATTERY, CHECKS_BY_NAME, Check
 from compare.judge.finding import Finding, gravest
@@ -82,6 +83,7 @@ def run_trial(trial: Trial, checks: Iterable[Check], begins: Callable[[str], obj
         for check in checks:
             begins(check.name)
             findings.append(check(trial))
+        findings = with_causes(trial, findings)
     seconds = time.perf_counter() - start
     return Result(trial.case.name, trial.dtype, trial.device, seconds, tuple(findings), tuple(trial.flips))
 
@@ -164,7 +166,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "blame": finding.blame.side if finding.blame else None,
         "blame_reason": finding.blame.reason if finding.blame else None,
         "gates": _gates(finding.gates) if finding.gates else None,
-        "probable_cause": None,
+        "probable_cause": finding.probable_cause or None,
+        "causes": finding.causes,
     }
 
 

@@ -58,6 +58,8 @@ class Finding:
     first_divergence: Divergence | None = None
     blame: Blame | None = None
     gates: GateMap | None = None  # of the recurrent layer that differs first
+    probable_cause: str = ""
+    causes: tuple[str, ...] = ()  # planted faults that look the same, by id
 
     @property
     def worst(self) -> Quantity | None:

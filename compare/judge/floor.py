@@ -43,6 +43,7 @@ class Quantity:
     reason: str = ""
     limit: float = LIMIT
     side: str = ""
+    largest: float | None = None  # error of any row, where a smaller one is worse in floors
 
 
 def exactly(name: str, equal: bool, reason: str, side: str = "") -> Quantity:
@@ -119,6 +120,7 @@ def judge(
         len(floor),
         int(proven.sum()),
         reason,
+        largest=float(error.max()),
     )
 
 

@@ -68,7 +68,7 @@ def modes(trial: Trial) -> Iterator[Quantity]:
         flags, expected = scratch.modes(), reference.modes()
         for path in (path for path in flags if path in expected) if trial.shows_modules else ("",):
             told = flags.get(path), expected.get(path)
-            name = f"{path or 'model'} {'training' if mode else 'evaluating'}"
+            name = f"{path or 'model'} told to {'train' if mode else 'evaluate'}"
             deaf = "reference" if told[0] == mode else "scratch"
             yield exactly(name, told[0] == told[1] == mode, f"scratch says {told[0]}, reference {told[1]}", deaf)
     yield from drawn(trial)

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from compare.bench import StepTime, step_time
-from compare.commands import faults as planting
 from compare.data import DataError, Dataset, load
 from compare.faults.matrix import Row, row
+from compare.faults.summary import as_json as faults_as_json
 from compare.judge import battery
 from compare.judge.battery import Result
 from compare.judge.checks import BATTERY
@@ -108,7 +108,7 @@ def report_command(pairs: Sequence[Pair], out: Path, data: Path | None, device: 
         (out / "index.html").write_text(page(reports))
         content = battery.as_json([r for report in reports for r in (*report.results, report.full_size)])
         content["training"] = [training_json(report) for report in reports]
-        content["faults"] = planting.as_json([r.faults for r in reports if isinstance(r.faults, Row)])
+        content["faults"] = faults_as_json([r.faults for r in reports if isinstance(r.faults, Row)])
         battery.write_json(out / "report.json", content)
     console.print(f"wrote {out / 'index.html'} and {out / 'report.json'}")
     return all(report.passed for report in reports)

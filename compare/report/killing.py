@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from compare.commands.faults import summary, survivor
 from compare.faults import FAULTS
 from compare.faults.matrix import Cell, Row
+from compare.faults.summary import summary, survivor
 from compare.judge.battery import DTYPES
 from compare.judge.sensitivity import Sensitivity
 
@@ -71,6 +71,7 @@ def mark(cell: Cell) -> dict[str, Any]:
     """Whether it survives, and what a reader who points at it is told."""
     place = f", placed in {cell.located.module} ({cell.located.stage})" if cell.located else ""
     killed = f"{cell.fault} in {cell.pair}: found by {', '.join(cell.failed)}{place}, blamed on {cell.blame}"
+    killed += f", named {' or '.join(cell.causes)}"
     return {"survives": cell.survives, "told": survivor(cell) if cell.survives else killed}
 
 

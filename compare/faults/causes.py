@@ -1,0 +1,68 @@
+"""What a mistake probably is: how wrong tensors relate to the right ones, and which planted faults look the same.
+
+The code as it stands is run at the homes of all faults that can be made where a difference begins, and those are
+suspected whose signature it shows there. So the pair, the seed and the wording of the mistake do not matter.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import replace
+from typing import Any
+
+from compare.faults import FAULTS
+from compare.faults.fault import CLIP, LOSS, OPTIMIZER, PENALTY, Fault, parts_of
+from compare.faults.signatures import shown, signatures
+from compare.judge.finding import Finding
+from compare.judge.floor import Quantity, Verdict
+from compare.judge.relations import relations
+from compare.judge.trial import Divergence, Trial
+
+Seen = dict[tuple[str, str], list[Quantity]]  # what checks said of the code as it stands, by case and check
+TITLES = {fault.id: fault.title for fault in FAULTS}
+
+
+def with_causes(trial: Trial, findings: Sequence[Finding], seen: Seen | None = None) -> list[Finding]:
+    """The findings, each failure with its probable cause. What is `seen` of this code need not be run again."""
+    seen = {} if seen is None else seen
+    failed = {finding.check for finding in findings if finding.verdict is Verdict.FAIL}
+    return [caused(trial, finding, failed, seen) if finding.check in failed else finding for finding in findings]
+
+
+def caused(trial: Trial, finding: Finding, failed: Set[str], seen: Seen) -> Finding:
+    where = finding.first_divergence
+    causes = tuple(suspects(trial, finding, failed, seen))
+    told = [*(relations(trial, where) if where and finding.quantities else ())]
+    told += [f"as by {fault}: {TITLES[fault]}" for fault in causes]
+    return replace(finding, causes=causes, probable_cause="; ".join(told))
+
+
+def suspects(trial: Trial, finding: Finding, failed: Set[str], seen: Seen) -> Iterator[str]:
+    """The faults that can be made where the finding begins, that a failed check finds, and that look like this."""
+    if finding.blame and finding.blame.side == "reference":
+        return
+    parts = parts_of(trial.case)
+    for fault in FAULTS:
+        kept = signatures()[fault.id]
+        if kept.check in failed and possible(fault, parts, finding):
+            if (key := (kept.case, kept.check)) not in seen:
+                seen[key] = shown(*key)
+            if kept.fits(seen[key]):
+                yield fault.id
+
+
+def possible(fault: Fault, parts: Mapping[str, Any], finding: Finding) -> bool:
+    """Whether it can be made where the finding begins, or without a place whether the finding's check is its own."""
+    where = finding.first_divergence
+    if where is None:
+        return finding.check in fault.checks and any(map(fault.made_in, parts.values()))
+    return any(fault.made_in(parts[name]) for name in places(where) if name in parts)
+
+
+def places(where: Divergence) -> set[str]:
+    """The parts of a case that a divergence may point to."""
+    if where.stage == "optimizer":
+        return {OPTIMIZER, CLIP}
+    if where.stage == "update":
+        return {where.module, OPTIMIZER, CLIP}
+    if where.stage == "loss" or where.module in (LOSS, PENALTY):
+        return {LOSS, PENALTY}
+    return {where.module}

@@ -1,0 +1,121 @@
+"""What each fault looks like: the errors that its check reports at the fault's home, kept in signatures.json.
+
+`python -m compare.faults.signatures` writes the file anew.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import inf, isclose
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from compare.faults import FAULTS
+from compare.faults.fault import Fault, parts_of
+from compare.judge.checks import CHECKS_BY_NAME
+from compare.judge.floor import Quantity, Verdict
+from compare.judge.trial import Trial
+from compare.pair import Case
+from compare.pairs import PAIRS
+from compare.pairs.layers import LAYERS
+from compare.threads import one_thread
+
+FILE = Path(__file__).with_suffix(".json")
+DIGITS = 5
+ALIKE = 1e-3  # of an error: what two mistakes that look alike may differ by, beside rounding
+RAISES = "raises"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """By name the `errors` of the quantities that fail in one check of one case; infinite where none is measured."""
+
+    case: str
+    check: str
+    errors: Mapping[str, float]
+
+    def fits(self, found: Sequence[Quantity]) -> bool:
+        """Whether the same quantities fail by the same errors, as far as rounding lets one say."""
+        quantities = {quantity.name: quantity for quantity in found}
+        return self.errors.keys() <= quantities.keys() and all(
+            close(self.errors.get(name, 0.0), quantity) for name, quantity in quantities.items()
+        )
+
+
+def close(kept: float, quantity: Quantity) -> bool:
+    error = error_of(quantity)
+    return kept == error or isclose(kept, error, rel_tol=ALIKE, abs_tol=quantity.limit * quantity.floor)
+
+
+def error_of(quantity: Quantity) -> float:
+    """The largest anywhere: which row is the worst in floors hangs on the floors."""
+    return quantity.error if quantity.largest is None else quantity.largest
+
+
+@cache
+def signatures() -> dict[str, Signature]:
+    """By fault."""
+    kept = json.loads(FILE.read_text())
+    return {
+        fault: Signature(
+            entry["case"], entry["check"], {k: inf if e is None else e for k, e in entry["errors"].items()}
+        )
+        for fault, entry in kept.items()
+    }
+
+
+@cache
+def cases() -> dict[str, Case]:
+    return {case.name: case for case in (*(pair.case() for pair in PAIRS.values()), *LAYERS)}
+
+
+def shown(case: str, check: str) -> list[Quantity]:
+    """What a check says of scratch as it stands; raising is a failure like others."""
+    trial = Trial(cases()[case], "float64")
+    try:
+        with np.errstate(all="ignore"):
+            return list(CHECKS_BY_NAME[check].run(trial))
+    except Exception as error:
+        return [Quantity(f"{RAISES} {type(error).__name__}", inf, 0.0, inf, Verdict.FAIL)]
+
+
+def home_of(fault: Fault) -> str:
+    """The case to look at first: its own, or the first that it can be made in."""
+    return fault.home or next(name for name, case in cases().items() if fault.hits(parts(name)))
+
+
+@cache
+def parts(case: str) -> dict[str, object]:
+    return parts_of(cases()[case])
+
+
+def signature_of(fault: Fault) -> Signature:
+    """Measured with the fault planted at home."""
+    home = home_of(fault)
+    expected = fault.expected(parts(home))
+    assert expected, f"{fault.id} does not show in {home}"
+    with fault.planted():
+        quantities = shown(home, expected.checks[0])
+    failed = {q.name: error_of(q) for q in quantities if q.verdict is Verdict.FAIL}
+    return Signature(home, expected.checks[0], failed)
+
+
+def as_json(found: Signature) -> dict[str, object]:
+    """JSON has no infinity: null."""
+    errors = {k: None if error == inf else float(f"{error:.{DIGITS}g}") for k, error in found.errors.items()}
+    return {"case": found.case, "check": found.check, "errors": errors}
+
+
+def learn() -> None:
+    """Writes the file, a line a fault."""
+    with one_thread():
+        measured = {fault.id: as_json(signature_of(fault)) for fault in track(FAULTS, "planting the faults at home")}
+    lines = [f"{json.dumps(fault)}: {json.dumps(found)}" for fault, found in measured.items()]
+    FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+if __name__ == "__main__":
+    learn()
