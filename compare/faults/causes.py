@@ -4,12 +4,11 @@ The code as it stands is run at the homes of all faults that can be made where a
 suspected whose signature it shows there. So the pair, the seed and the wording of the mistake do not matter.
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
-from typing import Any
 
 from compare.faults import FAULTS
-from compare.faults.fault import CLIP, LOSS, OPTIMIZER, PENALTY, Fault, parts_of
+from compare.faults.fault import CLIP, LOSS, OPTIMIZER, PENALTY, parts_of
 from compare.faults.signatures import shown, signatures
 from compare.judge.finding import Finding
 from compare.judge.floor import Quantity, Verdict
@@ -36,25 +35,20 @@ def caused(trial: Trial, finding: Finding, failed: Set[str], seen: Seen) -> Find
 
 
 def suspects(trial: Trial, finding: Finding, failed: Set[str], seen: Seen) -> Iterator[str]:
-    """The faults that can be made where the finding begins, that a failed check finds, and that look like this."""
+    """The faults that can be made where the finding begins, that a failed check shows, and that look like this."""
     if finding.blame and finding.blame.side == "reference":
         return
-    parts = parts_of(trial.case)
+    within, where = parts_of(trial.case), finding.first_divergence
+    if where and (where.module != trial.case.name or trial.shows_modules):  # one without modules shows no nearer place
+        within = {name: part for name, part in within.items() if name in places(where)}
     for fault in FAULTS:
         kept = signatures()[fault.id]
-        if kept.check in failed and possible(fault, parts, finding):
+        shows = kept.check in failed and (where or finding.check in fault.checks)
+        if shows and any(map(fault.made_in, within.values())):
             if (key := (kept.case, kept.check)) not in seen:
                 seen[key] = shown(*key)
             if kept.fits(seen[key]):
                 yield fault.id
-
-
-def possible(fault: Fault, parts: Mapping[str, Any], finding: Finding) -> bool:
-    """Whether it can be made where the finding begins, or without a place whether the finding's check is its own."""
-    where = finding.first_divergence
-    if where is None:
-        return finding.check in fault.checks and any(map(fault.made_in, parts.values()))
-    return any(fault.made_in(parts[name]) for name in places(where) if name in parts)
 
 
 def places(where: Divergence) -> set[str]:

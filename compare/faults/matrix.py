@@ -12,6 +12,7 @@ from compare.faults.causes import Seen, with_causes
 from compare.faults.fault import Expected, Fault, parts_of
 from compare.faults.signatures import cases, signatures
 from compare.judge.checks import BATTERY, CHECKS_BY_NAME
+from compare.judge.curves import few_steps
 from compare.judge.floor import Verdict
 from compare.judge.sensitivity import Sensitivity, sensitivities
 from compare.judge.trial import Divergence, Trial
@@ -91,7 +92,7 @@ class Ground:
         if expected is None:
             return None
         trial = faulty(self.trial)
-        with fault.planted():
+        with few_steps(), fault.planted():
             findings = [CHECKS_BY_NAME[name](trial) for name in expected.checks]
             findings = with_causes(trial, findings, seen_with(fault.id))
         failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]

@@ -20,6 +20,14 @@ FAULTS = (
         edit("BatchNorm1d.forward", "var * (count / (count - 1))", "var"),
         home="three-layer-convnet-batch-norm",
     ),
+    misbehaviour(
+        "F18-start",
+        "running variance that starts at 0",
+        edit("BatchNorm1d.__init__", "self.running_var = Buffer(np.ones(", "self.running_var = Buffer(np.zeros("),
+        home="three-layer-convnet-batch-norm",
+        checks=("names",),
+        blame="conventions",
+    ),
     forward(
         "F30",
         "group norm's output with an extra leading axis of size 1",

@@ -16,6 +16,7 @@ from rich.progress import track
 from compare.faults import FAULTS
 from compare.faults.fault import Fault, parts_of
 from compare.judge.checks import CHECKS_BY_NAME
+from compare.judge.curves import few_steps
 from compare.judge.floor import Quantity, Verdict
 from compare.judge.trial import Trial
 from compare.pair import Case
@@ -76,7 +77,7 @@ def shown(case: str, check: str) -> list[Quantity]:
     """What a check says of scratch as it stands; raising is a failure like others."""
     trial = Trial(cases()[case], "float64")
     try:
-        with np.errstate(all="ignore"):
+        with few_steps(), np.errstate(all="ignore"):
             return list(CHECKS_BY_NAME[check].run(trial))
     except Exception as error:
         return [Quantity(f"{RAISES} {type(error).__name__}", inf, 0.0, inf, Verdict.FAIL)]

@@ -74,7 +74,7 @@ def untrained(trial: Trial) -> str:
 
 
 BATTERY: tuple[Check, ...] = (
-    Check("names", "parameters and buffers have equal names and shapes", contract.names),
+    Check("names", "parameters and buffers have equal names and shapes, buffers equal first values", contract.names),
     Check("load", "both sides read back bit for bit what was loaded", contract.load),
     Check("memory", "no array is shared across the border", contract.memory),
     Check(

@@ -12,12 +12,18 @@ from scratch.module import Array, Module
 
 
 def names(trial: Trial) -> Iterator[Quantity]:
-    scratch, reference = trial.scratch().state(), trial.reference().state()
+    """Names and shapes, and of buffers the values that they begin with; parameters are drawn."""
+    side = trial.scratch()
+    scratch, reference = side.state(), trial.reference().state()
     if not scratch and not reference:
         yield exactly("no parameters", True, "")
     for name in dict.fromkeys((*scratch, *reference)):
         shapes = [state[name].shape if name in state else "nothing" for state in (scratch, reference)]
         yield exactly(name, shapes[0] == shapes[1], f"scratch has {shapes[0]}, reference {shapes[1]}", "conventions")
+    parameters = dict(side.model.named_parameters())
+    for name in (name for name in scratch if name in reference and name not in parameters):
+        equal = np.array_equal(scratch[name], reference[name])
+        yield exactly(f"{name} at first", equal, "buffers begin with other values", "conventions")
 
 
 def load(trial: Trial) -> Iterator[Quantity]:

@@ -1,10 +1,11 @@
 """Training compared: re-synchronised after every step, which gives the verdict, and free-running in its envelope."""
 
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -33,6 +34,13 @@ STAGES = ("forward", "loss", "backward", "gradient", "update")
 FREE_STEPS, TWINS = 50, 5
 # An envelope wider than this part of the loss says nothing any more.
 INFORMATIVE = 0.01
+
+
+@contextmanager
+def few_steps() -> Iterator[None]:
+    """While it lasts three steps are re-synchronised: what a planted fault needs to show."""
+    with patch(f"{__name__}.RESYNC_STEPS", 3):
+        yield
 
 
 def batches(trial: Trial, steps: int) -> Iterator[tuple[Any, Array]]:
