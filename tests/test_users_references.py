@@ -11,7 +11,7 @@ from torch import nn
 from verdicts import Net, against, only
 
 import scratch
-from compare.judge import curves
+from compare.judge import resync
 from compare.judge.battery import DTYPES, run
 from compare.judge.floor import Verdict
 from compare.judge.trial import Trial
@@ -46,7 +46,7 @@ def test_a_reference_of_functions_agrees_in_every_stage_of_training() -> None:
     """What is no module is not missing: else each step would seem to fail, and be placed where nothing is wrong."""
     loss, optimizer = Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss"), PAIRS["trigram-lm"].optimizer
     trial = Trial(replace(FUNCTIONAL, loss=loss, target=Draw((6,), high=3), optimizer=optimizer), "float64")
-    assert not any(curves.fails(step.judged) for step in curves.resynchronised_steps(trial))
+    assert not any(resync.fails(step.judged) for step in resync.resynchronised_steps(trial))
 
 
 def test_a_fault_against_a_reference_of_functions_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

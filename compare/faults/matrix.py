@@ -12,8 +12,8 @@ from compare.faults.causes import Seen, with_causes
 from compare.faults.fault import Expected, Fault, parts_of
 from compare.faults.signatures import cases, signatures
 from compare.judge.checks import BATTERY, CHECKS_BY_NAME
-from compare.judge.curves import few_steps
 from compare.judge.floor import Verdict
+from compare.judge.resync import few_steps
 from compare.judge.sensitivity import Sensitivity, sensitivities
 from compare.judge.trial import Divergence, Trial
 from compare.pair import Case

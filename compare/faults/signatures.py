@@ -16,8 +16,8 @@ from rich.progress import track
 from compare.faults import FAULTS
 from compare.faults.fault import Fault, parts_of
 from compare.judge.checks import CHECKS_BY_NAME
-from compare.judge.curves import few_steps
 from compare.judge.floor import Quantity, Verdict
+from compare.judge.resync import few_steps
 from compare.judge.trial import Trial
 from compare.pair import Case
 from compare.pairs import PAIRS

@@ -15,9 +15,9 @@ import numpy as np
 from compare import nest
 from compare.judge.branches import held, pinned
 from compare.judge.conventions import differences, of_optimizers, settings
-from compare.judge.curves import carries_on, resynchronised_steps
 from compare.judge.finding import Blame
 from compare.judge.floor import Quantity, Verdict
+from compare.judge.resync import carries_on, resynchronised_steps
 from compare.judge.slopes import WIDE, Scene, gradients, place, random_directions, settled, settled_slope
 from compare.judge.trial import Divergence, Reading, Trial, failures
 from compare.sides import Reference, Side

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from compare.judge import contract, curves, exact, numerical, optimizers, variants
+from compare.judge import contract, curves, exact, numerical, optimizers, resync, variants
 from compare.judge.arbiter import blame
 from compare.judge.finding import Finding, gravest, waived
 from compare.judge.floor import Quantity, Verdict
@@ -129,13 +129,13 @@ BATTERY: tuple[Check, ...] = (
         untrained,
         optimizers.first_update,
     ),
-    Check("resync", "20 training steps, each from the same state", curves.resynchronised, untrained, curves.first_step),
+    Check("resync", "20 training steps, each from the same state", resync.resynchronised, untrained, resync.first_step),
     Check(
         "curve",
         "50 free steps inside the envelope",
         curves.free,
         lambda t: untrained(t) or curves.no_verdict(t),
-        curves.first_step,
+        resync.first_step,
     ),
 )
 

@@ -46,14 +46,17 @@ def moved(nested: Any, seed: int) -> Any:
 
 
 @contextmanager
-def shaken(side: Side, seed: int | None) -> Iterator[None]:
-    """While it lasts, whatever a leaf module of a torch model gives or is sent back is moved; None moves nothing."""
+def shaken(side: Side, seed: int | None, saturates: bool = True) -> Iterator[None]:
+    """While it lasts, whatever a leaf module of a torch model gives or is sent back is moved; None moves nothing.
+
+    Watching for a tanh or sigmoid is slow, and need not be where the model `saturates` nowhere.
+    """
     handles = []
     if seed is not None:
         leaves = (module for module in side.model.modules() if not any(module.children()))
         handles = [module.register_forward_hook(partial(_shaken, seed)) for module in leaves]
     try:
-        with nullcontext() if seed is None else saturating(seed):
+        with saturating(seed) if seed is not None and saturates else nullcontext():
             yield
     finally:
         for handle in handles:
@@ -77,23 +80,28 @@ def _shift(seed: int, tensor: Any) -> Any:
 
 
 @contextmanager
-def saturating(seed: int) -> Iterator[None]:
-    """Moves what tanh and sigmoid give before autograd keeps it for their slope, in a cell as in a module."""
+def saturating(seed: int) -> Iterator[list[str]]:
+    """Moves what tanh and sigmoid give before autograd keeps it for their slope, also within a cell; lists them."""
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
     ops = torch.ops.aten
     moving = {ops.tanh, ops.sigmoid, ops.tanh_, ops.sigmoid_}
 
+    met: list[str] = []
+
     class Saturating(TorchDispatchMode):
         def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             out = function(*args, **(kwargs or {}))
-            return out.add_(_shift(seed, out.detach())) if function.overloadpacket in moving else out
+            if function.overloadpacket not in moving:
+                return out
+            met.append(str(function))
+            return out.add_(_shift(seed, out.detach()))
 
     onednn = torch.backends.mkldnn.enabled
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # its LSTM shows none of its operations
     try:
         with Saturating():
-            yield
+            yield met
     finally:
         torch.backends.mkldnn.enabled = onednn

@@ -13,7 +13,7 @@ from numpy.random import Generator
 from compare import nest
 from compare.judge.branches import Flip, pinned
 from compare.judge.floor import Quantity, Verdict, judge
-from compare.judge.rounding import moved, shaken
+from compare.judge.rounding import moved, saturating, shaken
 from compare.judge.trace import call_of
 from compare.pair import Case
 from compare.sides import Reference, Scratch, Side
@@ -132,7 +132,7 @@ class Trial:
         if isinstance(side, Scratch):
             side.reseed(self.seed)
         losses = {}
-        with shaken(side, seed), side.watch() as trace:
+        with shaken(side, seed, self.saturates), side.watch() as trace:
             out = side.forward(inputs)
             if self.target is not None:
                 losses = {"loss": side.loss(self.target), "gradient of the output": side.loss_gradient()}
@@ -151,6 +151,17 @@ class Trial:
             "masks": trace.masks,
             "loss": losses,
         }
+
+    @cached_property
+    def saturates(self) -> bool:
+        """Whether the reference takes a tanh or a sigmoid anywhere, also within a cell or its loss."""
+        side = self.reference()
+        side.load(self.state)
+        with saturating(0) as met:
+            side.forward(self.inputs)
+            if self.target is not None:
+                side.loss(self.target)
+        return bool(met)
 
     @cached_property
     def found(self) -> Reading:
