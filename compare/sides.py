@@ -93,13 +93,12 @@ class Scratch:
 
     def backward(self, cotangents: Any = None) -> Any:
         """Gradients of the inputs: of sum(out * cotangents), or of the last loss where none are given."""
-        if cotangents is None:
-            cotangents = self.loss_gradient()
-            if self.penalty:
-                self.penalty.backward()
-        cotangents = nest.apply(_copy, cotangents)
+        of_loss = cotangents is None
+        cotangents = nest.apply(_copy, self.loss_gradient() if of_loss else cotangents)
         sent = cotangents if isinstance(cotangents, tuple) else (cotangents,)
         dinputs = self.model.backward(*sent)
+        if of_loss and self.penalty:
+            self.penalty.backward()
         dinputs = dinputs if isinstance(dinputs, tuple) else (dinputs,)
         # a loss sends nothing back to its target, an LSTM something to a state that was not given
         dinputs = (*dinputs, *(None for _ in self._inputs))[: len(self._inputs)]

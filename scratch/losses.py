@@ -81,12 +81,12 @@ class MultiClassHingeLoss(Module):
         rows = np.arange(len(x))
         margins = x - x[rows, target][:, None] + 1
         margins[rows, target] = 0
-        self.cache = margins > 0, target
+        self.cache = (margins > 0).astype(x.dtype), target
         return np.maximum(margins, 0).sum(axis=1).mean()
 
     def backward(self, dloss: Array | float = 1.0) -> Array:
         violated, target = self.cache
-        dx = violated * np.asarray(dloss / len(violated))
+        dx = violated * (dloss / len(violated))
         dx[np.arange(len(dx)), target] = -dx.sum(axis=1)
         return dx
 
