@@ -1,6 +1,6 @@
 """The tests tested: a gradient scaled in any module of any system, and faults beside those of the catalogue."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import MethodType
 from typing import Any
@@ -16,6 +16,7 @@ from compare.judge import battery
 from compare.judge.battery import Result
 from compare.judge.checks import BATTERY, CHECKS_BY_NAME
 from compare.judge.floor import Verdict
+from compare.judge.resync import few_steps
 from compare.judge.trial import Divergence, Trial
 from compare.pair import Case, Twin
 from compare.pairs import MAIN, PAIRS
@@ -187,6 +188,14 @@ FAULTS = [
     ),
 ]
 CASES: dict[str, Case] = {case.name: case for case in (*LAYERS, *(pair.case() for pair in PAIRS.values()))}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Three re-synchronised steps show each of these, and what they look like is asked elsewhere."""
+    monkeypatch.setattr(battery, "with_causes", lambda trial, findings: findings)
+    with few_steps():
+        yield
 
 
 def failed(result: Result) -> dict[str, Any]:
