@@ -9,7 +9,8 @@ import reference.recurrent
 import scratch
 from compare import nest
 from compare.judge import recurrence
-from compare.judge.recurrence import GateMap, gate_map
+from compare.judge.gates import GateMap
+from compare.judge.recurrence import gate_map
 from compare.judge.trial import redrawn
 from compare.pairs import PAIRS
 from compare.pairs.layers import LAYERS

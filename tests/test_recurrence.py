@@ -14,7 +14,8 @@ import scratch
 from compare import nest
 from compare.judge import recurrence
 from compare.judge.battery import DTYPES
-from compare.judge.recurrence import Call, GateMap, gate_gradients, gate_map, of_trial, torch_run
+from compare.judge.gates import GateMap
+from compare.judge.recurrence import Call, gate_gradients, gate_map, of_trial, torch_run
 from compare.judge.trial import Trial
 from compare.report.pictures import gates
 from scratch.layers import recurrent

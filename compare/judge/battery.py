@@ -20,8 +20,8 @@ from compare.judge.branches import Flip
 from compare.judge.checks import BATTERY, CHECKS_BY_NAME, Check
 from compare.judge.finding import Finding, gravest
 from compare.judge.floor import Quantity, Verdict
+from compare.judge.gates import GateMap
 from compare.judge.raising import raised
-from compare.judge.recurrence import GateMap
 from compare.judge.trial import Trial
 from compare.pair import Case
 from compare.threads import one_thread

@@ -1,5 +1,6 @@
 """Training curves: both sides run free from one state, and are held to the envelope of one-ulp twins."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from compare.judge.branches import pinned
 from compare.judge.floor import LIMIT, Quantity, Verdict, not_finite
 from compare.judge.rounding import moved
+from compare.judge.trace import Trace
 from compare.judge.training import batches
 from compare.judge.trial import Trial
 from compare.sides import Side
@@ -62,10 +64,11 @@ def free_run(
     losses, drawn = [], []
     for step, (inputs, target) in enumerate(batches(trial, FREE_STEPS)):
         side.zero_grad()
-        with side.watch() if masks is None else pinned(side.model, {}, masks[step]) as seen:
+        given: AbstractContextManager = nullcontext() if masks is None else pinned(side.model, {}, masks[step])
+        with given, side.watch() if masks is None else nullcontext(Trace()) as trace:
             side.forward(inputs)
             losses.append(float(side.loss(target)))
             side.backward()
         side.step()
-        drawn.append(seen.masks if masks is None else {})
+        drawn.append(trace.masks)
     return np.array(losses), drawn

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from compare.judge.floor import Quantity, Verdict
-from compare.judge.recurrence import GateMap
+from compare.judge.gates import GateMap
 from compare.judge.trial import Divergence
 
 # From the one that decides most to the one that decides least.

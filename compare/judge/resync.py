@@ -157,7 +157,7 @@ def resynchronised(trial: Trial) -> list[Quantity]:
 def first_step(trial: Trial) -> Divergence | None:
     """The first step that differs and in it the first module; where all gradients agree, the loss or updated tensor."""
     failing = next((step for step in resynchronised_steps(trial) if fails(step.judged)), None)
-    return failing and first_in(trial, failing)
+    return first_in(trial, failing) if failing else None
 
 
 def first_in(trial: Trial, step: Step) -> Divergence | None:

@@ -5,7 +5,7 @@ import textwrap
 import numpy as np
 
 from compare.judge.floor import LIMIT
-from compare.judge.recurrence import GateMap
+from compare.judge.gates import GateMap
 from compare.report.plots import figure, png
 
 LEAST, MOST = 1e-2, 1e6  # floors: where the colours end, the upper end farther if an error is larger
