@@ -169,9 +169,15 @@ class Reference:
         self.dtype, self.device = np.dtype(dtype), device
         self.model = model.build("reference").to(dtype=getattr(torch, self.dtype.name), device=device)
         self.criterion: Any = loss.build("reference") if loss else None
-        self.optimizer: Any = optimizer.build("reference", self.model.named_parameters()) if optimizer else None
+        self.twin = optimizer
+        self.renew_optimizer()
         self.penalty: Any = penalty.build("reference", self.model.named_parameters()) if penalty else None
         self.clip = clip
+
+    def renew_optimizer(self) -> None:
+        """One made afresh, for it may keep more than its state."""
+        parameters = self.model.named_parameters()
+        self.optimizer: Any = self.twin.build("reference", parameters) if self.twin else None
 
     def tensor(self, array: Array) -> Any:
         """A copy on the device: integers stay, floats become the side's dtype."""

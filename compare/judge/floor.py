@@ -71,10 +71,9 @@ def rows_of(array: Array, axis: int = 0) -> Array:
 
 def floors(star: Array, reruns: Sequence[Array], dtype: DTypeLike, axis: int = 0) -> Array:
     """The floor of each row: (rows,)."""
-    eps = np.finfo(dtype).eps
     largest = np.abs(rows_of(star, axis)).max(axis=1, initial=0)
-    moved = [np.abs(rows_of(run - star, axis)).max(axis=1, initial=0) for run in reruns]
-    return np.max(moved, axis=0) + 8 * float(eps) * largest
+    moved = np.abs(np.stack(reruns) - star).max(axis=0)
+    return np.asarray(rows_of(moved, axis).max(axis=1, initial=0) + 8 * float(np.finfo(dtype).eps) * largest)
 
 
 def judge(

@@ -71,9 +71,10 @@ def rounds(trial: Trial, twin: Twin) -> Iterator[tuple[str, list[Quantity]]]:
         given = start, state, gradients
         found = steps(Scratch(trial.case.model, None, twin, trial.dtype, clip=clip_of(trial)), *given)
         star = steps(reference(trial, twin, "float64"), *given)
-        reruns = [steps(reference(trial, twin), *moved(given, seed)) for seed in range(RERUNS)]
+        side = reference(trial, twin)
+        reruns = [steps(side, *moved(given, seed)) for seed in range(RERUNS)]
         if trial.dtype != "float64":
-            reruns.append(steps(reference(trial, twin), *given))
+            reruns.append(steps(side, *given))
         arguments = ", ".join(f"{key}={value}" for key, value in twin.arguments.items())
         for step in range(STEPS):
             where = f"{twin.scratch.rpartition(':')[2]}({arguments}), step {step + 1} {label}"
@@ -81,7 +82,6 @@ def rounds(trial: Trial, twin: Twin) -> Iterator[tuple[str, list[Quantity]]]:
 
 
 def reference(trial: Trial, twin: Twin, dtype: str | None = None) -> Reference:
-    """One made afresh: what an optimizer keeps beside its state must not reach the next run."""
     return Reference(trial.case.model, None, twin, dtype or trial.dtype, trial.device, clip=clip_of(trial))
 
 
@@ -117,6 +117,8 @@ def midway(trial: Trial, twin: Twin, start: dict[str, Array], gradients: dict[st
 
 def steps(side: Side, start: dict[str, Array], state: States, gradients: Any) -> list[dict[str, Array]]:
     """Parameters and optimizer state after each step."""
+    if isinstance(side, Reference):
+        side.renew_optimizer()  # what one keeps beside its state must not reach the next run
     side.load(start)
     side.load_optimizer_state(state)
     after = []

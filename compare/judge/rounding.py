@@ -31,9 +31,9 @@ def nudged(array: Array, seed: int) -> Array:
     mixed = bits + np.uint64(zlib.crc32(str(seed).encode()))
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    up = (mixed >> np.uint64(63)).astype(bool).reshape(array.shape)
-    moved = np.nextafter(array, np.where(up, np.inf, -np.inf).astype(array.dtype))
-    return np.where(array == 0, array, moved).astype(array.dtype)
+    up = (mixed >> np.uint64(63)).astype(array.dtype).reshape(array.shape)
+    moved = np.nextafter(array, np.copysign(array.dtype.type(np.inf), up - array.dtype.type(0.5)))
+    return np.where(array == 0, array, moved)
 
 
 def moved(nested: Any, seed: int) -> Any:
