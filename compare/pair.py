@@ -68,6 +68,7 @@ class Case:
     optimizer: Twin | None = None
     penalty: Twin | None = None
     clip: float | None = None
+    chunk: int | None = None
     constants: tuple[str, ...] = ()
     time_axis: int = 1
     waivers: Mapping[str, str] = field(default_factory=dict)
@@ -112,7 +113,9 @@ class CheckSize:
 class Pair:
     """One model built twice, with its loss, optimizer and data. `metrics` are names in compare/metrics.py.
 
-    `penalty` is added to the loss; `clip` cuts every gradient entry to [-clip, clip] before the update.
+    `penalty` is added to the loss; `clip` cuts every gradient entry to [-clip, clip] before the update. With a `chunk`
+    scratch takes a training step over so many records at a time; the loss must be a sum over records, and no record
+    may change another's output.
     """
 
     name: str
@@ -126,6 +129,7 @@ class Pair:
     check: CheckSize
     penalty: Twin | None = None
     clip: float | None = None
+    chunk: int | None = None
     waivers: Mapping[str, str] = field(default_factory=dict)
 
     def case(self) -> Case:
@@ -139,6 +143,7 @@ class Pair:
             optimizer=self.optimizer,
             penalty=self.penalty,
             clip=self.clip,
+            chunk=self.chunk and 3,
             waivers=self.waivers,
         )
 

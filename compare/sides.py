@@ -3,7 +3,7 @@
 torch is imported only when a Reference is made, so that training from scratch starts without it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -42,13 +42,14 @@ class Scratch:
         *,
         penalty: Twin | None = None,
         clip: float | None = None,
+        chunk: int | None = None,
     ) -> None:
         self.dtype = np.dtype(dtype)
         self.model = model.build("scratch").to(self.dtype)
         self.criterion: Any = loss.build("scratch") if loss else None
         self.optimizer: Any = optimizer.build("scratch", self.model.named_parameters()) if optimizer else None
         self.penalty: Any = penalty.build("scratch", self.model.named_parameters()) if penalty else None
-        self.clip = clip
+        self.clip, self.chunk = clip, chunk
 
     def array(self, array: Array) -> Array:
         """Integers stay, floats become the side's dtype."""
@@ -134,13 +135,23 @@ class Scratch:
     def train_step(self, x: Array, target: Array) -> tuple[float, Array]:
         """Forward, loss, backward and update with nothing copied; the loss and output before the update."""
         self.model.zero_grad()
-        out = self.model(x)
-        loss = self._objective(out, target)
-        self.model.backward(self.criterion.backward())
+        losses, outs = [], []
+        for part in self._chunks(len(x)):
+            outs.append(self.model(x[part]))
+            losses.append(self.criterion(outs[-1], target[part]))
+            self.model.accumulate(self.criterion.backward())
         if self.penalty:
+            losses.append(self.penalty.forward())
             self.penalty.backward()
         self.step()
-        return float(loss), out
+        return float(sum(losses)), outs[0] if len(outs) == 1 else np.concatenate(outs)
+
+    def _chunks(self, records: int) -> Iterator[slice]:
+        """All records, or where the pair has a chunk so many at a time, whose losses and gradients add up."""
+        if self.chunk is None:
+            yield slice(None)
+        else:
+            yield from (slice(start, start + self.chunk) for start in range(0, records, self.chunk))
 
     def evaluate(self, x: Array, target: Array) -> tuple[float, Array]:
         """Loss and output of a batch."""

@@ -226,7 +226,7 @@ def first_stop(recipe: Recipe, losses: Sequence[float]) -> int | None:
 def build(pair: Pair, configuration: Configuration) -> Side:
     given = pair.model, pair.loss, pair.optimizer, configuration.dtype
     if configuration.backend == "scratch":
-        return Scratch(*given, penalty=pair.penalty, clip=pair.clip)
+        return Scratch(*given, penalty=pair.penalty, clip=pair.clip, chunk=pair.chunk)
     return Reference(*given, configuration.device, penalty=pair.penalty, clip=pair.clip)
 
 

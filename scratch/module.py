@@ -1,6 +1,7 @@
 """Parameter, Buffer and Module: what a layer holds, how it is named, and its two modes."""
 
 from collections.abc import Iterator, Mapping
+from itertools import dropwhile
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,22 @@ class Buffer:
         self.data = data
 
 
+def blocks(*arrays: Array, size: int) -> Iterator[tuple[Array, ...]]:
+    """Views of equally long arrays, some rows of each at a time: as many as take `size` bytes of the first, or one."""
+    if arrays[0].nbytes <= size:
+        yield arrays
+        return
+    rows = max(1, size // arrays[0][:1].nbytes)
+    for start in range(0, len(arrays[0]), rows):
+        yield tuple(array[start : start + rows] for array in arrays)
+
+
 class Module:
     """Base of all layers and models: `forward(*inputs) -> out`, then `backward(dout) -> dinput`.
 
     `forward` leaves behind `self.cache` and nothing else; `backward` reads it, adds every parameter's gradient into
     `.grad` and returns the gradient of the input. Neither the cache nor `dout` is written to, so that a second
-    `backward` adds the same gradients again.
+    `backward` adds the same gradients again. Training asks `accumulate`, which may leave the input's gradient out.
     """
 
     training = True
@@ -40,6 +51,10 @@ class Module:
 
     def backward(self, dout: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no backward")
+
+    def accumulate(self, dout: Any) -> None:
+        """`backward` without the input's gradient, for which nobody asks where the input is data."""
+        self.backward(dout)
 
     def __call__(self, *inputs: Any) -> Any:
         return self.forward(*inputs)
@@ -136,3 +151,11 @@ class Sequential(Module):
         for layer in reversed(self.layers()):
             dout = layer.backward(dout)
         return dout
+
+    def accumulate(self, dout: Any) -> None:
+        # a third of the products of a net whose first layer is its largest
+        layers = list(dropwhile(lambda layer: not any(layer.named_parameters()), self.layers()))
+        for layer in reversed(layers[1:]):
+            dout = layer.backward(dout)
+        for first in layers[:1]:
+            first.accumulate(dout)

@@ -10,6 +10,8 @@ def square(layer: Any) -> bool:
 
 
 BIAS_GRADIENT = "np.ones(len(dout_rows), dout.dtype) @ dout_rows"
+PRODUCT = "dout_part @ x_rows"
+TRANSPOSED = ("dout_rows.T, size", "x_rows.T, size", PRODUCT, "dout_part @ dout_rows")
 
 FAULTS = (
     backward(
@@ -53,30 +55,30 @@ FAULTS = (
     backward(
         "linear-bias-forgotten",
         "the bias gradient forgotten",
-        edit("Linear.backward", f"self.bias.grad += {BIAS_GRADIENT}", "pass"),
+        edit("Linear.accumulate", f"self.bias.grad += {BIAS_GRADIENT}", "pass"),
         where=biased,
     ),
     backward(
         "linear-bias-averaged",
         "the bias gradient averaged over the batch, which the loss has done",
-        edit("Linear.backward", BIAS_GRADIENT, "dout_rows.mean(axis=0)"),
+        edit("Linear.accumulate", BIAS_GRADIENT, "dout_rows.mean(axis=0)"),
         where=biased,
     ),
     backward(
         "linear-bias-in-single",
         "a float32 sum where float64 was given",
-        edit("Linear.backward", BIAS_GRADIENT, "dout_rows.sum(axis=0, dtype=np.float32)"),
+        edit("Linear.accumulate", BIAS_GRADIENT, "dout_rows.sum(axis=0, dtype=np.float32)"),
         where=biased,
     ),
     backward(
         "linear-averaged-twice",
         "1/N in the weight gradient, which the loss has done",
-        edit("Linear.backward", "dout_rows.T @ x_rows", "dout_rows.T @ x_rows / len(x_rows)"),
+        edit("Linear.accumulate", PRODUCT, f"{PRODUCT} / len(x_rows)"),
     ),
     backward(
         "linear-first-record",
         "the weight gradient of the first record alone",
-        edit("Linear.backward", "dout_rows.T @ x_rows", "dout_rows[:1].T @ x_rows[:1]"),
+        edit("Linear.accumulate", PRODUCT, "dout_part[:, :1] @ x_rows[:1]"),
     ),
     backward(
         "linear-input-transposed",
@@ -87,26 +89,21 @@ FAULTS = (
     backward(
         "linear-weight-transposed",
         "the gradient of square weights transposed",
-        edit("Linear.backward", "dout_rows.T @ x_rows", "x_rows.T @ dout_rows"),
+        edit("Linear.accumulate", *TRANSPOSED),
         where=square,
     ),
     otherwise(
         "linear-stored-transposed",
         "square weights stored as (in, out)",
         edit("Linear.forward", "self.weight.data.T", "self.weight.data"),
-        edit(
-            "Linear.backward",
-            "dout_rows.T @ x_rows",
-            "x_rows.T @ dout_rows",
-            "dout @ self.weight.data",
-            "dout @ self.weight.data.T",
-        ),
+        edit("Linear.accumulate", *TRANSPOSED),
+        edit("Linear.backward", "dout @ self.weight.data", "dout @ self.weight.data.T"),
         where=square,
     ),
     backward(
         "linear-detached",
         "nothing sent on to the layer before",
-        edit("Linear.backward", "return dout @ self.weight.data", "return np.zeros_like(x)"),
+        edit("Linear.backward", "return dout @ self.weight.data", "return np.zeros_like(self.cache)"),
     ),
     forward(
         "linear-bias-twice",

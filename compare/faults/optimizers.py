@@ -21,7 +21,7 @@ FAULTS = (
     update(
         "F14-sgd",
         "momentum restarts every batch",
-        edit("SGD.update", 'if "momentum_buffer" not in state:', "if True:"),
+        edit("SGD.update", 'first = "momentum_buffer" not in state', "first = True"),
         home="trigram-lm",
     ),
     update(
@@ -33,19 +33,25 @@ FAULTS = (
     update(
         "F16",
         "momentum on weights only",
-        edit("SGD.update", "if self.momentum:", "if self.momentum and p.ndim > 1:"),
+        edit(
+            "SGD.update",
+            "if first and self.momentum:",
+            "if first and self.momentum and data.ndim > 1:",
+            "if self.momentum:",
+            "if self.momentum and p.ndim > 1:",
+        ),
         home="notmnist-mlp",
         where=lambda optimizer: any(parameter.data.ndim == 1 for parameter in optimizer.parameters.values()),
     ),
     update(
         "sgd-no-look-ahead",
         "nesterov's look-ahead missing",
-        edit("SGD.update", 'g + self.momentum * state["momentum_buffer"] if', 'state["momentum_buffer"] if'),
+        edit("SGD.update", "g + self.momentum * v if", "v if"),
     ),
     update(
         "sgd-first-dampened",
         "the first momentum dampened",
-        edit("SGD.update", "g.copy()", "(1 - self.dampening) * g"),
+        edit("SGD.update", "v[...] = g", "v[...] = (1 - self.dampening) * g"),
     ),
     update(
         "sgd-dampening-forgotten",
@@ -98,8 +104,8 @@ FAULTS = (
         "RMSprop that divides by the mean before its update",
         edit(
             "RMSprop.update",
-            'v = state["square_avg"]',
-            'v = state["square_avg"]\n    root = np.sqrt(v)',
+            "v *= self.alpha",
+            "root = np.sqrt(v)\n        v *= self.alpha",
             "np.sqrt(v) + self.eps",
             "root + self.eps",
         ),
@@ -122,7 +128,7 @@ FAULTS = (
     update(
         "adagrad-overwritten",
         "Adagrad's sum overwritten",
-        edit("Adagrad.update", 'state["sum"] += g * g', 'state["sum"] = g * g'),
+        edit("Adagrad.update", "total += g * g", "total[...] = g * g"),
     ),
     update(
         "adagrad-from-zero",
@@ -138,6 +144,6 @@ FAULTS = (
     update(
         "adagrad-eps-inside",
         "Adagrad's eps inside the square root",
-        edit("Adagrad.update", 'np.sqrt(state["sum"]) + self.eps', 'np.sqrt(state["sum"] + self.eps)'),
+        edit("Adagrad.update", "np.sqrt(total) + self.eps", "np.sqrt(total + self.eps)"),
     ),
 )

@@ -55,7 +55,7 @@ FAULTS = (
     misbehaviour(
         "gradient-overwritten",
         "the weight gradient overwritten instead of added to",
-        edit("Linear.backward", "self.weight.grad +=", "self.weight.grad ="),
+        edit("Linear.accumulate", "grad += dout_part", "grad[...] = dout_part"),
         checks=("twice",),
     ),
     misbehaviour(

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
+
 from compare.judge.branches import pinned
 from compare.judge.finding import worst_by_name
 from compare.judge.floor import Quantity, Verdict
+from compare.judge.optimizers import named_states
 from compare.judge.rounding import moved
 from compare.judge.training import batches, training_step
 from compare.judge.trial import (
@@ -143,13 +147,33 @@ def one_step_from(
         return training_step(trial, side, inputs, start.target, seed, watched)
 
 
+def trained_step(trial: Trial) -> Judged:
+    """The first step again, as training takes it: no gradient of the input, and in chunks where the pair has them."""
+    side = trial.scratch()
+    side.load(trial.state)
+    inputs, target = next(batches(trial, 1))
+    start, alone = Start(side.state(), side.optimizer_state(), inputs, target), deepcopy(side)
+    found = training_step(trial, side, inputs, target)
+    alone.train()
+    (x,) = inputs
+    loss, _ = alone.train_step(x, target)
+    found |= {"loss": {"loss": np.array(loss, alone.dtype)}, "gradient": alone.gradients()}
+    found |= {"update": named_states(alone) | alone.state()}
+    return judged_step(trial, found, start, trial.reference("float64"), trial.reference())
+
+
 def resynchronised(trial: Trial) -> list[Quantity]:
     """Loss, gradients, parameters, buffers and optimizer state; of every tensor the worst of all steps."""
 
+    def all_of(judged: Judged) -> list[Quantity]:
+        gradients = [replace(q, name=f"{q.name} gradient") for q in judged["gradient"]]
+        return [*judged["loss"], *gradients, *judged["update"]]
+
     def rounds() -> Iterator[tuple[str, list[Quantity]]]:
-        for step in resynchronised_steps(trial):
-            gradients = [replace(q, name=f"{q.name} gradient") for q in step.judged["gradient"]]
-            yield f"step {step.number}", [*step.judged["loss"], *gradients, *step.judged["update"]]
+        steps = resynchronised_steps(trial)
+        yield from ((f"step {step.number}", all_of(step.judged)) for step in steps)
+        if len(trial.case.inputs) == 1 and not any(fails(step.judged) for step in steps):
+            yield "step 1 by train_step", all_of(trained_step(trial))
 
     return worst_by_name(rounds())
 

@@ -93,7 +93,8 @@ class Trial:
 
     def scratch(self, dtype: str | None = None) -> Scratch:
         case = self.case
-        side = Scratch(case.model, case.loss, case.optimizer, dtype or self.dtype, penalty=case.penalty, clip=case.clip)
+        given = case.model, case.loss, case.optimizer, dtype or self.dtype
+        side = Scratch(*given, penalty=case.penalty, clip=case.clip, chunk=case.chunk)
         side.reseed(self.seed)
         return side
 

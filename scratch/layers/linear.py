@@ -4,7 +4,9 @@ import numpy as np
 from numpy.random import Generator
 
 from scratch import init
-from scratch.module import Array, Module, Parameter
+from scratch.module import Array, Module, Parameter, blocks
+
+BLOCK_BYTES = 1 << 22  # of the weight gradient that are computed at a time
 
 
 class Linear(Module):
@@ -24,11 +26,16 @@ class Linear(Module):
         return out
 
     def backward(self, dout: Array) -> Array:
+        self.accumulate(dout)
+        return dout @ self.weight.data
+
+    def accumulate(self, dout: Array) -> None:
         x = self.cache
         x_rows = x.reshape(-1, self.in_features)  # (..., in) -> (N, in)
         dout_rows = dout.reshape(-1, self.out_features)
-        self.weight.grad += dout_rows.T @ x_rows
+        # a product as large as a large weight would be memory new from the system each time: in parts a third faster
+        for grad, dout_part in blocks(self.weight.grad, dout_rows.T, size=BLOCK_BYTES):
+            grad += dout_part @ x_rows
         if self.bias is not None:
             # as a product with ones: BLAS sums in blocks, `sum(axis=0)` one by one and loses digits over long batches
             self.bias.grad += np.ones(len(dout_rows), dout.dtype) @ dout_rows
-        return dout @ self.weight.data
