@@ -45,7 +45,7 @@ def test_the_first_step_left_out(cell: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_one_gates_slope(monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(monkeypatch, scratch.GRU, "backward", "dn * gate * (r * (1 - r))", "dn * gate * (r * r)")
+    plant(monkeypatch, scratch.GRU, "backward", "np.multiply(gate, r * (1 - r)", "np.multiply(gate, r * r")
     assert mapped("GRU").first == (6, ("r",))
 
 
@@ -93,7 +93,7 @@ def test_a_fault_of_no_gate_belongs_to_all(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_state_not_carried(monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(monkeypatch, scratch.RNN, "forward", "h[t] @ recurrent", "h[0] @ recurrent")
+    plant(monkeypatch, scratch.RNN, "forward", "np.matmul(h[t], recurrent", "np.matmul(h[0], recurrent")
     assert mapped("RNN").line() == "forward: h from t = 1 up to t = 6; t = 0 agrees"
 
 

@@ -46,8 +46,8 @@ FAULTS = (
         "back-propagation through an RNN stops at t = 1",
         edit(
             "RNN.backward",
-            "np.empty_like(dout)",
-            "np.zeros_like(dout)",
+            "da = self.slope(h[1:])",
+            "da = self.slope(h[1:])\n    da[0] = 0",
             "reversed(range(len(x)))",
             "reversed(range(1, len(x)))",
         ),
@@ -69,27 +69,27 @@ FAULTS = (
     backward(
         "F7",
         "the reset gate's gradient taken before the candidate's tanh derivative",
-        edit("ResetFirstGRU.backward", "dreset = dn @ w_candidate", "dreset = (dh * (1 - z)) @ w_candidate"),
+        edit("ResetFirstGRU.backward", "dreset = dn[t] @ w_n", "dreset = (dh * (1 - z)) @ w_n"),
         home="activity-reset-first-gru",
     ),
     backward(
         "F8",
         "the path through r h into the state before missing",
-        edit("ResetFirstGRU.backward", "dh * z + dreset * r + da", "dh * z + da"),
+        edit("ResetFirstGRU.backward", "dh * z + dreset * r + dr", "dh * z + dr"),
         home="activity-reset-first-gru",
     ),
     otherwise(
         "F21",
         "the update gate's z and 1 - z exchanged",
-        edit("GRU.forward", "(1 - z) * n + z * h[t]", "z * n + (1 - z) * h[t]"),
+        edit("GRU.forward", "n + z * (h[t] - n)", "h[t] + z * (n - h[t])"),
         edit(
             "GRU.backward",
-            "dn = dh * (1 - z)",
-            "dn = dh * z",
-            "dh * (h[t] - n)",
-            "dh * (n - h[t])",
-            "dh = dh * z +",
-            "dh = dh * (1 - z) +",
+            "dn = (1 - z)",
+            "dn = z",
+            "h[:-1] - n",
+            "n - h[:-1]",
+            "dh *= z[t]",
+            "dh *= 1 - z[t]",
         ),
         home="activity-gru",
     ),
@@ -110,7 +110,7 @@ FAULTS = (
     backward(
         "F34",
         "products of a matrix and a vector broadcast over the columns of U and W",
-        edit(ADD, "d.T @ m for d, m", "np.repeat((d.T @ m).sum(axis=1, keepdims=True), m.shape[1], axis=1) for d, m"),
+        edit(ADD, "m.T @ d for d, m", "np.repeat((m.T @ d).sum(axis=0, keepdims=True), m.shape[1], axis=0) for d, m"),
         home="sine-rnn",
     ),
     backward(
@@ -121,17 +121,17 @@ FAULTS = (
     backward(
         "rnn-not-carried",
         "nothing carried back from step to step",
-        edit("RNN.backward", "dh = da[t] @ self.weight_hh_l0.data", "dh = 0 * dh"),
+        edit("RNN.backward", "np.matmul(da[t], self.weight_hh_l0.data, out=dh)", "dh *= 0"),
     ),
     backward(
         "rnn-transposed",
         "the recurrent weights transposed in the backward pass",
-        edit("RNN.backward", "dh = da[t] @ self.weight_hh_l0.data", "dh = da[t] @ self.weight_hh_l0.data.T"),
+        edit("RNN.backward", "np.matmul(da[t], self.weight_hh_l0.data,", "np.matmul(da[t], self.weight_hh_l0.data.T,"),
     ),
     backward(
         "rnn-last-state-forgotten",
         "the gradient of the last state not taken in",
-        edit("RNN.backward", "np.zeros_like(h[0]) if dh_n is None else dh_n[0]", "np.zeros_like(h[0])"),
+        edit("RNN.backward", "np.zeros_like(h[0]) if dh_n is None else dh_n[0].copy()", "np.zeros_like(h[0])"),
         home="rnn",
         only_at_home=True,
     ),
@@ -156,7 +156,7 @@ FAULTS = (
     backward(
         "averaged-over-time",
         "weight gradients averaged over the time steps",
-        edit(ADD, "np.vstack([d.T @ m for", "np.vstack([d.T @ m / len(terms[0][0]) for"),
+        edit(ADD, "np.hstack([m.T @ d for", "np.hstack([m.T @ d / len(terms[0][0]) for"),
         harmless=ONE_STEP,
     ),
     backward(
@@ -210,22 +210,22 @@ FAULTS = (
     backward(
         "gru-reset-missing",
         "the reset gate missing in the candidate's recurrent gradient",
-        edit("GRU.backward", "dz, dn * r]", "dz, dn]"),
+        edit("GRU.backward", "np.multiply(dn[t], r[t], out=dgate[t])", "dgate[t] = dn[t]"),
     ),
     backward(
         "gru-update-sign",
         "the update gate's gradient with the wrong sign",
-        edit("GRU.backward", "dh * (h[t] - n)", "dh * (n - h[t])"),
+        edit("GRU.backward", "h[:-1] - n", "n - h[:-1]"),
     ),
     backward(
         "gru-not-carried",
         "the gradient past the gates into the state before missing",
-        edit("GRU.backward", "dh = dh * z + dhidden", "dh = dhidden"),
+        edit("GRU.backward", "dh *= z[t]", "dh *= 0"),
     ),
     backward(
         "gru-reset-without-bias",
         "the reset gate's gradient without the candidate's recurrent bias",
-        edit("GRU.backward", "dr = dn * gate *", "dr = dn * (gate - self.bias_hh_l0.data[-gate.shape[1] :]) *"),
+        edit("GRU.backward", "np.multiply(gate,", "np.multiply(gate - self.bias_hh_l0.data[-gate.shape[2] :],"),
         where=biased,
     ),
     otherwise(
@@ -244,7 +244,7 @@ FAULTS = (
         "each time step's gradient clipped instead of their sum",
         edit(
             ADD,
-            "weight.grad += np.vstack([d.T @ m for d, m in zip(rows, met, strict=True)])",
+            "weight.grad += np.hstack([m.T @ d for d, m in zip(rows, met, strict=True)]).T",
             "weight.grad += np.vstack([np.clip(a.swapaxes(1, 2) @ b, -0.1, 0.1).sum(axis=0) for a, b in terms])",
         ),
         home="activity-rnn-truncated-clipped",

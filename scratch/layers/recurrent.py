@@ -56,8 +56,9 @@ class RNN(Recurrent):
 
     gates = 1
 
-    def activate(self, a: Array) -> Array:
-        return np.tanh(a)
+    def activate(self, a: Array) -> None:
+        """In place."""
+        np.tanh(a, out=a)
 
     def slope(self, h: Array) -> Array:
         """The activation's derivative, from its value."""
@@ -73,19 +74,21 @@ class RNN(Recurrent):
         h = np.empty((steps + 1, batch, self.hidden_size), x.dtype)
         h[0] = self.initial(h0, batch, x.dtype)
         for t in range(steps):
-            h[t + 1] = self.activate(inputs[t] + h[t] @ recurrent)
+            a = np.matmul(h[t], recurrent, out=h[t + 1])
+            a += inputs[t]
+            self.activate(a)
         self.cache = x, h
         return self.time_first(h[1:]).copy(), h[-1:].copy()
 
     def backward(self, dout: Array, dh_n: Array | None = None) -> tuple[Array, Array]:
         x, h = self.cache
         dout = self.time_first(dout)
-        da = np.empty_like(dout)
-        slopes = self.slope(h[1:])
-        dh = np.zeros_like(h[0]) if dh_n is None else dh_n[0]
+        da = self.slope(h[1:])  # all but dh, which the loop multiplies in: no temporaries
+        dh = np.zeros_like(h[0]) if dh_n is None else dh_n[0].copy()
         for t in reversed(range(len(x))):
-            da[t] = (dh + dout[t]) * slopes[t]
-            dh = da[t] @ self.weight_hh_l0.data
+            dh += dout[t]
+            da[t] *= dh
+            np.matmul(da[t], self.weight_hh_l0.data, out=dh)
         add_gradients(self.weight_ih_l0, self.bias_ih_l0, (da, x))
         add_gradients(self.weight_hh_l0, self.bias_hh_l0, (da, h[:-1]))
         return self.time_first(da @ self.weight_ih_l0.data), dh[None]
@@ -94,8 +97,8 @@ class RNN(Recurrent):
 class SigmoidRNN(RNN):
     """An RNN of sigmoid units: `sine-rnn`. torch has none; reference/recurrent.py writes one from torch operations."""
 
-    def activate(self, a: Array) -> Array:
-        return sigmoid(a)
+    def activate(self, a: Array) -> None:
+        a[...] = sigmoid(a)
 
     def slope(self, h: Array) -> Array:
         return h * (1 - h)
@@ -108,7 +111,8 @@ def add_gradients(weight: Parameter, bias: Parameter | None, *terms: tuple[Array
     """
     rows = [d.reshape(-1, d.shape[2]) for d, _ in terms]
     met = [m.reshape(-1, m.shape[2]) for _, m in terms]
-    weight.grad += np.vstack([d.T @ m for d, m in zip(rows, met, strict=True)])
+    # m.T @ d and not d.T @ m: where m is narrow, BLAS takes a third of the time
+    weight.grad += np.hstack([m.T @ d for d, m in zip(rows, met, strict=True)]).T
     if bias is not None:
         bias.grad += np.concatenate([np.ones(len(d), d.dtype) @ d for d in rows])
 
@@ -206,44 +210,51 @@ class GRU(Recurrent):
     def forward(self, x: Array, h0: Array | None = None) -> tuple[Array, Array]:
         x, size = self.time_first(x), self.hidden_size
         steps, batch, _ = x.shape
-        inputs = x @ self.weight_ih_l0.data.T
-        if self.bias_ih_l0 is not None:
-            inputs += self.bias_ih_l0.data
+        # (3, T, N, H): each gate is contiguous within a step, and forward takes half as long as with gates side by side
+        w_ih, w_hh = (w.data.reshape(3, size, -1).swapaxes(1, 2).copy() for w in (self.weight_ih_l0, self.weight_hh_l0))
+        gates = np.matmul(x.reshape(steps * batch, self.input_size), w_ih).reshape(3, steps, batch, size)
+        b_hn = np.zeros(size, x.dtype)
+        if self.bias_ih_l0 is not None and self.bias_hh_l0 is not None:
+            b_hr, b_hz, b_hn = np.split(self.bias_hh_l0.data, 3)
+            gates += (self.bias_ih_l0.data + np.hstack([b_hr, b_hz, 0 * b_hn])).reshape(3, 1, 1, size)
         h = np.empty((steps + 1, batch, size), x.dtype)
         h[0] = self.initial(h0, batch, x.dtype)
-        gates = np.empty((steps, batch, 4 * size), x.dtype)  # r, z, n and W_hn h + b_hn
+        gate = np.empty((steps, batch, size), x.dtype)  # W_hn h + b_hn
+        of_h = np.empty((3, batch, size), x.dtype)
         for t in range(steps):
-            hidden = self.hidden_product(h[t])
-            r, z, n, gate = np.split(gates[t], 4, axis=1)
-            r[...] = sigmoid(inputs[t, :, :size] + hidden[:, :size])
-            z[...] = sigmoid(inputs[t, :, size : 2 * size] + hidden[:, size : 2 * size])
-            gate[...] = hidden[:, 2 * size :]
-            n[...] = np.tanh(inputs[t, :, 2 * size :] + self.candidate(h[t], r, gate))
-            h[t + 1] = (1 - z) * n + z * h[t]
-        self.cache = x, h, gates
+            r, z, n = gates[:, t]
+            np.matmul(h[t], w_hh, out=of_h)
+            np.add(of_h[2], b_hn, out=gate[t])
+            gates[:2, t] = sigmoid(gates[:2, t] + of_h[:2])
+            n += self.candidate(h[t], r, gate[t])
+            np.tanh(n, out=n)
+            h[t + 1] = n + z * (h[t] - n)
+        self.cache = x, h, gates, gate
         return self.time_first(h[1:]).copy(), h[-1:].copy()
 
-    def hidden_product(self, h: Array) -> Array:
-        out = h @ self.weight_hh_l0.data.T
-        return out if self.bias_hh_l0 is None else out + self.bias_hh_l0.data
-
     def backward(self, dout: Array, dh_n: Array | None = None) -> tuple[Array, Array]:
-        x, h, gates = self.cache
-        dout = self.time_first(dout)
-        dinput, dhidden = (np.empty((*dout.shape[:2], 3 * self.hidden_size), dout.dtype) for _ in range(2))
-        dh = np.zeros_like(h[0]) if dh_n is None else dh_n[0]
+        x, h, gates, gate = self.cache
+        dout, (r, z, n) = self.time_first(dout), gates
+        w_hh = np.stack(np.split(self.weight_hh_l0.data, 3))
+        # all but what depends on dh, which the loop multiplies in: a tenth faster than step by step in float32
+        dn = (1 - z) * (1 - n * n)
+        dhidden = np.empty_like(gates)
+        dr, dz, dgate = dhidden
+        np.multiply(gate, r * (1 - r), out=dr)
+        np.multiply(h[:-1] - n, z * (1 - z), out=dz)
+        dh = np.zeros_like(h[0]) if dh_n is None else dh_n[0].copy()
         for t in reversed(range(len(x))):
-            r, z, n, gate = np.split(gates[t], 4, axis=1)
-            dh = dh + dout[t]
-            dn = dh * (1 - z) * (1 - n * n)
-            dz = dh * (h[t] - n) * (z * (1 - z))
-            dr = dn * gate * (r * (1 - r))
-            dinput[t] = np.hstack([dr, dz, dn])
-            dhidden[t] = np.hstack([dr, dz, dn * r])
-            dh = dh * z + dhidden[t] @ self.weight_hh_l0.data
-        add_gradients(self.weight_ih_l0, self.bias_ih_l0, (dinput, x))
-        add_gradients(self.weight_hh_l0, self.bias_hh_l0, (dhidden, h[:-1]))
-        return self.time_first(dinput @ self.weight_ih_l0.data), dh[None]
+            dh += dout[t]
+            dn[t] *= dh
+            dz[t] *= dh
+            dr[t] *= dn[t]
+            np.multiply(dn[t], r[t], out=dgate[t])
+            dh *= z[t]
+            dh += (dhidden[:, t] @ w_hh).sum(axis=0)
+        add_gradients(self.weight_ih_l0, self.bias_ih_l0, (dr, x), (dz, x), (dn, x))
+        add_gradients(self.weight_hh_l0, self.bias_hh_l0, (dr, h[:-1]), (dz, h[:-1]), (dgate, h[:-1]))
+        w_r, w_z, w_n = np.split(self.weight_ih_l0.data, 3)
+        return self.time_first(dr @ w_r + dz @ w_z + dn @ w_n), dh[None]
 
 
 class ResetFirstGRU(GRU):
@@ -257,21 +268,20 @@ class ResetFirstGRU(GRU):
         return out if self.bias_hh_l0 is None else out + self.bias_hh_l0.data[2 * self.hidden_size :]
 
     def backward(self, dout: Array, dh_n: Array | None = None) -> tuple[Array, Array]:
-        x, h, gates = self.cache
-        dout, size = self.time_first(dout), self.hidden_size
-        w_gates, w_candidate = self.weight_hh_l0.data[: 2 * size], self.weight_hh_l0.data[2 * size :]
-        da = np.empty((*dout.shape[:2], 3 * size), dout.dtype)
+        x, h, gates, _ = self.cache
+        dout = self.time_first(dout)
+        w_r, w_z, w_n = np.split(self.weight_hh_l0.data, 3)
+        dr, dz, dn = np.empty_like(gates)
         dh = np.zeros_like(h[0]) if dh_n is None else dh_n[0]
         for t in reversed(range(len(x))):
-            r, z, n, _ = np.split(gates[t], 4, axis=1)
+            r, z, n = gates[:, t]
             dh = dh + dout[t]
-            dn = dh * (1 - z) * (1 - n * n)
-            dz = dh * (h[t] - n) * (z * (1 - z))
-            dreset = dn @ w_candidate  # the gradient of r h
-            dr = dreset * h[t] * (r * (1 - r))
-            da[t] = np.hstack([dr, dz, dn])
-            dh = dh * z + dreset * r + da[t, :, : 2 * size] @ w_gates
-        add_gradients(self.weight_ih_l0, self.bias_ih_l0, (da, x))
-        dgates, dcandidate = da[:, :, : 2 * size], da[:, :, 2 * size :]
-        add_gradients(self.weight_hh_l0, self.bias_hh_l0, (dgates, h[:-1]), (dcandidate, gates[:, :, :size] * h[:-1]))
-        return self.time_first(da @ self.weight_ih_l0.data), dh[None]
+            dn[t] = dh * (1 - z) * (1 - n * n)
+            dz[t] = dh * (h[t] - n) * (z * (1 - z))
+            dreset = dn[t] @ w_n  # the gradient of r h
+            dr[t] = dreset * h[t] * (r * (1 - r))
+            dh = dh * z + dreset * r + dr[t] @ w_r + dz[t] @ w_z
+        add_gradients(self.weight_ih_l0, self.bias_ih_l0, (dr, x), (dz, x), (dn, x))
+        add_gradients(self.weight_hh_l0, self.bias_hh_l0, (dr, h[:-1]), (dz, h[:-1]), (dn, gates[0] * h[:-1]))
+        w_r, w_z, w_n = np.split(self.weight_ih_l0.data, 3)
+        return self.time_first(dr @ w_r + dz @ w_z + dn @ w_n), dh[None]
