@@ -29,37 +29,56 @@ def overlapping(layer: Any) -> bool:
     return any(stride < kernel for stride, kernel in zip(layer.stride, layer.kernel_size, strict=True))
 
 
-CROP = "dpadded[:, :, ph : padded.shape[2] - ph, pw : padded.shape[3] - pw]"
+CROP = "dpadded[:, :, ph : h - ph, pw : w - pw]"
+# The filters and their gradient where the input's gradient is a correlation.
+TURNED, TURNED_GRADIENT = "swapaxes(0, 1)[:, :, ::-1, ::-1]", "dweight[:, :, ::-1, ::-1]"
 # A batch norm takes its mean away again: these biases have no gradient.
 BEFORE_A_NORM = ("bn-convnet",)
+# Lets the mistake be made where gradients are folded back, by every layer.
+FOLDING = edit("Conv2d.correlates", "return ", "return False and ")
 BANK_GRADIENT = "reshape(len(bank), self.out_channels, self.in_channels, -1).transpose(1, 2, 0, 3)"
 
 FAULTS = (
     otherwise(
         "conv-flipped",
         "convolution as mathematics defines it, with the kernel flipped",
-        edit("Conv2d.filter_rows", "self.weight.data", "self.weight.data[:, :, ::-1, ::-1]"),
-        edit("Conv2d.backward", BANK_GRADIENT, f"{BANK_GRADIENT}[:, :, ::-1, ::-1]"),
+        edit("Conv2d.forward", "filter_rows(self.weight.data)", "filter_rows(self.weight.data[:, :, ::-1, ::-1])"),
+        edit(
+            "Conv2d.scatter_back",
+            "filter_rows(self.weight.data)",
+            "filter_rows(self.weight.data[:, :, ::-1, ::-1])",
+            BANK_GRADIENT,
+            f"{BANK_GRADIENT}[:, :, ::-1, ::-1]",
+        ),
+        edit("Conv2d.correlate_back", TURNED, "swapaxes(0, 1)", TURNED_GRADIENT, "dweight"),
     ),
     backward(
         "conv-not-flipped",
         "the kernel's rows in the wrong order in the input gradient",
-        edit("Conv2d.backward", "np.matmul(bank[i].T", "np.matmul(bank[-1 - i].T"),
+        edit("Conv2d.scatter_back", "np.matmul(bank[i].T", "np.matmul(bank[-1 - i].T"),
+        edit("Conv2d.correlate_back", "np.matmul(bank[i], met)", "np.matmul(bank[-1 - i], met)"),
         where=tall,
     ),
     backward(
         "conv-weight-flipped",
         "the kernel's rows in the wrong order in the weight gradient",
-        edit("Conv2d.backward", "dbank[i] +=", "dbank[-1 - i] +="),
+        edit("Conv2d.scatter_back", "dbank[i] +=", "dbank[-1 - i] +="),
+        edit("Conv2d.correlate_back", "dbank[i] +=", "dbank[-1 - i] +="),
         where=tall,
     ),
     backward(
         "conv-channels-mixed",
         "input channels and kernel columns mixed up in the weight gradient",
         edit(
-            "Conv2d.backward",
+            "Conv2d.scatter_back",
             BANK_GRADIENT,
             "reshape(len(bank), self.out_channels, -1, self.in_channels).transpose(1, 3, 0, 2)",
+        ),
+        edit(
+            "Conv2d.correlate_back",
+            TURNED_GRADIENT,
+            "dweight[:, :, ::-1, ::-1].transpose(2, 0, 1, 3).reshape(kh, self.out_channels, kw, self.in_channels)"
+            ".transpose(1, 3, 0, 2)",
         ),
         where=mixable,
     ),
@@ -80,25 +99,33 @@ FAULTS = (
     backward(
         "conv-first-image",
         "the weight gradient of the first image alone",
-        edit("Conv2d.backward", ".sum(axis=0)", "[0]"),
+        edit("Conv2d.scatter_back", ".sum(axis=0)", "[0]"),
+        edit("Conv2d.correlate_back", ".sum(axis=0)", "[0]"),
     ),
     backward(
         "conv-row-overwritten",
         "the input gradients of overlapping windows overwritten instead of added",
-        edit("Conv2d.backward", "[...] += dmet", "[...] = dmet"),
+        edit("Conv2d.scatter_back", "[...] += dmet", "[...] = dmet"),
+        FOLDING,
         where=tall,
     ),
     backward(
         "conv-cropped-wrongly",
         "padding cropped on the wrong side of the input gradient",
-        edit("Conv2d.backward", CROP, "dpadded[:, :, : padded.shape[2] - 2 * ph, : padded.shape[3] - 2 * pw]"),
+        edit("Conv2d.scatter_back", CROP, "dpadded[:, :, : h - 2 * ph, : w - 2 * pw]"),
+        FOLDING,
         where=padded,
     ),
     otherwise(
         "conv-padded-on-one-side",
         "all padding before the image, none behind it",
-        edit("Conv2d.forward", "(ph, ph), (pw, pw)", "(2 * ph, 0), (2 * pw, 0)"),
-        edit("Conv2d.backward", CROP, "dpadded[:, :, 2 * ph :, 2 * pw :]"),
+        edit(
+            "Conv2d.forward",
+            "pad(x, *self.padding)",
+            "np.pad(x, ((0, 0), (0, 0), *((2 * before, 0) for before in self.padding)))",
+        ),
+        edit("Conv2d.scatter_back", CROP, "dpadded[:, :, 2 * ph :, 2 * pw :]"),
+        FOLDING,
         where=padded,
     ),
     backward(
@@ -116,7 +143,8 @@ FAULTS = (
     misbehaviour(
         "conv-chunk-overwritten",
         "only the last chunk's weight gradient kept",
-        edit("Conv2d.backward", "dbank[i] +=", "dbank[i] ="),
+        edit("Conv2d.scatter_back", "dbank[i] +=", "dbank[i] ="),
+        edit("Conv2d.correlate_back", "dbank[i] +=", "dbank[i] ="),
         checks=("chunks",),
     ),
     misbehaviour(
@@ -126,35 +154,55 @@ FAULTS = (
             "Conv2d.chunks", "range(0, len(padded), step)]", "range(0, len(padded), step)][: -1 if step == 1 else None]"
         ),
         edit("Conv2d.forward", "out = np.empty(", "out = np.zeros("),
+        edit("Conv2d.correlate_back", "dx = np.empty(", "dx = np.zeros("),
         checks=("chunks",),
     ),
     backward(
         "F19",
         "max pooling that sends the gradient to every tied maximum",
-        edit("MaxPool2d.backward", "free & (tap == largest)", "tap == largest"),
+        edit(
+            "MaxPool2d.forward",
+            "self.cache = x.shape, beats",
+            "self.cache = x.shape, np.stack([tap == out for tap in self.taps(x)])",
+        ),
+        edit(
+            "MaxPool2d.backward",
+            "dfirst, *dothers =",
+            "dothers =",
+            "left -= won",
+            "pass",
+            "dfirst += left",
+            "pass",
+        ),
         home="mnist-cnn",
         checks=("exact",),
     ),
     backward(
         "pool-last-tie",
         "max pooling that sends the gradient to the last of equal maxima",
-        edit("MaxPool2d.backward", "zip(self.taps(x), self.taps(dx)", "zip(self.taps(x)[::-1], self.taps(dx)[::-1]"),
+        edit("MaxPool2d.forward", "np.greater(", "np.greater_equal("),
         checks=("exact",),
     ),
     backward(
         "pool-off-by-one",
         "the winner's index off by one",
-        edit("MaxPool2d.backward", "self.taps(dx)", "self.taps(dx)[1:] + self.taps(dx)[:1]"),
+        edit("MaxPool2d.backward", "self.taps(dx[images])", "self.taps(dx[images])[1:] + self.taps(dx[images])[:1]"),
     ),
     backward(
         "pool-averaged",
         "max pooling's gradient spread over the window as average pooling's",
-        edit("MaxPool2d.backward", "dout * wins", "dout / len(self.taps(x))"),
+        edit("MaxPool2d.backward", "left * beat", "dout[images] / (len(beats) + 1)"),
     ),
     backward(
         "pool-overwritten",
         "the gradients of an entry that wins twice overwritten instead of added",
-        edit("MaxPool2d.backward", "dtap += dout * wins", "dtap[wins] = dout[wins]"),
+        edit(
+            "MaxPool2d.backward",
+            "dtap += won",
+            "dtap += won * (dtap == 0)",
+            "dfirst += left",
+            "dfirst += left * (dfirst == 0)",
+        ),
         where=overlapping,
     ),
 )

@@ -9,8 +9,12 @@ def affine(layer: Any) -> bool:
     return layer.weight is not None
 
 
-BATCH_TERMS = "dnormal - dmean[:, None] - normal * dvar[:, None]"
-ROW_TERMS = "(dnormal - dmean - normal * dvar) * scale"
+# A term of the input gradient, of batch norms and of row norms.
+BATCH_MEAN, BATCH_VARIANCE = (
+    "dx -= (scale * dbeta / count)[:, None]",
+    "dx -= normal * (scale * dgamma / count)[:, None]",
+)
+ROW_MEAN, ROW_VARIANCE = "dnormal - row_mean(dnormal)", "drows -= normal * row_mean(dnormal, normal)"
 NORMALISE, BACK = "scratch.layers.norm:normalise", "scratch.layers.norm:normalise_backward"
 
 FAULTS = (
@@ -51,12 +55,12 @@ FAULTS = (
     backward(
         "batch-norm-mean-term",
         "the mean's term of a batch norm's gradient dropped",
-        edit("BatchNorm1d.backward", BATCH_TERMS, "dnormal - normal * dvar[:, None]"),
+        edit("BatchNorm1d.backward", BATCH_MEAN, "pass"),
     ),
     backward(
         "batch-norm-variance-term",
         "the variance's term of a batch norm's gradient dropped",
-        edit("BatchNorm1d.backward", BATCH_TERMS, "dnormal - dmean[:, None]"),
+        edit("BatchNorm1d.backward", BATCH_VARIANCE, "pass"),
     ),
     backward(
         "batch-norm-constant",
@@ -66,17 +70,13 @@ FAULTS = (
     backward(
         "batch-norm-gamma-forgotten",
         "gamma missing in the input gradient",
-        edit("BatchNorm1d.backward", "dnormal = dnormal * self.weight.data[:, None]", "pass"),
+        edit("BatchNorm1d.backward", "scale = scale * self.weight.data", "pass"),
         where=affine,
     ),
     backward(
         "batch-norm-gamma-of-output",
         "gamma's gradient without the normalised input",
-        edit(
-            "BatchNorm1d.backward",
-            "self.weight.grad += channel_sum(dnormal * normal)",
-            "self.weight.grad += channel_sum(dnormal)",
-        ),
+        edit("BatchNorm1d.backward", "self.weight.grad += dgamma", "self.weight.grad += dbeta"),
         where=affine,
     ),
     otherwise(
@@ -84,16 +84,12 @@ FAULTS = (
         "normalised by the unbiased variance",
         edit(
             "BatchNorm1d.forward",
-            "var = channel_sum(centred * centred) / count",
-            "var = channel_sum(centred * centred) / (count - 1)",
+            "var = channel_dot(centred, centred) / count",
+            "var = channel_dot(centred, centred) / (count - 1)",
             "var * (count / (count - 1))",
             "var",
         ),
-        edit(
-            "BatchNorm1d.backward",
-            "dvar = channel_sum(dnormal * normal) / count",
-            "dvar = channel_sum(dnormal * normal) / (count - 1)",
-        ),
+        edit("BatchNorm1d.backward", "scale * dgamma / count", "scale * dgamma / (count - 1)"),
     ),
     otherwise(
         "batch-norm-eps-outside",
@@ -101,8 +97,8 @@ FAULTS = (
         edit("BatchNorm1d.forward", "np.sqrt(var + self.eps)", "(np.sqrt(var) + self.eps)"),
         edit(
             "BatchNorm1d.backward",
-            "dvar = channel_sum(dnormal * normal) / count",
-            "dvar = channel_sum(dnormal * normal) / count / (1 - self.eps * scale)",
+            "scale * dgamma / count",
+            "scale * dgamma / count / (1 - self.eps * self.cache[1])",
         ),
     ),
     forward(
@@ -130,36 +126,36 @@ FAULTS = (
     backward(
         "norm-mean-term",
         "the mean's term of a row norm's gradient dropped",
-        edit(BACK, ROW_TERMS, "(dnormal - normal * dvar) * scale"),
+        edit(BACK, ROW_MEAN, "dnormal.copy()"),
     ),
     backward(
         "norm-variance-term",
         "the variance's term of a row norm's gradient dropped",
-        edit(BACK, ROW_TERMS, "(dnormal - dmean) * scale"),
+        edit(BACK, ROW_VARIANCE, "pass"),
     ),
     backward(
         "norm-scale-forgotten",
         "the scale missing in a row norm's gradient",
-        edit(BACK, ROW_TERMS, "dnormal - dmean - normal * dvar"),
+        edit(BACK, "drows *= scale", "pass"),
     ),
     otherwise(
         "norm-unbiased",
         "rows normalised by the unbiased variance",
         edit(
             NORMALISE,
-            "(centred * centred).mean(axis=-1, keepdims=True)",
-            "(centred * centred).sum(axis=-1, keepdims=True) / (rows.shape[-1] - 1)",
+            "row_mean(centred, centred)",
+            "row_mean(centred, centred) * rows.shape[-1] / (rows.shape[-1] - 1)",
         ),
         edit(
             BACK,
-            "(dnormal * normal).mean(axis=-1, keepdims=True)",
-            "(dnormal * normal).sum(axis=-1, keepdims=True) / (normal.shape[-1] - 1)",
+            "row_mean(dnormal, normal)",
+            "row_mean(dnormal, normal) * normal.shape[-1] / (normal.shape[-1] - 1)",
         ),
     ),
     forward(
         "norm-not-centred",
         "the variance of a row taken without its mean",
-        edit(NORMALISE, "var = (centred * centred)", "var = (rows * rows)"),
+        edit(NORMALISE, "row_mean(centred, centred)", "row_mean(rows, rows)"),
     ),
     backward(
         "layer-norm-gamma-forgotten",
@@ -193,8 +189,8 @@ FAULTS = (
         ),
         edit(
             "GroupNorm.backward",
-            "self.weight.grad += channel_sum(dlines * normal.reshape(dlines.shape))",
-            "self.weight.grad += channel_sum(dlines * normal.reshape(len(dout), self.num_groups, -1, dlines.shape[2])"
+            "self.weight.grad += channel_dot(dlines, normal.reshape(dlines.shape))",
+            "self.weight.grad += channel_dot(dlines, normal.reshape(len(dout), self.num_groups, -1, dlines.shape[2])"
             ".swapaxes(1, 2).reshape(dlines.shape))",
             "normalise_backward(dlines.reshape(normal.shape), normal, scale).reshape(dout.shape)",
             "normalise_backward(dlines.reshape(len(dout), -1, self.num_groups, dlines.shape[2]).swapaxes(1, 2)"

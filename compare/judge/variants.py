@@ -15,7 +15,11 @@ from scratch.module import Array
 
 PASSES = 20  # over which dropout masks are counted
 # Thresholds at which a fast path of scratch changes, and what the check "chunks" sets them to.
-THRESHOLDS = {("scratch.layers.conv", "CHUNK_BYTES"): 1, ("scratch.layers.linear", "BLOCK_BYTES"): 1}
+THRESHOLDS = {
+    ("scratch.layers.conv", "CHUNK_BYTES"): 1,
+    ("scratch.layers.linear", "BLOCK_BYTES"): 1,
+    ("scratch.layers.pooling", "BLOCK_BYTES"): 1,
+}
 
 
 def chunks(trial: Trial) -> Iterator[Quantity]:

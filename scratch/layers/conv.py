@@ -22,6 +22,18 @@ def pair(size: Size) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else size
 
 
+def pad(x: Array, ph: int, pw: int) -> Array:
+    """(N, C, H, W) -> (N, C, H + 2 ph, W + 2 pw) with zeros around."""
+    padded = np.zeros((*x.shape[:2], x.shape[2] + 2 * ph, x.shape[3] + 2 * pw), x.dtype)
+    padded[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]] = x
+    return padded
+
+
+def filter_rows(weight: Array) -> Array:
+    """The filters a kernel row at a time: (out, in, kh, kw) -> (kh, out, in * kw)."""
+    return weight.transpose(2, 0, 1, 3).reshape(weight.shape[2], len(weight), -1)
+
+
 class Conv2d(Module):
     """Slides out_channels filters over the padded input: (N, in, H, W) -> (N, out, H', W').
 
@@ -56,11 +68,10 @@ class Conv2d(Module):
         return height, width
 
     def forward(self, x: Array) -> Array:
-        ph, pw = self.padding
-        padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
-        self.cache = padded
         height, width = self.output_size(x.shape[2:])
-        bank = self.filter_rows()
+        padded = pad(x, *self.padding)
+        self.cache = x, padded
+        bank = filter_rows(self.weight.data)
         out = np.empty((len(x), self.out_channels, height * width), x.dtype)
         for images in self.chunks(padded, width):
             columns = self.unfold(padded[images], width)
@@ -73,9 +84,16 @@ class Conv2d(Module):
         return out.reshape(len(x), self.out_channels, height, width)
 
     def backward(self, dout: Array) -> Array:
-        padded = self.cache
+        x, padded = self.cache
+        if self.bias is not None:
+            dlines = dout.reshape(len(dout), self.out_channels, -1)
+            self.bias.grad += np.ones(len(dlines), dout.dtype) @ dlines.sum(axis=2)  # in blocks, as in Linear
+        return self.correlate_back(x, dout) if self.correlates() else self.scatter_back(padded, dout)
+
+    def scatter_back(self, padded: Array, dout: Array) -> Array:
+        """Adds the weight's gradient, gives the input's: each entry of dout gives its share to all that it met."""
         height, width = dout.shape[2:]
-        bank = self.filter_rows()
+        bank = filter_rows(self.weight.data)
         dbank, dpadded = np.zeros_like(bank), np.zeros_like(padded)
         dlines = dout.reshape(len(dout), self.out_channels, -1)
         for images in self.chunks(padded, width):
@@ -88,14 +106,35 @@ class Conv2d(Module):
                 self.rows(dcolumns, i, height)[...] += dmet.reshape(*dmet.shape[:2], height, width)
             self.fold(dcolumns, dpadded[images])
         self.weight.grad += dbank.reshape(len(bank), self.out_channels, self.in_channels, -1).transpose(1, 2, 0, 3)
-        if self.bias is not None:
-            self.bias.grad += np.ones(len(dlines), dout.dtype) @ dlines.sum(axis=2)  # in blocks, as in Linear
-        ph, pw = self.padding
-        return dpadded[:, :, ph : padded.shape[2] - ph, pw : padded.shape[3] - pw]
+        (ph, pw), (h, w) = self.padding, padded.shape[2:]
+        return dpadded[:, :, ph : h - ph, pw : w - pw]
 
-    def filter_rows(self) -> Array:
-        """The filters a kernel row at a time: (out, in, kh, kw) -> (kh, out, in * kw)."""
-        return self.weight.data.transpose(2, 0, 1, 3).reshape(self.kernel_size[0], self.out_channels, -1)
+    def correlate_back(self, x: Array, dout: Array) -> Array:
+        """The same: each entry of x takes its share from all of dout that it met, a correlation with turned filters.
+
+        One unfolding, of dout, serves both gradients, and nothing is folded: up to twice as fast with few filters.
+        """
+        (kh, kw), (ph, pw), (height, width) = self.kernel_size, self.padding, x.shape[2:]
+        around = pad(dout, kh - 1 - ph, kw - 1 - pw)
+        bank = filter_rows(self.weight.data.swapaxes(0, 1)[:, :, ::-1, ::-1])  # (kh, in, out * kw)
+        dbank = np.zeros_like(bank.swapaxes(1, 2))
+        dx = np.empty((len(x), self.in_channels, height * width), dout.dtype)
+        for images in self.chunks(around, width):
+            columns = self.unfold(around[images], width)
+            lines, total = x[images].reshape(dx[images].shape), dx[images]
+            total[...] = 0
+            for i in range(kh):
+                met = self.met_by(columns, i, height)
+                dbank[i] += np.matmul(met, lines.transpose(0, 2, 1)).sum(axis=0)
+                total += np.matmul(bank[i], met)
+        dweight = dbank.reshape(kh, self.out_channels, kw, self.in_channels).transpose(1, 3, 0, 2)
+        self.weight.grad += dweight[:, :, ::-1, ::-1]
+        return dx.reshape(x.shape)
+
+    def correlates(self) -> bool:
+        """Whether correlate_back can do it, and is the faster: without a stride, and with few filters to unfold."""
+        fits = all(p < k for p, k in zip(self.padding, self.kernel_size, strict=True))
+        return self.stride == (1, 1) and fits and self.out_channels <= 2 * self.in_channels
 
     def unfold(self, padded: Array, width: int) -> Array:
         """What each kernel column meets along every image row: (n, in, H, W) -> (n, in * kw, H, W')."""
@@ -121,6 +160,6 @@ class Conv2d(Module):
 
     def chunks(self, padded: Array, width: int) -> list[slice]:
         """Slices of the batch whose unfolded images fit CHUNK_BYTES, at least one image each."""
-        image = self.in_channels * self.kernel_size[1] * padded.shape[2] * width * padded.itemsize
+        image = padded.shape[1] * self.kernel_size[1] * padded.shape[2] * width * padded.itemsize
         step = min(max(1, CHUNK_BYTES // image), CHUNK_IMAGES)
         return [slice(start, start + step) for start in range(0, len(padded), step)]
