@@ -242,6 +242,35 @@ def reproduce(
 
 
 @app.command()
+def bench(
+    pairs: Annotated[
+        list[str] | None, typer.Argument(help="Names as `twofold list` prints them; by default the systems and layers.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Of NumPy's BLAS and of torch alike.")] = 1,
+    memory: Annotated[
+        bool,
+        typer.Option("--memory", help="Also the peak of memory, by a process for each side; a minute or two more."),
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for growth.png, how time grows with the batch.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Every row as JSON; - is standard output.")
+    ] = None,
+) -> None:
+    """Times scratch against the reference: training steps, and without names also single layers and plain loops.
+
+    Both run interleaved in one process on the same batch and threads, in float32 and float64, after their results were
+    found equal. A ratio below 1 means that scratch is faster; behind it the quartiles of the rounds. Goals are those of
+    one machine: to miss one is no error. "products" is the share of the matrix products alone: near 100 % is the limit.
+
+    Example: twofold bench mnist-cnn activity-lstm --out bench
+    """
+    from compare.commands import bench as command
+
+    found = chosen(pairs, MAIN)
+    raise typer.Exit(0 if command.run(found, json_file, threads, out, not pairs, memory) else 1)
+
+
+@app.command()
 def data(
     action: Annotated[Literal["fetch"] | None, typer.Argument(help="fetch: download NAME into --data.")] = None,
     name: Annotated[str | None, typer.Argument(help="The data set to fetch.")] = None,

@@ -1,7 +1,7 @@
 """How many threads both sides compute with."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from threadpoolctl import threadpool_limits
 
@@ -9,13 +9,18 @@ from compare.sides import import_torch
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """torch and NumPy's BLAS on one thread each: equal terms for timing, and small tensors gain nothing from more."""
+def threads(count: int) -> Iterator[None]:
+    """torch and NumPy's BLAS on equally many threads each; afterwards each has as many as before."""
     torch = import_torch()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
     try:
-        with threadpool_limits(1):
+        with threadpool_limits(count):
             yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
+
+
+def one_thread() -> AbstractContextManager[None]:
+    """Equal terms for timing, and small tensors gain nothing from more."""
+    return threads(1)

@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from compare.bench import StepTime, step_time
+from compare.bench.steps import StepTime, step_time
 from compare.data import DataError, Dataset, load
 from compare.faults.matrix import Row, row
 from compare.faults.summary import as_json as faults_as_json

@@ -1,0 +1,123 @@
+"""Whether both sides give the same, before anything is timed: the judge's floor at full size, with fewer re-runs.
+
+A line for each tensor that differs. `twofold check` says where such a difference begins and who is wrong.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from compare import nest
+from compare.judge.branches import pinned
+from compare.judge.floor import Verdict, judge
+from compare.judge.raising import raised
+from compare.judge.rounding import moved, shaken
+from compare.sides import Reference, Scratch, Side, States
+from scratch.module import Array
+
+RERUNS = 2  # moved by one unit in the last place
+
+Arrays = dict[str, Array]
+Differences = tuple[str, ...]
+
+
+def differing(
+    found: Mapping[str, Array],
+    reference: Callable[[DTypeLike, int | None], Mapping[str, Array]],
+    dtype: DTypeLike,
+    waived: Iterable[str] = (),
+) -> Differences:
+    """What scratch found, judged by runs of the reference in a dtype and moved by a seed, or not moved."""
+    star, plain = reference("float64", None), () if dtype == "float64" else (reference(dtype, None),)
+    reruns = [*plain, *(reference(dtype, seed) for seed in range(RERUNS))]
+    lines = []
+    for name in dict.fromkeys((*found, *star)):
+        if name in waived or (name not in star and not found[name].any()):  # torch has None where no gradient arrives
+            continue
+        runs = [run[name] for run in reruns if name in run] or [star[name] for _ in range(name in star)]
+        quantity = judge(name, found.get(name), star.get(name), runs, dtype)
+        if quantity.verdict is Verdict.FAIL:
+            error = f"error {quantity.error:.3g}, {quantity.ratio:.3g} floors, limit {quantity.limit:g}"
+            lines.append(f"{name}: {error if np.isfinite(quantity.ratio) else quantity.reason}")
+    return tuple(lines)
+
+
+def guarded(compare: Callable[[], Differences]) -> Differences:
+    """What is raised meanwhile is a difference too."""
+    try:
+        return compare()
+    except Exception as error:
+        return (raised(error),)
+
+
+def of_step(
+    scratch: Scratch,
+    reference: Callable[[DTypeLike], Reference],
+    state: Mapping[str, Array],
+    batch: tuple[Array, Array],
+    waived: Iterable[str] = (),
+) -> Differences:
+    """One training step from equal weights: output, loss, gradients, and the update by equal gradients from zero."""
+    with scratch.watch() as trace:
+        found = step(scratch, state, batch)
+    gradients, optimizer = scratch.gradients(), scratch.optimizer_state()
+    found |= update(scratch, gradients, optimizer)
+    sides = {str(scratch.dtype): reference(scratch.dtype)}
+    if scratch.dtype == np.float32 and not shows_modules(sides["float32"]):
+        return ()  # nothing to pin: pre-activations within rounding of zero would pass for differences; see float64
+
+    def run(dtype: DTypeLike, seed: int | None) -> Arrays:
+        name = str(np.dtype(dtype))
+        side = sides[name] = sides.get(name) or reference(dtype)
+        with pinned(side.model, trace.inputs, trace.masks), shaken(side, seed):
+            arrays = step(side, state, batch, seed)
+        return arrays if seed is not None else arrays | update(side, gradients, optimizer)
+
+    return differing(found, run, scratch.dtype, waived)
+
+
+def step(side: Side, state: Mapping[str, Array], batch: tuple[Array, Array], seed: int | None = None) -> Arrays:
+    """Output, loss and gradients of the very step that is timed."""
+    (x, target) = (given(side, array) for array in batch)
+    side.load(state if seed is None else moved(state, seed))
+    side.train()
+    loss, out = side.train_step(x if seed is None else moved(x, seed), target)
+    return {"<output>": np.array(out), "loss": np.array(loss, side.dtype), **side.gradients()}
+
+
+def update(side: Side, gradients: Mapping[str, Array], optimizer: States) -> Arrays:
+    """What the optimizer makes of given gradients and state where all parameters are zero: the change itself."""
+    side.load({name: np.zeros_like(array) for name, array in side.state().items()})
+    side.load_optimizer_state(optimizer)
+    side.set_gradients(gradients)
+    side.step()
+    after = side.state()
+    return {f"{name} updated": after[name] for name in gradients}
+
+
+def of_layer(
+    scratch: Scratch, other: Callable[[DTypeLike], Side], state: Mapping[str, Array], inputs: Any, sent: Any
+) -> Differences:
+    """Output and gradients of one layer, against its reference or against another form of itself."""
+
+    def run(side: Side, seed: int | None = None) -> Arrays:
+        side.load(state if seed is None else moved(state, seed))
+        side.train()
+        side.zero_grad()
+        out = side.forward(inputs if seed is None else moved(inputs, seed))
+        dinputs = side.backward(sent)
+        return nest.numbered("<output>", out) | nest.numbered("<input>", dinputs) | side.gradients()
+
+    return differing(run(scratch), lambda dtype, seed: run(other(dtype), seed), scratch.dtype)
+
+
+def shows_modules(reference: Reference) -> bool:
+    """Whether it has modules of which ReLUs and pools take scratch's signs and winners; raw tensors have none."""
+    return any(True for _ in reference.model.children())
+
+
+def given(side: Side, array: Array) -> Array:
+    """In the side's dtype; integers stay."""
+    return array.astype(side.dtype, copy=False) if np.issubdtype(array.dtype, np.floating) else array

@@ -1,0 +1,93 @@
+"""What the bench measured, a row at a time, and all of it as JSON."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from compare.bench import goals
+from compare.bench.timing import Timing
+
+# What the two of a timing are, by the kind of the row.
+SIDES = {"loops": ("fast", "loops")}
+RESOLUTION = 1 << 20  # bytes
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing timed on both sides. `kind` is step, layer, loops or growth; `part` step, forward, backward or update.
+
+    `differences` say what differed before it came to timing, and then `timing` is None.
+    """
+
+    kind: str
+    name: str
+    part: str
+    dtype: str
+    batch: int
+    timing: Timing | None
+    goal: float | None = None
+    differences: tuple[str, ...] = ()
+
+    @property
+    def products(self) -> float | None:
+        """The products timed alone, as a share of scratch's time."""
+        alone = self.timing and self.timing.alone
+        return alone / self.timing.first if alone and self.timing else None
+
+    def as_json(self) -> dict[str, Any]:
+        names = ("kind", "name", "part", "dtype", "batch")
+        found = {name: getattr(self, name) for name in names} | {"equal": not self.differences}
+        if self.timing is None:
+            return found | {"differences": self.differences}
+        first, second = SIDES.get(self.kind, ("scratch", "reference"))
+        return found | {
+            f"{first}_ms": 1e3 * self.timing.first,
+            f"{second}_ms": 1e3 * self.timing.second,
+            "ratio": self.timing.ratio,
+            "quartiles": [self.timing.low, self.timing.high],
+            "rounds": self.timing.rounds,
+            "products": self.products,
+            "goal": self.goal,
+        }
+
+
+@dataclass(frozen=True)
+class Peak:
+    """How many bytes the training of one pair takes at its peak, on both sides."""
+
+    name: str
+    dtype: str
+    batch: int
+    scratch: int
+    reference: int
+
+    @property
+    def ratio(self) -> float | None:
+        """None where a side takes less than an allocator keeps in hand."""
+        return self.scratch / self.reference if min(self.scratch, self.reference) >= RESOLUTION else None
+
+    def as_json(self) -> dict[str, Any]:
+        sides = {"scratch_bytes": self.scratch, "reference_bytes": self.reference}
+        found = {"kind": "memory", "name": self.name, "dtype": self.dtype, "batch": self.batch}
+        return found | sides | {"ratio": self.ratio, "goal": goals.MEMORY}
+
+
+def geometric_means(rows: Iterable[Row]) -> dict[str, float]:
+    """Of the ratios of all training steps that were timed, by dtype."""
+    ratios: dict[str, list[float]] = {}
+    for row in rows:
+        if row.kind == "step" and row.timing:
+            ratios.setdefault(row.dtype, []).append(row.timing.ratio)
+    return {dtype: goals.geometric_mean(values) for dtype, values in ratios.items()}
+
+
+def as_json(environment: dict[str, Any], rows: Sequence[Row], peaks: Sequence[Peak]) -> dict[str, Any]:
+    """By schema 1: times in milliseconds, memory in bytes, ratios as scratch / reference."""
+    return {
+        "schema": 1,
+        "environment": environment,
+        "rows": [row.as_json() for row in rows] + [peak.as_json() for peak in peaks],
+        "geometric_means": {
+            dtype: {"ratio": ratio, "goal": goals.GEOMETRIC_MEAN} for dtype, ratio in geometric_means(rows).items()
+        },
+    }
