@@ -183,7 +183,7 @@ def report(
     device: Device = "auto",
     seed: Seed = 0,
 ) -> None:
-    """Checks, trains both sides, times them, and writes one self-contained page.
+    """Checks, trains both sides, times them, plants the known mistakes, and writes one self-contained page.
 
     Example: twofold report mnist-cnn catcar-mlp --data DIR
     """

@@ -33,7 +33,7 @@ class Linear(Module):
         x = self.cache
         x_rows = x.reshape(-1, self.in_features)  # (..., in) -> (N, in)
         dout_rows = dout.reshape(-1, self.out_features)
-        # a product as large as a large weight would be memory new from the system each time: in parts a third faster
+        # a product as large as a large weight would be memory new from the system each time: in parts a fifth faster
         for grad, dout_part in blocks(self.weight.grad, dout_rows.T, size=BLOCK_BYTES):
             grad += dout_part @ x_rows
         if self.bias is not None:
