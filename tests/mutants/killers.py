@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import test_fast_forms
 import test_models
 import test_scratch
 from test_battery import CASES
@@ -196,7 +197,7 @@ def benches() -> tuple[Bench, ...]:
 
 @cache
 def tests() -> tuple[Test, ...]:
-    found = (Test(*call) for module in (test_scratch, test_models) for call in calls(module))
+    found = (Test(*call) for module in (test_scratch, test_models, test_fast_forms) for call in calls(module))
     return tuple(sorted(found, key=lambda test: test.work))
 
 
