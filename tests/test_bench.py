@@ -15,7 +15,7 @@ import scratch
 from compare.bench import goals, layers, memory, rows, steps, timing
 from compare.bench.environment import described, environment
 from compare.bench.layers import adam_row, both_ways, layer_rows, loop_rows
-from compare.bench.products import Product, of_layer, of_step
+from compare.bench.products import Passes, Product, of_layer
 from compare.bench.rows import Peak, Row, geometric_means
 from compare.bench.steps import Step, growth_rows, recipe_rows, step_time
 from compare.bench.timing import Timing, goes_on, interleaved
@@ -144,30 +144,51 @@ def test_goals_are_of_pairs() -> None:
 
 def test_products_of_layers() -> None:
     linear = of_layer(scratch.Linear(5, 7), (2, 3, 5))
-    assert linear == ([Product(6, 5, 7)], [Product(6, 7, 5), Product(7, 6, 5)])
+    assert linear == Passes([Product(6, 5, 7)], [Product(7, 6, 5)], [Product(6, 7, 5)])
     conv = of_layer(scratch.Conv2d(2, 6, (4, 3), padding=1), (8, 2, 9, 11))
-    assert conv == ([Product(6, 24, 88, 8)], [Product(6, 88, 24, 8), Product(24, 6, 88, 8)])
-    assert of_layer(scratch.Tanh(), (2, 3)) == ([], [])
+    assert conv == Passes([Product(6, 24, 88, 8)], [Product(6, 88, 24, 8)], [Product(24, 6, 88, 8)])
+    assert of_layer(scratch.Tanh(), (2, 3)) == Passes([], [], [])
 
 
 @pytest.mark.parametrize("batch_first", [False, True])
 def test_products_of_a_recurrent_layer(batch_first: bool) -> None:
     layer = scratch.LSTM(3, 10, batch_first=batch_first)
-    forward, backward = of_layer(layer, (5, 7, 3) if batch_first else (7, 5, 3))
-    assert forward == [Product(35, 3, 40), Product(5, 10, 40, 7)]
-    assert backward == [Product(35, 40, 3), Product(40, 35, 3), Product(5, 40, 10, 7), Product(40, 35, 10)]
+    found = of_layer(layer, (5, 7, 3) if batch_first else (7, 5, 3))
+    assert found.forward == [Product(35, 3, 40), Product(5, 10, 40, 7)]
+    assert found.weights == [Product(40, 35, 3), Product(5, 40, 10, 7), Product(40, 35, 10)]
+    assert found.inputs == [Product(35, 40, 3)]
 
 
 def test_products_of_a_step_count_every_call() -> None:
     """Of a truncated pair the first steps have no backward pass."""
     pair = PAIRS["activity-rnn-linear"]
-    model = pair.model.given(truncate=4, hidden=10)
-    side = Scratch(model, pair.loss, pair.optimizer)
-    with side.watch() as trace:
-        side.train_step(np.ones((5, 7, 3), np.float32), np.zeros(5, int))
-    before, after = of_layer(side.model.recurrent, (5, 3, 3)), of_layer(side.model.recurrent, (5, 4, 3))
+    small = replace(pair, model=pair.model.given(truncate=4, hidden=10))
+    signals = Split(np.ones((5, 7, 3), np.float32), np.zeros(5, int))
+    step = Step(small, Dataset("drawn", "embedded", signals, None, signals, ()), 5)
+    before, after = (of_layer(scratch.RNN(3, 10, batch_first=True), (5, steps, 3)) for steps in (3, 4))
     last = of_layer(scratch.Linear(10, 6), (5, 10))
-    assert of_step(side.model, trace) == [*before[0], *after[0], *after[1], *last[0], *last[1]]
+    assert step.products == [
+        *before.forward,
+        *(after.forward + after.weights + after.inputs),
+        *(last.forward + last.weights + last.inputs),
+    ]
+
+
+def test_a_first_linear_layer_sends_nothing_back_while_training() -> None:
+    first, second = of_layer(scratch.Linear(1024, 20), (38, 1024)), of_layer(scratch.Linear(20, 1), (38, 20))
+    found = first.forward + first.weights + second.forward + second.weights + second.inputs
+    assert Step(CATCAR, CARS, 38).products == found
+
+
+def test_products_of_a_step_in_chunks() -> None:
+    """The calls of every chunk, and of the first layer no gradient of its input."""
+    whole, chunked = (Step(replace(CATCAR, chunk=chunk), CARS, 8) for chunk in (None, 5))
+
+    def operations(step: Step) -> int:
+        return sum(product.rows * product.inner * product.columns * product.count for product in step.products)
+
+    assert len(chunked.products) == 2 * len(whole.products)
+    assert operations(chunked) == operations(whole)
 
 
 # Rows

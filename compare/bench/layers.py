@@ -82,7 +82,8 @@ def both_ways(kind: str, form: Case, dtype: str, other: Callable[[DTypeLike], Si
     if differences := equal.guarded(compare):
         return [Row(kind, form.name, part, dtype, batch, None, None, differences) for part in ("forward", "backward")]
     ours, theirs = works(scratch, state, inputs, sent[0]), works(other(dtype), state, inputs, sent[0])
-    alone = products.of_layer(scratch.model, inputs[0].shape) if kind == "layer" else ([], [])
+    passes = products.of_layer(scratch.model, inputs[0].shape)
+    alone = (passes.forward, passes.weights + passes.inputs) if kind == "layer" else ([], [])
     return [
         Row(kind, form.name, part, dtype, batch, interleaved(a, b, products.together(multiplied, dtype), BUDGET))
         for part, a, b, multiplied in zip(("forward", "backward"), ours, theirs, alone, strict=True)

@@ -21,9 +21,10 @@ from compare.bench.equal import given
 from compare.bench.rows import Peak
 from compare.bench.steps import Step
 from compare.data import Dataset
-from compare.pair import Pair
+from compare.pair import Pair, SideName
 from compare.pairs import PAIRS
-from compare.sides import Reference, Scratch, Side
+from compare.sides import Side
+from compare.train import Configuration, build
 from scratch.module import Array
 
 STEPS = 3
@@ -50,25 +51,19 @@ def in_child(pair: str, side: str, dtype: str, batch: Path, threads: int) -> int
     return int(done.stdout)
 
 
-def rise(pair: Pair, side: str, dtype: str, batch: tuple[Array, Array]) -> int:
+def rise(pair: Pair, side: SideName, dtype: str, batch: tuple[Array, Array]) -> int:
     """Bytes from before the model is built to the peak of STEPS training steps, in this process."""
     inputs, target = batch
-    train(built(pair, side, dtype), inputs[:1], target[:1], steps=1)
+    configuration = Configuration(pair.name, side, dtype, "cpu", pair.recipe.seed, pair.dataset)
+    train(build(pair, configuration), inputs[:1], target[:1], steps=1)
     gc.collect()
     before = resident("VmRSS")
-    trained = built(pair, side, dtype)
+    trained = build(pair, configuration)
     gc.collect()
     with suppress(OSError):
         REFS.write_text("5")  # forgets the peak so far
     train(trained, inputs, target, steps=STEPS)
     return resident("VmHWM") - before
-
-
-def built(pair: Pair, side: str, dtype: str) -> Side:
-    parts = pair.model, pair.loss, pair.optimizer, dtype
-    if side == "scratch":
-        return Scratch(*parts, penalty=pair.penalty, clip=pair.clip)
-    return Reference(*parts, penalty=pair.penalty, clip=pair.clip)
 
 
 def train(side: Side, inputs: Array, target: Array, steps: int) -> None:
@@ -95,4 +90,4 @@ if __name__ == "__main__":
     name, backend, kind, file = sys.argv[1:]
     with np.load(file) as arrays:
         records = arrays["inputs"], arrays["target"]
-    print(rise(PAIRS[name], backend, kind, records))
+    print(rise(PAIRS[name], "scratch" if backend == "scratch" else "reference", kind, records))

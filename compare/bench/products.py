@@ -44,38 +44,56 @@ class Product:
 Products = list[Product]
 
 
-def of_layer(layer: Module, shape: tuple[int, ...]) -> tuple[Products, Products]:
-    """Of the forward and the backward pass, for an input of this shape; none for a layer that multiplies none."""
+@dataclass(frozen=True)
+class Passes:
+    """The products of a layer: of its forward pass, for its weights' gradients, and for its input's gradient."""
+
+    forward: Products
+    weights: Products
+    inputs: Products
+
+
+def of_layer(layer: Module, shape: tuple[int, ...]) -> Passes:
+    """For an input of this shape; none for a layer that multiplies none."""
     if isinstance(layer, Linear):
-        return of_linear(int(np.prod(shape[:-1])), layer.in_features, layer.out_features)
+        return of_linear(math.prod(shape[:-1]), layer.in_features, layer.out_features)
     if isinstance(layer, Conv2d):
         out, (height, width) = layer.out_channels, layer.output_size(shape[2:])
         window, pixels, images = math.prod(layer.weight.data.shape[1:]), height * width, shape[0]
         dweight, dinput = Product(out, pixels, window, images), Product(window, out, pixels, images)
-        return [Product(out, window, pixels, images)], [dweight, dinput]
+        return Passes([Product(out, window, pixels, images)], [dweight], [dinput])
     if isinstance(layer, Recurrent):
         batch, steps = shape[:2] if layer.batch_first else (shape[1], shape[0])
         stacked, hidden = layer.gates * layer.hidden_size, layer.hidden_size
-        forward, backward = of_linear(batch * steps, layer.input_size, stacked)
-        forward += [Product(batch, hidden, stacked, steps)]
-        return forward, [*backward, Product(batch, stacked, hidden, steps), Product(stacked, batch * steps, hidden)]
-    return [], []
+        of_input = of_linear(batch * steps, layer.input_size, stacked)
+        through_time = [Product(batch, stacked, hidden, steps), Product(stacked, batch * steps, hidden)]
+        forward = [*of_input.forward, Product(batch, hidden, stacked, steps)]
+        return Passes(forward, of_input.weights + through_time, of_input.inputs)
+    return Passes([], [], [])
 
 
-def of_linear(records: int, inputs: int, outputs: int) -> tuple[Products, Products]:
+def of_linear(records: int, inputs: int, outputs: int) -> Passes:
     dinput, dweight = Product(records, outputs, inputs), Product(outputs, records, inputs)
-    return [Product(records, inputs, outputs)], [dinput, dweight]
+    return Passes([Product(records, inputs, outputs)], [dweight], [dinput])
 
 
-def of_step(model: Module, trace: Trace) -> Products:
-    """All products of a training step that was watched; of a call that got no gradient only the forward pass's."""
+def of_step(model: Module, step: Trace, whole: Trace) -> Products:
+    """All products of a training step that was watched, beside one `whole` pass of its model down to the input.
+
+    A call that only the latter sent something back through has its weights' gradients in the step, and no input's;
+    one that neither did has its forward pass alone. A step in chunks makes the calls of a pass over and over.
+    """
     modules = dict(model.named_modules())
-    sent = {call_of(key) for key in trace.sent}
+    in_step, in_whole = ({call_of(key) for key in trace.sent} for trace in (step, whole))
+    calls = list(dict.fromkeys(call_of(key) for key in step.outputs))
+    a_pass = list(dict.fromkeys(call_of(key) for key in whole.outputs))
     products: Products = []
-    for call in dict.fromkeys(call_of(key) for key in trace.outputs):
-        given = trace.inputs[call] if call in trace.inputs else trace.inputs[f"{call}[0]"]
-        forward, backward = of_layer(modules[call.partition("#")[0]], given.shape)
-        products += forward + (backward if call in sent else [])
+    for n, call in enumerate(calls):
+        given = step.inputs[call] if call in step.inputs else step.inputs[f"{call}[0]"]
+        passes = of_layer(modules[call.partition("#")[0]], given.shape)
+        products += passes.forward
+        products += passes.weights if a_pass[n % len(a_pass)] in in_whole else []
+        products += passes.inputs if call in in_step else []
     return products
 
 

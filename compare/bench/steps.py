@@ -13,8 +13,9 @@ from compare.bench.rows import Row
 from compare.bench.timing import Timing, Work, interleaved
 from compare.data import Dataset
 from compare.judge.trial import redrawn
-from compare.pair import Pair
+from compare.pair import Pair, SideName
 from compare.sides import Reference, Scratch, Side
+from compare.train import Configuration, build
 from scratch.module import Array
 
 DTYPES = ("float32", "float64")
@@ -68,14 +69,16 @@ class Step:
         return self.pair.initial_state(self.pair.recipe.seed)
 
     def scratch(self, dtype: DTypeLike) -> Scratch:
-        pair = self.pair
-        return Scratch(pair.model, pair.loss, pair.optimizer, dtype, penalty=pair.penalty, clip=pair.clip)
+        return build(self.pair, self.configured("scratch", dtype))  # type: ignore[return-value]
 
     def reference(self, dtype: DTypeLike) -> Reference:
-        pair = self.pair
-        return Reference(
-            pair.model, pair.loss, pair.optimizer, dtype, self.device, penalty=pair.penalty, clip=pair.clip
-        )
+        return build(self.pair, self.configured("reference", dtype))  # type: ignore[return-value]
+
+    def configured(self, side: SideName, dtype: DTypeLike) -> Configuration:
+        """As a training is."""
+        device = "cpu" if side == "scratch" else self.device
+        seed = self.pair.recipe.seed
+        return Configuration(self.pair.name, side, np.dtype(dtype).name, device, seed, self.pair.dataset)
 
     def differences(self, dtype: str) -> equal.Differences:
         """From drawn weights: those of a recipe may saturate a layer, which then proves nothing."""
@@ -92,9 +95,14 @@ class Step:
     @cached_property
     def products(self) -> Sequence[Product]:
         side = self.scratch("float32")
-        with side.watch() as trace:
-            side.train_step(*(equal.given(side, array) for array in self.batch))
-        return of_step(side.model, trace)
+        inputs, target = (equal.given(side, array) for array in self.batch)
+        with side.watch() as step:
+            side.train_step(inputs, target)
+        with side.watch() as whole:
+            side.forward((inputs[:2],))
+            side.loss(target[:2])
+            side.backward()
+        return of_step(side.model, step, whole)
 
     def timed(self, dtype: str, alone: Sequence[Product] = (), budget: float | None = None) -> Timing:
         def work(side: Side) -> Work:
