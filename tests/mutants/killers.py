@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import test_blocks
 import test_fast_forms
 import test_models
 import test_scratch
@@ -197,7 +198,7 @@ def benches() -> tuple[Bench, ...]:
 
 @cache
 def tests() -> tuple[Test, ...]:
-    found = (Test(*call) for module in (test_scratch, test_models, test_fast_forms) for call in calls(module))
+    found = (Test(*call) for module in (test_scratch, test_models, test_fast_forms, test_blocks) for call in calls(module))
     return tuple(sorted(found, key=lambda test: test.work))
 
 
