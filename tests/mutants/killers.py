@@ -198,7 +198,8 @@ def benches() -> tuple[Bench, ...]:
 
 @cache
 def tests() -> tuple[Test, ...]:
-    found = (Test(*call) for module in (test_scratch, test_models, test_fast_forms, test_blocks) for call in calls(module))
+    homes = (test_scratch, test_models, test_fast_forms, test_blocks)
+    found = (Test(*call) for home in homes for call in calls(home))
     return tuple(sorted(found, key=lambda test: test.work))
 
 
