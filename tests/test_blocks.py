@@ -1,6 +1,7 @@
 """Work done in parts, blocks of rows or chunks of records, gives what it gives in one piece."""
 
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def test_blocks_hold_every_row_once_and_at_most_so_many_bytes(size: int, rows: l
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
 @pytest.mark.parametrize(("kind", "arguments"), OPTIMIZERS)
 def test_an_optimizer_moves_a_weight_in_blocks_as_in_one_piece(
-    kind: Any, arguments: dict[str, Any], dtype: Any, monkeypatch: pytest.MonkeyPatch
+    kind: Any, arguments: dict[str, Any], dtype: Any
 ) -> None:
     def moved() -> list[Array]:
         rng = np.random.default_rng(0)
@@ -48,21 +49,21 @@ def test_an_optimizer_moves_a_weight_in_blocks_as_in_one_piece(
         return [weight.data, *optimizer.state_dict()["weight"].values()]
 
     whole = moved()
-    monkeypatch.setattr(OPTIM, 2 * 3 * np.dtype(dtype).itemsize)
-    parts = moved()
+    with patch(OPTIM, 2 * 3 * np.dtype(dtype).itemsize):
+        parts = moved()
     assert [array.dtype for array in parts] == [array.dtype for array in whole]
     for part, one in zip(parts, whole, strict=True):
         np.testing.assert_array_equal(part, one)
 
 
-def test_a_linear_layer_adds_its_gradient_up_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_linear_layer_adds_its_gradient_up_in_blocks() -> None:
     rng = np.random.default_rng(0)
     layer = scratch.Linear(3, 7, rng=rng)
     x, dout = (rng.integers(-4, 5, shape).astype(float) for shape in ((2, 5, 3), (2, 5, 7)))
-    monkeypatch.setattr(LINEAR, 2 * 3 * layer.weight.data.itemsize)
-    layer(x)
-    layer.backward(dout)
-    layer.accumulate(dout)
+    with patch(LINEAR, 2 * 3 * layer.weight.data.itemsize):
+        layer(x)
+        layer.backward(dout)
+        layer.accumulate(dout)
     expected = np.einsum("nto,nti->oi", dout, x)
     np.testing.assert_array_equal(layer.weight.grad, 2 * expected)
 
@@ -78,9 +79,12 @@ def net(*names: str) -> scratch.Sequential:
     return scratch.Sequential({name: kinds[name] for name in names})
 
 
-@pytest.mark.parametrize("names", [("flatten", "fc1", "relu", "fc2"), ("fc1", "relu"), ("flatten", "relu"), ("fc1",)])
+NETS = [("flatten", "fc1", "relu", "fc2"), ("fc1", "fc2"), ("fc1", "relu"), ("flatten", "relu"), ("fc1",)]
+
+
+@pytest.mark.parametrize("names", NETS)
 def test_accumulate_adds_what_backward_adds_and_asks_the_first_weights_for_no_more(
-    names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    names: tuple[str, ...],
 ) -> None:
     rng = np.random.default_rng(1)
     model = net(*names)
@@ -90,7 +94,7 @@ def test_accumulate_adds_what_backward_adds_and_asks_the_first_weights_for_no_mo
     expected = {name: parameter.grad.copy() for name, parameter in model.named_parameters()}
     model.zero_grad()
     for name in set(names) & {"flatten", "fc1"}:
-        monkeypatch.setattr(vars(model)[name], "backward", None)
+        vars(model)[name].backward = None
     model.accumulate(dout)
     for name, parameter in model.named_parameters():
         np.testing.assert_array_equal(parameter.grad, expected[name])
@@ -109,13 +113,16 @@ def test_a_layer_accumulates_by_its_backward_unless_it_says_otherwise() -> None:
 
 @pytest.mark.parametrize("chunk", [None, 1, 3, 4, 9, 20])
 def test_a_training_step_in_chunks_is_that_of_the_whole_batch(
-    chunk: int | None, monkeypatch: pytest.MonkeyPatch
+    chunk: int | None,
 ) -> None:
     rng = np.random.default_rng(0)
     x, target = rng.standard_normal((9, 6)), rng.integers(0, 4, 9)
     batches = []
     forward = NotMnistMLP.forward
-    monkeypatch.setattr(NotMnistMLP, "forward", lambda self, x: batches.append(len(x)) or forward(self, x))
+
+    def counted(model: NotMnistMLP, x: Array) -> Array:
+        batches.append(len(x))
+        return forward(model, x)
 
     def step(chunk: int | None) -> tuple[float, Array, dict[str, Array]]:
         model = Twin("scratch.models.notmnist_mlp:NotMnistMLP", "", {"pixels": 6, "hidden": 5, "classes": 4})
@@ -132,8 +139,8 @@ def test_a_training_step_in_chunks_is_that_of_the_whole_batch(
         return *side.train_step(x, target), side.state()
 
     expected_loss, expected_out, expected_state = step(None)
-    batches.clear()
-    loss, out, state = step(chunk)
+    with patch.object(NotMnistMLP, "forward", counted):
+        loss, out, state = step(chunk)
     assert batches == {None: [9], 1: [1] * 9, 3: [3] * 3, 4: [4, 4, 1], 9: [9], 20: [9]}[chunk]
     assert loss == pytest.approx(expected_loss, rel=1e-12)
     np.testing.assert_allclose(out, expected_out, rtol=1e-12)

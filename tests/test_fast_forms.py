@@ -1,9 +1,11 @@
 """Where a layer has two forms for speed, both give what the plain definition gives, at the border between them too."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 
-from scratch import BatchNorm1d, Conv2d
+from scratch import GRU, BatchNorm1d, Conv2d
 from scratch.layers.loops import LoopConv2d
 from scratch.module import Array
 
@@ -30,17 +32,38 @@ def test_padding_up_to_and_beyond_the_kernel(kernel: int, padding: int, filters:
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.longdouble])
-def test_folding_back_and_correlating_give_the_same(dtype: type, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folding_back_and_correlating_give_the_same(dtype: type) -> None:
     rng = np.random.default_rng(2)
     layer = Conv2d(3, 2, (3, 2), padding=(1, 0)).to(dtype)
     x = rng.normal(size=(4, 3, 6, 5)).astype(dtype)
     dout = rng.normal(size=layer(x).shape).astype(dtype)
     assert layer.correlates()
     correlated = gradients(layer, x, dout)
-    monkeypatch.setattr(Conv2d, "correlates", lambda layer: False)
-    for found, expected in zip(correlated, gradients(layer, x, dout), strict=True):
+    with patch.object(Conv2d, "correlates", return_value=False):
+        scattered = gradients(layer, x, dout)
+    for found, expected in zip(correlated, scattered, strict=True):
         assert found.dtype == expected.dtype == dtype
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("dtype", [np.float64, np.longdouble])
+def test_gru_is_its_formula_in_every_digit_of_the_dtype(dtype: type, bias: bool) -> None:
+    rng = np.random.default_rng(4)
+    layer = GRU(3, 4, bias).to(dtype)
+    x = rng.normal(size=(5, 2, 3)).astype(dtype)
+    w_ih, w_hh = layer.weight_ih_l0.data, layer.weight_hh_l0.data
+    b_ih, b_hh = (b.data if b else np.zeros(12, dtype) for b in (layer.bias_ih_l0, layer.bias_hh_l0))
+    h, known = np.zeros((2, 4), dtype), []
+    for at in x:
+        (i_r, i_z, i_n), (h_r, h_z, h_n) = (np.split(a, 3, axis=1) for a in (at @ w_ih.T + b_ih, h @ w_hh.T + b_hh))
+        r, z = (1 / (1 + np.exp(-a)) for a in (i_r + h_r, i_z + h_z))
+        h = (1 - z) * np.tanh(i_n + r * h_n) + z * h
+        known.append(h)
+    out, _ = layer(x)
+    assert out.dtype == dtype
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(out, np.stack(known), rtol=0, atol=float(8 * eps))
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])

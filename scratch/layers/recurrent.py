@@ -215,8 +215,10 @@ class GRU(Recurrent):
         gates = np.matmul(x.reshape(steps * batch, self.input_size), w_ih).reshape(3, steps, batch, size)
         b_hn = np.zeros(size, x.dtype)
         if self.bias_ih_l0 is not None and self.bias_hh_l0 is not None:
-            b_hr, b_hz, b_hn = np.split(self.bias_hh_l0.data, 3)
-            gates += (self.bias_ih_l0.data + np.hstack([b_hr, b_hz, 0 * b_hn])).reshape(3, 1, 1, size)
+            b_ih, b_hh = (b.data.reshape(3, size) for b in (self.bias_ih_l0, self.bias_hh_l0))
+            gates += b_ih[:, None, None]  # for all steps at once, and so all biases but that inside r (W_hn h + b_hn)
+            gates[:2] += b_hh[:2, None, None]
+            b_hn = b_hh[2]
         h = np.empty((steps + 1, batch, size), x.dtype)
         h[0] = self.initial(h0, batch, x.dtype)
         gate = np.empty((steps, batch, size), x.dtype)  # W_hn h + b_hn
@@ -228,7 +230,7 @@ class GRU(Recurrent):
             gates[:2, t] = sigmoid(gates[:2, t] + of_h[:2])
             n += self.candidate(h[t], r, gate[t])
             np.tanh(n, out=n)
-            h[t + 1] = n + z * (h[t] - n)
+            h[t + 1] = n + z * (h[t] - n)  # (1 - z) n + z h with one product less
         self.cache = x, h, gates, gate
         return self.time_first(h[1:]).copy(), h[-1:].copy()
 
