@@ -18,11 +18,11 @@ from compare.judge.checks import CHECKS_BY_NAME, Check
 from compare.judge.finding import Finding, gravest, waived, worst_by_name
 from compare.judge.floor import Quantity, Verdict, exactly, floors, judge, rows_of
 from compare.judge.rounding import nudged
-from compare.judge.trial import Trial, redrawn
+from compare.judge.trial import Divergence, Trial, redrawn
 from compare.pair import Case, Twin
 from compare.pairs import MAIN, PAIRS
 from compare.pairs.layers import LAYERS
-from scratch import Conv2d, ReLU
+from scratch import Conv2d, ReLU, Sequential
 
 EPS = np.finfo(np.float64).eps
 STAR = np.array([[1.0, -4.0], [0.0, 2.0]])
@@ -308,6 +308,17 @@ def test_a_waiver_covers_rounding_alone(monkeypatch: pytest.MonkeyPatch) -> None
 def test_clipping_that_is_left_out_is_found(pair: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("compare.sides.clip_grad_value_", lambda *_: None)
     assert CHECKS_BY_NAME["optimizer"](Trial(PAIRS[pair].case(), "float32")).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(("pair", "tensor"), [("bn-convnet", "conv1.weight"), ("notmnist-mlp", "fc1.weight")])
+def test_what_only_training_does_is_seen_and_placed(pair: str, tensor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of `accumulate` where `backward` has none."""
+    monkeypatch.setattr(Sequential, "accumulate", lambda self, dout: self.backward(dout / 2))
+    found = run(PAIRS[pair].case(), "float64", checks=[CHECKS_BY_NAME[name] for name in ("gradient", "resync")])
+    gradient, resync = found.findings
+    assert (gradient.verdict, resync.verdict) == (Verdict.PASS, Verdict.FAIL)
+    assert resync.first_divergence == Divergence("train_step", tensor.rpartition(".")[0], 1, tensor)
+    assert resync.blame and resync.blame.side == "scratch"
 
 
 def test_one_seed_gives_one_result() -> None:

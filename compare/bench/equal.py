@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 from compare import nest
 from compare.judge.branches import pinned
-from compare.judge.floor import Verdict, judge
+from compare.judge.floor import Verdict, judge_all
 from compare.judge.raising import raised
 from compare.judge.rounding import moved, shaken
 from compare.sides import Reference, Scratch, Side, States
@@ -33,14 +33,10 @@ def differing(
     star, plain = reference("float64", None), () if dtype == "float64" else (reference(dtype, None),)
     reruns = [*plain, *(reference(dtype, seed) for seed in range(RERUNS))]
     lines = []
-    for name in dict.fromkeys((*found, *star)):
-        if name in waived or (name not in star and not found[name].any()):  # torch has None where no gradient arrives
-            continue
-        runs = [run[name] for run in reruns if name in run] or [star[name] for _ in range(name in star)]
-        quantity = judge(name, found.get(name), star.get(name), runs, dtype)
-        if quantity.verdict is Verdict.FAIL:
+    for quantity in judge_all(found, star, reruns, dtype):
+        if quantity.verdict is Verdict.FAIL and quantity.name not in waived:
             error = f"error {quantity.error:.3g}, {quantity.ratio:.3g} floors, limit {quantity.limit:g}"
-            lines.append(f"{name}: {error if np.isfinite(quantity.ratio) else quantity.reason}")
+            lines.append(f"{quantity.name}: {error if np.isfinite(quantity.ratio) else quantity.reason}")
     return tuple(lines)
 
 

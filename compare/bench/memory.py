@@ -12,6 +12,7 @@ import resource
 import subprocess
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,12 +20,12 @@ import numpy as np
 
 from compare.bench.equal import given
 from compare.bench.rows import Peak
-from compare.bench.steps import Step
+from compare.bench.steps import Step, configured
 from compare.data import Dataset
 from compare.pair import Pair, SideName
 from compare.pairs import PAIRS
 from compare.sides import Side
-from compare.train import Configuration, build
+from compare.train import build
 from scratch.module import Array
 
 STEPS = 3
@@ -54,11 +55,11 @@ def in_child(pair: str, side: str, dtype: str, batch: Path, threads: int) -> int
 def rise(pair: Pair, side: SideName, dtype: str, batch: tuple[Array, Array]) -> int:
     """Bytes from before the model is built to the peak of STEPS training steps, in this process."""
     inputs, target = batch
-    configuration = Configuration(pair.name, side, dtype, "cpu", pair.recipe.seed, pair.dataset)
-    train(build(pair, configuration), inputs[:1], target[:1], steps=1)
+    made = partial(build, pair, configured(pair, side, dtype))
+    train(made(), inputs[:1], target[:1], steps=1)
     gc.collect()
     before = resident("VmRSS")
-    trained = build(pair, configuration)
+    trained = made()
     gc.collect()
     with suppress(OSError):
         REFS.write_text("5")  # forgets the peak so far

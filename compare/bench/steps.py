@@ -55,6 +55,11 @@ def growth_rows(pair: Pair, dataset: Dataset) -> Iterator[Row]:
         yield Step(pair, dataset, batch).row("growth", "float32", budget=GROWTH_BUDGET)
 
 
+def configured(pair: Pair, side: SideName, dtype: DTypeLike, device: str = "cpu") -> Configuration:
+    """As a training is."""
+    return Configuration(pair.name, side, np.dtype(dtype).name, device, pair.recipe.seed, pair.dataset)
+
+
 class Step:
     """One batch of a pair on both sides: the first records of the training set, over again where it has fewer."""
 
@@ -69,16 +74,10 @@ class Step:
         return self.pair.initial_state(self.pair.recipe.seed)
 
     def scratch(self, dtype: DTypeLike) -> Scratch:
-        return build(self.pair, self.configured("scratch", dtype))  # type: ignore[return-value]
+        return build(self.pair, configured(self.pair, "scratch", dtype))  # type: ignore[return-value]
 
     def reference(self, dtype: DTypeLike) -> Reference:
-        return build(self.pair, self.configured("reference", dtype))  # type: ignore[return-value]
-
-    def configured(self, side: SideName, dtype: DTypeLike) -> Configuration:
-        """As a training is."""
-        device = "cpu" if side == "scratch" else self.device
-        seed = self.pair.recipe.seed
-        return Configuration(self.pair.name, side, np.dtype(dtype).name, device, seed, self.pair.dataset)
+        return build(self.pair, configured(self.pair, "reference", dtype, self.device))  # type: ignore[return-value]
 
     def differences(self, dtype: str) -> equal.Differences:
         """From drawn weights: those of a recipe may saturate a layer, which then proves nothing."""

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from rich.console import Console
@@ -82,17 +82,16 @@ def run(
     return not any(row.differences for row in rows)
 
 
+@cache
+def loaded(name: str) -> Dataset:
+    return load(name, None)
+
+
 def planned(pairs: Sequence[Pair], layers: bool) -> dict[str, list[Job]]:
     """The work of each kind, in the order of the tables."""
-    loaded: dict[str, Dataset] = {}
-
-    def dataset(pair: Pair) -> Dataset:
-        if pair.dataset not in loaded:
-            loaded[pair.dataset] = load(pair.dataset, None)
-        return loaded[pair.dataset]
 
     def of(pair: Pair, measure: Callable[[Pair, Dataset], Iterable[Row]]) -> Iterable[Row]:
-        return measure(pair, dataset(pair))
+        return measure(pair, loaded(pair.dataset))
 
     growing = [pair for pair in pairs if pair.name in GROWING]
     single = [Job(f"{form.name} {dtype}", partial(layer_rows, form, dtype)) for form in LAYERS for dtype in DTYPES]
@@ -110,7 +109,7 @@ def planned(pairs: Sequence[Pair], layers: bool) -> dict[str, list[Job]]:
 def peak(pair: Pair, count: int) -> Peak:
     from compare.bench import memory
 
-    return memory.peak(pair, load(pair.dataset, None), "float32", count)
+    return memory.peak(pair, loaded(pair.dataset), "float32", count)
 
 
 TITLES = {

@@ -4,8 +4,9 @@ The code as it stands is run at the homes of all faults that can be made where a
 suspected whose signature it shows there. So the pair, the seed and the wording of the mistake do not matter.
 """
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
+from typing import Any
 
 from compare.faults import FAULTS
 from compare.faults.fault import CLIP, LOSS, OPTIMIZER, PENALTY, parts_of
@@ -23,27 +24,28 @@ def with_causes(trial: Trial, findings: Sequence[Finding], seen: Seen | None = N
     """The findings, each failure with its probable cause. What is `seen` of this code need not be run again."""
     seen = {} if seen is None else seen
     failed = {finding.check for finding in findings if finding.verdict is Verdict.FAIL}
-    return [caused(trial, finding, failed, seen) if finding.check in failed else finding for finding in findings]
+    parts = parts_of(trial.case) if failed else {}
+    return [caused(trial, finding, failed, parts, seen) if finding.check in failed else finding for finding in findings]
 
 
-def caused(trial: Trial, finding: Finding, failed: Set[str], seen: Seen) -> Finding:
+def caused(trial: Trial, finding: Finding, failed: Set[str], parts: Mapping[str, Any], seen: Seen) -> Finding:
     where = finding.first_divergence
-    causes = tuple(suspects(trial, finding, failed, seen))
+    within = parts
+    if where and (where.module != trial.case.name or trial.shows_modules):  # one without modules shows no nearer place
+        within = {name: part for name, part in parts.items() if name in places(where)}
+    causes = tuple(suspects(finding, failed, within, seen))
     told = [*(relations(trial, where) if where and finding.quantities else ())]
     told += [f"as by {fault}: {TITLES[fault]}" for fault in causes]
     return replace(finding, causes=causes, probable_cause="; ".join(told))
 
 
-def suspects(trial: Trial, finding: Finding, failed: Set[str], seen: Seen) -> Iterator[str]:
-    """The faults that can be made where the finding begins, that a failed check shows, and that look like this."""
+def suspects(finding: Finding, failed: Set[str], within: Mapping[str, Any], seen: Seen) -> Iterator[str]:
+    """The faults that can be made in these parts, that a failed check shows, and that look like this."""
     if finding.blame and finding.blame.side == "reference":
         return
-    within, where = parts_of(trial.case), finding.first_divergence
-    if where and (where.module != trial.case.name or trial.shows_modules):  # one without modules shows no nearer place
-        within = {name: part for name, part in within.items() if name in places(where)}
     for fault in FAULTS:
         kept = signatures()[fault.id]
-        shows = kept.check in failed and (where or finding.check in fault.checks)
+        shows = kept.check in failed and (finding.first_divergence or finding.check in fault.checks)
         if shows and any(map(fault.made_in, within.values())):
             if (key := (kept.case, kept.check)) not in seen:
                 seen[key] = shown(*key)

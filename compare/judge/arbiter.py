@@ -42,6 +42,8 @@ def at(trial: Trial, where: Divergence) -> Blame:
     """Who is wrong where the sides first differ; several checks find the same place."""
     if where.stage == "optimizer":
         return of_update(trial, where)
+    if where.stage == "train_step":
+        return Blame("scratch", "by forward and backward its step agrees, by train_step it does not")
     scene = Scene(trial.state, trial.inputs, trial.target if where.module == "loss" else None, not where.evaluating)
     judged = trial.judged("gradient")
     if where.step:

@@ -5,7 +5,7 @@ float64 reference and the r_k are runs of the reference moved by one unit in the
 quantity is equal if scratch lies within LIMIT floors of r* in every row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -121,6 +121,22 @@ def judge(
         reason,
         largest=float(error.max()),
     )
+
+
+def judge_all(
+    found: Mapping[str, Array],
+    star: Mapping[str, Array],
+    reruns: Sequence[Mapping[str, Array]],
+    dtype: DTypeLike,
+    axis_of: Callable[[str], int] = lambda name: 0,
+) -> Iterator[Quantity]:
+    """Every name of either side; torch has None where no gradient arrives, not zeros."""
+    for name in dict.fromkeys((*found, *star)):
+        if name not in star and not found[name].any():
+            yield Quantity(name, 0.0, 0.0, 0.0, Verdict.VACUOUS, reason="no gradient reaches it")
+            continue
+        runs = [run[name] for run in reruns if name in run] or [star[name] for _ in range(name in star)]
+        yield judge(name, found.get(name), star.get(name), runs, dtype, axis_of(name))
 
 
 def _position(difference: Array, row: int, rows: int, axis: int) -> str:

@@ -46,8 +46,7 @@ def stumble(trial: Trial) -> Divergence | None:
             *(("backward", name) for name in misshapen(ours.sent, theirs.sent)),
             *(("backward", name) for name in unfinished(ours.gradients, ours.sent) if stage == "backward"),
         ]
-        for where, name in places:
-            return Divergence(where, trial.module_of(name))
+        return next((Divergence(where, trial.module_of(name)) for where, name in places), None)
     return None
 
 

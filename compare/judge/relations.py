@@ -5,6 +5,7 @@ Each relation is tried in turn and the first that holds is told; none of them kn
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -207,13 +208,12 @@ def shapes(scene: Scene) -> str:
     return "transposed shape" if ours == theirs[::-1] else ""
 
 
-def relations(trial: Trial, where: Divergence) -> Iterator[str]:
+@lru_cache(maxsize=4)
+def relations(trial: Trial, where: Divergence) -> tuple[str, ...]:
     """Of the tensors that differ in the module where a trial's difference begins: "fc1.weight: equal after ..."."""
     if where.step or where.evaluating:
-        return
-    for name, scene in scenes(trial, where):
-        if told := relation(scene):
-            yield f"{name}: {told}"
+        return ()
+    return tuple(f"{name}: {told}" for name, scene in scenes(trial, where) if (told := relation(scene)))
 
 
 def scenes(trial: Trial, where: Divergence) -> Iterator[tuple[str, Scene]]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
@@ -27,7 +26,7 @@ from compare.judge.trial import (
     identical,
     not_seen,
 )
-from compare.sides import Reference, States
+from compare.sides import Reference, Scratch, States
 from scratch.module import Array
 
 RESYNC_STEPS, RESYNC_RERUNS = 20, 2
@@ -127,12 +126,18 @@ def judged_step(
 
 def carries_on(trial: Trial, step: Step) -> bool:
     """A scratch side made afresh agrees in this step: the one that ran on has more than its state to go by."""
-    fresh, start = trial.scratch(), step.start
-    fresh.load(start.state)
-    fresh.load_optimizer_state(start.optimizer_state)
-    found = training_step(trial, fresh, start.inputs, start.target)
+    start = step.start
+    found = training_step(trial, afresh(trial, start), start.inputs, start.target)
     judged = judged_step(trial, found, start, trial.reference("float64"), trial.reference())
     return not fails(judged)
+
+
+def afresh(trial: Trial, start: Start) -> Scratch:
+    """A new scratch side that knows what a step begins from, and nothing else."""
+    side = trial.scratch()
+    side.load(start.state)
+    side.load_optimizer_state(start.optimizer_state)
+    return side
 
 
 def one_step_from(
@@ -147,18 +152,23 @@ def one_step_from(
         return training_step(trial, side, inputs, start.target, seed, watched)
 
 
+@lru_cache(maxsize=1)
 def trained_step(trial: Trial) -> Judged:
-    """The first step again, as training takes it: no gradient of the input, and in chunks where the pair has them."""
-    side = trial.scratch()
-    side.load(trial.state)
-    inputs, target = next(batches(trial, 1))
-    start, alone = Start(side.state(), side.optimizer_state(), inputs, target), deepcopy(side)
-    found = training_step(trial, side, inputs, target)
-    alone.train()
-    (x,) = inputs
-    loss, _ = alone.train_step(x, target)
-    found |= {"loss": {"loss": np.array(loss, alone.dtype)}, "gradient": alone.gradients()}
-    found |= {"update": named_states(alone) | alone.state()}
+    """The first step again, as training takes it: no gradient of the input, and in chunks where the pair has them.
+
+    Empty where a step failed already, and for a model of several inputs, which `train_step` does not take.
+    """
+    steps = resynchronised_steps(trial)
+    if len(trial.case.inputs) != 1 or any(fails(step.judged) for step in steps):
+        return {}
+    start = steps[0].start
+    found = training_step(trial, afresh(trial, start), start.inputs, start.target)
+    side = afresh(trial, start)
+    side.train()
+    (x,) = start.inputs
+    loss, _ = side.train_step(x, start.target)
+    found |= {"loss": {"loss": np.array(loss, side.dtype)}, "gradient": side.gradients()}
+    found |= {"update": named_states(side) | side.state()}
     return judged_step(trial, found, start, trial.reference("float64"), trial.reference())
 
 
@@ -170,10 +180,9 @@ def resynchronised(trial: Trial) -> list[Quantity]:
         return [*judged["loss"], *gradients, *judged["update"]]
 
     def rounds() -> Iterator[tuple[str, list[Quantity]]]:
-        steps = resynchronised_steps(trial)
-        yield from ((f"step {step.number}", all_of(step.judged)) for step in steps)
-        if len(trial.case.inputs) == 1 and not any(fails(step.judged) for step in steps):
-            yield "step 1 by train_step", all_of(trained_step(trial))
+        yield from ((f"step {step.number}", all_of(step.judged)) for step in resynchronised_steps(trial))
+        if judged := trained_step(trial):
+            yield "step 1 by train_step", all_of(judged)
 
     return worst_by_name(rounds())
 
@@ -181,7 +190,11 @@ def resynchronised(trial: Trial) -> list[Quantity]:
 def first_step(trial: Trial) -> Divergence | None:
     """The first step that differs and in it the first module; where all gradients agree, the loss or updated tensor."""
     failing = next((step for step in resynchronised_steps(trial) if fails(step.judged)), None)
-    return first_in(trial, failing) if failing else None
+    if failing:
+        return first_in(trial, failing)
+    failed = (q.name for quantities in trained_step(trial).values() for q in quantities if q.verdict is Verdict.FAIL)
+    tensor = next(failed, None)
+    return Divergence("train_step", trial.owner(tensor.partition(" ")[0]), 1, tensor) if tensor else None
 
 
 def first_in(trial: Trial, step: Step) -> Divergence | None:

@@ -12,7 +12,7 @@ from numpy.random import Generator
 
 from compare import nest
 from compare.judge.branches import Flip, pinned
-from compare.judge.floor import Quantity, Verdict, judge
+from compare.judge.floor import Quantity, Verdict, judge_all
 from compare.judge.rounding import moved, saturating, shaken
 from compare.judge.trace import call_of
 from compare.pair import Case
@@ -31,7 +31,10 @@ Reading = dict[str, dict[str, Array]]
 
 @dataclass(frozen=True)
 class Divergence:
-    """The first that differs: the stage (forward, backward, loss, optimizer, update), its module, the step from 1."""
+    """The first that differs: the stage (forward, backward, loss, optimizer, update), its module, the step from 1.
+
+    Stage train_step: a step by forward and backward agrees, and the same as training takes it does not.
+    """
 
     stage: str
     module: str
@@ -242,17 +245,13 @@ class Trial:
     def judge(
         self, found: Mapping[str, Array], star: Mapping[str, Array], reruns: Sequence[Mapping[str, Array]]
     ) -> list[Quantity]:
-        """Every name of either side, "TENSOR" or "TENSOR what"; torch has None where no gradient arrives, not zeros."""
-        quantities = []
-        for name in dict.fromkeys((*found, *star)):
-            if name not in star and not found[name].any():
-                quantities.append(Quantity(name, 0.0, 0.0, 0.0, Verdict.VACUOUS, reason="no gradient reaches it"))
-                continue
-            runs = [run[name] for run in reruns if name in run] or [star[name] for _ in range(name in star)]
+        """Every name of either side, "TENSOR" or "TENSOR what"; of a sequence a row is a time step."""
+
+        def axis_of(name: str) -> int:
             sequence = name in star and star[name].ndim == 3 and name.partition(" ")[0] not in self.state
-            axis = self.case.time_axis if sequence else 0
-            quantities.append(judge(name, found.get(name), star.get(name), runs, self.dtype, axis))
-        return quantities
+            return self.case.time_axis if sequence else 0
+
+        return list(judge_all(found, star, reruns, self.dtype, axis_of))
 
     @cached_property
     def divergence(self) -> Divergence | None:
