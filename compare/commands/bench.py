@@ -23,6 +23,9 @@ from compare.pair import Pair
 from compare.threads import threads
 
 
+WIDE = 120
+
+
 @dataclass(frozen=True)
 class Job:
     """What a progress bar calls a piece of work, and the rows that it gives."""
@@ -43,6 +46,8 @@ def run(
     if count > (most := os.cpu_count() or 1):
         raise BadInput(f"--threads {count}: expected at most {most}, as many as there are CPUs")
     console = Console(stderr=json_file == Path("-"), highlight=False)
+    if not console.is_terminal:  # a file has no width that rows would have to fit
+        console.width = max(console.width, WIDE)
     if out:
         make_folder(out)
     rows: list[Row] = []

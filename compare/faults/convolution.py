@@ -36,7 +36,7 @@ TURNED, TURNED_GRADIENT = "swapaxes(0, 1)[:, :, ::-1, ::-1]", "dweight[:, :, ::-
 BEFORE_A_NORM = ("bn-convnet",)
 # Lets the mistake be made where gradients are folded back, by every layer.
 FOLDING = edit("Conv2d.correlates", "return ", "return False and ")
-BANK_GRADIENT = "reshape(len(bank), self.out_channels, self.in_channels, -1).transpose(1, 2, 0, 3)"
+BANK_GRADIENT = "reshape(len(dbank), self.out_channels, self.in_channels, -1).transpose(1, 2, 0, 3)"
 
 FAULTS = (
     otherwise(
@@ -47,9 +47,8 @@ FAULTS = (
             "Conv2d.scatter_back",
             "filter_rows(self.weight.data)",
             "filter_rows(self.weight.data[:, :, ::-1, ::-1])",
-            BANK_GRADIENT,
-            f"{BANK_GRADIENT}[:, :, ::-1, ::-1]",
         ),
+        edit("Conv2d.accumulate", BANK_GRADIENT, f"{BANK_GRADIENT}[:, :, ::-1, ::-1]"),
         edit("Conv2d.correlate_back", TURNED, "swapaxes(0, 1)", TURNED_GRADIENT, "dweight"),
     ),
     backward(
@@ -62,7 +61,7 @@ FAULTS = (
     backward(
         "conv-weight-flipped",
         "the kernel's rows in the wrong order in the weight gradient",
-        edit("Conv2d.scatter_back", "dbank[i] +=", "dbank[-1 - i] +="),
+        edit("Conv2d.accumulate", "dbank[i] +=", "dbank[-1 - i] +="),
         edit("Conv2d.correlate_back", "dbank[i] +=", "dbank[-1 - i] +="),
         where=tall,
     ),
@@ -70,9 +69,9 @@ FAULTS = (
         "conv-channels-mixed",
         "input channels and kernel columns mixed up in the weight gradient",
         edit(
-            "Conv2d.scatter_back",
+            "Conv2d.accumulate",
             BANK_GRADIENT,
-            "reshape(len(bank), self.out_channels, -1, self.in_channels).transpose(1, 3, 0, 2)",
+            "reshape(len(dbank), self.out_channels, -1, self.in_channels).transpose(1, 3, 0, 2)",
         ),
         edit(
             "Conv2d.correlate_back",
@@ -85,21 +84,25 @@ FAULTS = (
     backward(
         "conv-bias-forgotten",
         "the bias gradient forgotten",
-        edit("Conv2d.backward", "self.bias.grad += np.ones(len(dlines), dout.dtype) @ dlines.sum(axis=2)", "pass"),
+        edit(
+            "Conv2d.add_bias_gradient",
+            "self.bias.grad += np.ones(len(dlines), dout.dtype) @ dlines.sum(axis=2)",
+            "pass",
+        ),
         where=biased,
         harmless=BEFORE_A_NORM,
     ),
     backward(
         "conv-bias-averaged",
         "the bias gradient averaged over the pixels",
-        edit("Conv2d.backward", "dlines.sum(axis=2)", "dlines.mean(axis=2)"),
+        edit("Conv2d.add_bias_gradient", "dlines.sum(axis=2)", "dlines.mean(axis=2)"),
         where=biased,
         harmless=BEFORE_A_NORM,
     ),
     backward(
         "conv-first-image",
         "the weight gradient of the first image alone",
-        edit("Conv2d.scatter_back", ".sum(axis=0)", "[0]"),
+        edit("Conv2d.accumulate", ".sum(axis=0)", "[0]"),
         edit("Conv2d.correlate_back", ".sum(axis=0)", "[0]"),
     ),
     backward(
@@ -143,7 +146,7 @@ FAULTS = (
     misbehaviour(
         "conv-chunk-overwritten",
         "only the last chunk's weight gradient kept",
-        edit("Conv2d.scatter_back", "dbank[i] +=", "dbank[i] ="),
+        edit("Conv2d.accumulate", "dbank[i] +=", "dbank[i] ="),
         edit("Conv2d.correlate_back", "dbank[i] +=", "dbank[i] ="),
         checks=("chunks",),
     ),

@@ -61,7 +61,7 @@ FAULTS = (
     misbehaviour(
         "bias-gradient-overwritten",
         "the bias gradient overwritten instead of added to",
-        edit("Conv2d.backward", "self.bias.grad +=", "self.bias.grad ="),
+        edit("Conv2d.add_bias_gradient", "self.bias.grad +=", "self.bias.grad ="),
         checks=("twice",),
         where=biased,
     ),

@@ -84,36 +84,53 @@ class Conv2d(Module):
         return out.reshape(len(x), self.out_channels, height, width)
 
     def backward(self, dout: Array) -> Array:
-        x, padded = self.cache
-        if self.bias is not None:
-            dlines = dout.reshape(len(dout), self.out_channels, -1)
-            self.bias.grad += np.ones(len(dlines), dout.dtype) @ dlines.sum(axis=2)  # in blocks, as in Linear
-        return self.correlate_back(x, dout) if self.correlates() else self.scatter_back(padded, dout)
+        if self.correlates():
+            self.add_bias_gradient(dout)
+            return self.correlate_back(dout)
+        self.accumulate(dout)
+        return self.scatter_back(dout)
 
-    def scatter_back(self, padded: Array, dout: Array) -> Array:
-        """Adds the weight's gradient, gives the input's: each entry of dout gives its share to all that it met."""
+    def accumulate(self, dout: Array) -> None:
+        self.add_bias_gradient(dout)
+        _, padded = self.cache
         height, width = dout.shape[2:]
-        bank = filter_rows(self.weight.data)
-        dbank, dpadded = np.zeros_like(bank), np.zeros_like(padded)
+        dbank = np.zeros_like(filter_rows(self.weight.data))
         dlines = dout.reshape(len(dout), self.out_channels, -1)
         for images in self.chunks(padded, width):
             columns = self.unfold(padded[images], width)
-            dcolumns = np.zeros_like(columns)
-            for i in range(len(bank)):
+            for i in range(len(dbank)):
                 met = self.met_by(columns, i, height)
                 dbank[i] += np.matmul(dlines[images], met.transpose(0, 2, 1)).sum(axis=0)
+        self.weight.grad += dbank.reshape(len(dbank), self.out_channels, self.in_channels, -1).transpose(1, 2, 0, 3)
+
+    def add_bias_gradient(self, dout: Array) -> None:
+        if self.bias is not None:
+            dlines = dout.reshape(len(dout), self.out_channels, -1)
+            self.bias.grad += np.ones(len(dlines), dout.dtype) @ dlines.sum(axis=2)  # in blocks, as in Linear
+
+    def scatter_back(self, dout: Array) -> Array:
+        """The input's gradient: each entry of dout gives its share to all that it met."""
+        _, padded = self.cache
+        height, width = dout.shape[2:]
+        bank = filter_rows(self.weight.data)
+        dpadded = np.zeros_like(padded)
+        dlines = dout.reshape(len(dout), self.out_channels, -1)
+        for images in self.chunks(padded, width):
+            dcolumns = np.zeros((len(dlines[images]), bank.shape[2], padded.shape[2], width), dout.dtype)
+            for i in range(len(bank)):
                 dmet = np.matmul(bank[i].T, dlines[images])
                 self.rows(dcolumns, i, height)[...] += dmet.reshape(*dmet.shape[:2], height, width)
             self.fold(dcolumns, dpadded[images])
-        self.weight.grad += dbank.reshape(len(bank), self.out_channels, self.in_channels, -1).transpose(1, 2, 0, 3)
         (ph, pw), (h, w) = self.padding, padded.shape[2:]
         return dpadded[:, :, ph : h - ph, pw : w - pw]
 
-    def correlate_back(self, x: Array, dout: Array) -> Array:
-        """The same: each entry of x takes its share from all of dout that it met, a correlation with turned filters.
+    def correlate_back(self, dout: Array) -> Array:
+        """The input's gradient: each entry of x takes its share from all of dout that it met, by turned filters.
 
-        One unfolding, of dout, serves both gradients, and nothing is folded: up to twice as fast with few filters.
+        One unfolding, of dout, serves the weight's gradient too, which is added, and nothing is folded: up to twice
+        as fast with few filters.
         """
+        x, _ = self.cache
         (kh, kw), (ph, pw), (height, width) = self.kernel_size, self.padding, x.shape[2:]
         around = pad(dout, kh - 1 - ph, kw - 1 - pw)
         bank = filter_rows(self.weight.data.swapaxes(0, 1)[:, :, ::-1, ::-1])  # (kh, in, out * kw)

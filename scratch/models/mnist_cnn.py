@@ -3,11 +3,10 @@
 import numpy as np
 from numpy.random import Generator
 
-from scratch import Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, init
-from scratch.module import Array
+from scratch import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, init
 
 
-class MnistCNN(Module):
+class MnistCNN(Sequential):
     """Images (N, 1, H, W) -> logits (N, classes)."""
 
     def __init__(
@@ -21,31 +20,25 @@ class MnistCNN(Module):
     ) -> None:
         rng = rng or np.random.default_rng()
         height, width = ((side - 8) // 2 for side in image)  # two 5x5 convolutions take 8 off, the pool halves
-        self.conv1 = Conv2d(1, filters[0], 5, rng=rng)
-        self.relu1 = ReLU()
-        self.conv2 = Conv2d(filters[0], filters[1], 5, rng=rng)
-        self.relu2 = ReLU()
-        self.pool = MaxPool2d(2)
-        self.flatten = Flatten()
-        self.fc1 = Linear(filters[1] * height * width, hidden, rng=rng)
-        self.relu3 = ReLU()
-        self.fc2 = Linear(hidden, classes, rng=rng)
-        for conv in (self.conv1, self.conv2):
+        conv1 = Conv2d(1, filters[0], 5, rng=rng)
+        conv2 = Conv2d(filters[0], filters[1], 5, rng=rng)
+        fc1 = Linear(filters[1] * height * width, hidden, rng=rng)
+        fc2 = Linear(hidden, classes, rng=rng)
+        super().__init__(
+            {
+                "conv1": conv1,
+                "relu1": ReLU(),
+                "conv2": conv2,
+                "relu2": ReLU(),
+                "pool": MaxPool2d(2),
+                "flatten": Flatten(),
+                "fc1": fc1,
+                "relu3": ReLU(),
+                "fc2": fc2,
+            }
+        )
+        for conv in (conv1, conv2):
             conv.weight.data = init.scaled_normal(conv.weight.data.shape, rng)
-        for fc in (self.fc1, self.fc2):
+        for fc in (fc1, fc2):
             fc.weight.data = init.normal(fc.weight.data.shape, 0.01, rng)
         init.zero_biases(self)
-
-    def forward(self, x: Array) -> Array:
-        x = self.relu1(self.conv1(x))
-        x = self.relu2(self.conv2(x))
-        x = self.flatten(self.pool(x))
-        x = self.relu3(self.fc1(x))
-        return self.fc2(x)
-
-    def backward(self, dout: Array) -> Array:
-        d = self.fc2.backward(dout)
-        d = self.fc1.backward(self.relu3.backward(d))
-        d = self.pool.backward(self.flatten.backward(d))
-        d = self.conv2.backward(self.relu2.backward(d))
-        return self.conv1.backward(self.relu1.backward(d))
