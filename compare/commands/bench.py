@@ -22,7 +22,6 @@ from compare.judge.battery import write_json
 from compare.pair import Pair
 from compare.threads import threads
 
-
 WIDE = 120
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from compare.judge.branches import pinned
-from compare.judge.floor import LIMIT, Quantity, Verdict, not_finite
+from compare.judge.floor import LIMIT, Quantity, Verdict, not_finite, sure
 from compare.judge.rounding import moved
 from compare.judge.trace import Trace
 from compare.judge.training import batches
@@ -27,6 +27,9 @@ def free(trial: Trial) -> list[Quantity]:
     """The loss of 50 steps on either side, in units of the envelope, as long as that is informative."""
     found, masks = free_run(trial, trial.scratch(), trial.state)
     star, _ = free_run(trial, trial.reference(), trial.state, masks)
+    least = inside(found, star, [star])
+    if sure([least]):
+        return [least]
     twins = [free_run(trial, trial.reference(), moved(trial.state, seed), masks)[0] for seed in range(TWINS)]
     return [inside(found, star, twins)]
 

@@ -5,7 +5,7 @@ float64 reference and the r_k are runs of the reference moved by one unit in the
 quantity is equal if scratch lies within LIMIT floors of r* in every row.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,6 +15,8 @@ from numpy.typing import DTypeLike
 from scratch.module import Array
 
 LIMIT = 8.0
+# Floors: what is as near as that to r* without any re-run is equal, for re-runs only widen the floor.
+SURE = 1.0
 
 
 class Verdict(StrEnum):
@@ -130,13 +132,21 @@ def judge_all(
     dtype: DTypeLike,
     axis_of: Callable[[str], int] = lambda name: 0,
 ) -> Iterator[Quantity]:
-    """Every name of either side; torch has None where no gradient arrives, not zeros."""
+    """Every name of either side; torch has None where no gradient arrives, not zeros.
+
+    Without re-runs the floor is the least that there is, 8 eps of a row's largest entry.
+    """
     for name in dict.fromkeys((*found, *star)):
         if name not in star and not found[name].any():
             yield Quantity(name, 0.0, 0.0, 0.0, Verdict.VACUOUS, reason="no gradient reaches it")
             continue
         runs = [run[name] for run in reruns if name in run] or [star[name] for _ in range(name in star)]
         yield judge(name, found.get(name), star.get(name), runs, dtype, axis_of(name))
+
+
+def sure(quantities: Iterable[Quantity]) -> bool:
+    """Whether no re-run could change a verdict, given what was judged without any."""
+    return all(quantity.ratio <= SURE for quantity in quantities)
 
 
 def _position(difference: Array, row: int, rows: int, axis: int) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 
 from compare.judge.finding import worst_by_name
-from compare.judge.floor import Quantity, Verdict, exactly
+from compare.judge.floor import Quantity, Verdict, exactly, sure
 from compare.judge.rounding import moved
 from compare.judge.trial import RERUNS, Divergence, Trial
 from compare.pair import Twin
@@ -74,14 +74,16 @@ def rounds(trial: Trial, twin: Twin) -> Iterator[tuple[str, list[Quantity]]]:
         with patch("scratch.optim.BLOCK_BYTES", 1) if label == "midway" else nullcontext():  # row by row
             found = steps(Scratch(trial.case.model, None, twin, trial.dtype, clip=clip_of(trial)), *given)
         star = steps(reference(trial, twin, "float64"), *given)
-        side = reference(trial, twin)
-        reruns = [steps(side, *moved(given, seed)) for seed in range(RERUNS)]
-        if trial.dtype != "float64":
-            reruns.append(steps(side, *given))
+        judged = [trial.judge(ours, theirs, []) for ours, theirs in zip(found, star, strict=True)]
+        if not all(map(sure, judged)):
+            side = reference(trial, twin)
+            reruns = [steps(side, *moved(given, seed)) for seed in range(RERUNS)]
+            if trial.dtype != "float64":
+                reruns.append(steps(side, *given))
+            judged = [trial.judge(ours, theirs, runs) for ours, theirs, *runs in zip(found, star, *reruns, strict=True)]
         arguments = ", ".join(f"{key}={value}" for key, value in twin.arguments.items())
-        for step in range(STEPS):
-            where = f"{twin.scratch.rpartition(':')[2]}({arguments}), step {step + 1} {label}"
-            yield where, trial.judge(found[step], star[step], [run[step] for run in reruns])
+        for step, quantities in enumerate(judged, 1):
+            yield f"{twin.scratch.rpartition(':')[2]}({arguments}), step {step} {label}", quantities
 
 
 def reference(trial: Trial, twin: Twin, dtype: str | None = None) -> Reference:

@@ -11,7 +11,7 @@ import numpy as np
 
 from compare.judge.branches import pinned
 from compare.judge.finding import worst_by_name
-from compare.judge.floor import Quantity, Verdict
+from compare.judge.floor import Quantity, Verdict, sure
 from compare.judge.optimizers import named_states
 from compare.judge.rounding import moved
 from compare.judge.training import batches, training_step
@@ -109,14 +109,18 @@ def judged_step(
 ) -> Judged:
     """Scratch's step from `before`, by stage: what decides, or watched all."""
     again = partial(one_step_from, trial, before, found, watched=watched)
-    star, reruns = again(exact), [again(side, seed) for seed in range(RESYNC_RERUNS)]
-    if trial.dtype != "float64":
-        reruns.append(again(side))
-    measured = Measured(star, reruns, [])
+    reruns: list[Reading] = []
+    measured = Measured(again(exact), reruns, [])
 
     def judged() -> Judged:
         return {stage: trial.judged_by(measured, stage, found) for stage in (STAGES if watched else DECISIVE)}
 
+    least = judged()
+    if all(sure(quantities) for quantities in least.values()):
+        return least
+    reruns += [again(side, seed) for seed in range(RESYNC_RERUNS)]
+    if trial.dtype != "float64":
+        reruns.append(again(side))
     first = judged()
     if not any(trial.doubtful(quantities) for quantities in first.values()):
         return first
