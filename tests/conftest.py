@@ -1,8 +1,13 @@
-"""What tests share: the folder of real files and the CUDA device, or the reason why there is none."""
+"""What tests share: one thread each, the folder of real files and the CUDA device, or the reason why there is none."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# BLAS and torch read it when they are imported; the tests already take one process a core
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
