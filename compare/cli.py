@@ -182,6 +182,7 @@ def report(
     data: Data = None,
     device: Device = "auto",
     seed: Seed = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that share the pairs; times are taken alone.")] = 2,
 ) -> None:
     """Checks, trains both sides, times them, plants the known mistakes, and writes one self-contained page.
 
@@ -189,7 +190,7 @@ def report(
     """
     from compare.report.build import report_command
 
-    passed = report_command(chosen(pairs, MAIN), out, data, device, seed)
+    passed = report_command(chosen(pairs, MAIN), out, data, device, seed, jobs)
     raise typer.Exit(0 if passed else 1)
 
 

@@ -16,7 +16,7 @@ from compare.judge.battery import as_json, run
 from compare.judge.branches import pinned
 from compare.judge.checks import CHECKS_BY_NAME, Check
 from compare.judge.finding import Finding, gravest, waived, worst_by_name
-from compare.judge.floor import Quantity, Verdict, exactly, floors, judge, rows_of
+from compare.judge.floor import Quantity, Verdict, exactly, floors, judge, rows_of, sure
 from compare.judge.rounding import nudged
 from compare.judge.trial import Divergence, Trial, redrawn
 from compare.pair import Case, Twin
@@ -319,6 +319,26 @@ def test_what_only_training_does_is_seen_and_placed(pair: str, tensor: str, monk
     assert (gradient.verdict, resync.verdict) == (Verdict.PASS, Verdict.FAIL)
     assert resync.first_divergence == Divergence("train_step", tensor.rpartition(".")[0], 1, tensor)
     assert resync.blame and resync.blame.side == "scratch"
+
+
+@pytest.mark.parametrize("check", ["optimizer", "resync", "curve"])
+@pytest.mark.parametrize("pair", ["trigram-lm", "two-layer-fc"])
+def test_re_runs_are_left_out_only_where_they_change_nothing(
+    pair: str, check: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = CHECKS_BY_NAME[check](Trial(PAIRS[pair].case(), "float64"))
+    monkeypatch.setattr("compare.judge.floor.SURE", -1.0)
+    whole = CHECKS_BY_NAME[check](Trial(PAIRS[pair].case(), "float64"))
+    assert [(q.name, q.verdict) for q in quick.quantities] == [(q.name, q.verdict) for q in whole.quantities]
+    assert all(q.ratio >= full.ratio for q, full in zip(quick.quantities, whole.quantities, strict=True))
+    assert quick.quantities != whole.quantities
+
+
+def test_one_error_above_the_least_floor_asks_for_re_runs() -> None:
+    least = judge("x", STAR + 40 * EPS, STAR, [STAR], "float64")  # row 0: 40 eps of 32, row 1: of 16
+    assert least.verdict is Verdict.PASS and least.ratio > 1
+    assert not sure([least])
+    assert sure([judge("x", STAR + 16 * EPS, STAR, [STAR], "float64")])
 
 
 def test_one_seed_gives_one_result() -> None:

@@ -174,9 +174,9 @@ def test_sgd_by_hand() -> None:
     optimizer = scratch.SGD([("p", parameter)], lr=0.1, momentum=0.5, weight_decay=0.1)
     parameter.grad[...] = 2
     optimizer.step()  # g = 2.1, v = 2.1, p = 0.79
-    assert parameter.data[0] == pytest.approx(0.79, rel=1e-15)
+    assert parameter.data[0] == pytest.approx(0.79, rel=1e-15, abs=0)
     optimizer.step()  # g = 2.079, v = 3.129, p = 0.4771
-    assert parameter.data[0] == pytest.approx(0.4771, rel=1e-15)
+    assert parameter.data[0] == pytest.approx(0.4771, rel=1e-15, abs=0)
 
 
 def test_the_first_momentum_is_a_copy_of_the_gradient() -> None:

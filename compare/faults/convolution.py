@@ -189,12 +189,12 @@ FAULTS = (
     backward(
         "pool-off-by-one",
         "the winner's index off by one",
-        edit("MaxPool2d.backward", "self.taps(dx[images])", "self.taps(dx[images])[1:] + self.taps(dx[images])[:1]"),
+        edit("MaxPool2d.backward", "self.taps(dx_part)", "self.taps(dx_part)[1:] + self.taps(dx_part)[:1]"),
     ),
     backward(
         "pool-averaged",
         "max pooling's gradient spread over the window as average pooling's",
-        edit("MaxPool2d.backward", "left * beat", "dout[images] / (len(beats) + 1)"),
+        edit("MaxPool2d.backward", "left * beat", "dout_part / (len(beats) + 1)"),
     ),
     backward(
         "pool-overwritten",

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
+from compare.errors import BadInput
 from compare.faults import FAULTS
 from compare.faults.fault import Fault, parts_of
 from compare.judge.checks import CHECKS_BY_NAME
@@ -59,8 +60,12 @@ def error_of(quantity: Quantity) -> float:
 
 @cache
 def signatures() -> dict[str, Signature]:
-    """By fault."""
+    """By fault; raises BadInput where one has none yet."""
     kept = json.loads(FILE.read_text())
+    if missing := [fault.id for fault in FAULTS if fault.id not in kept]:
+        raise BadInput(
+            f"{FILE.name}: no signature of {', '.join(missing)}; `python -m {__package__}.signatures` learns it"
+        )
     return {
         fault: Signature(
             entry["case"], entry["check"], {k: inf if e is None else e for k, e in entry["errors"].items()}

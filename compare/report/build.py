@@ -1,9 +1,11 @@
 """The report: everything measured for each pair, then index.html and report.json."""
 
 import base64
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +56,8 @@ class PairReport:
     full_size: Result
     runs: dict[SideName, Run]
     twin: Run
-    times: list[StepTime]
     faults: Faults
+    times: list[StepTime] = field(default_factory=list)  # taken last
 
     @property
     def verdict(self) -> Verdict:
@@ -80,7 +82,7 @@ class PairReport:
         return float(plots.relative_distance(run.losses, self.runs["reference"].losses).max())
 
 
-def report_command(pairs: Sequence[Pair], out: Path, data: Path | None, device: str, seed: int) -> bool:
+def report_command(pairs: Sequence[Pair], out: Path, data: Path | None, device: str, seed: int, jobs: int = 1) -> bool:
     """Writes the report and says whether every pair passed."""
     console = Console(highlight=False, soft_wrap=True)
     try:
@@ -89,22 +91,24 @@ def report_command(pairs: Sequence[Pair], out: Path, data: Path | None, device: 
         raise DataError(f"{out}: expected a folder to write to, found {error.strerror}") from error
     columns = (TextColumn("{task.description:40}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("importing torch", total=len(pairs))
+        task = progress.add_task("importing torch", total=2 * len(pairs))
         places = devices(device)
         reports = []
 
         def tell(what: str) -> None:
             progress.update(task, description=what)
 
-        for pair in pairs:
-            with one_thread():
-                report = measure(pair, data, places, seed, tell)
+        for report in measured(pairs, data, places, seed, jobs, tell):
             reports.append(report)
             progress.advance(task)
             console.print(line(report))
             for text in escaped(report.faults):
                 console.print(text, markup=False)
-        progress.update(task, description="drawing")
+        for report in reports:
+            tell(f"{report.pair.name}: time per step")
+            report.times = timed(report.pair, report.dataset, places[-1])
+            progress.advance(task)
+        tell("drawing")
         (out / "index.html").write_text(page(reports))
         content = battery.as_json([r for report in reports for r in (*report.results, report.full_size)])
         content["training"] = [training_json(report) for report in reports]
@@ -133,23 +137,44 @@ class Prefixed:
         self.tell(f"{self.prefix} {what}")
 
 
-def measure(pair: Pair, data: Path | None, places: list[str], seed: int, tell: Callable[[str], object]) -> PairReport:
-    tell(f"{pair.name}: data")
-    dataset = load(pair.dataset, data)
-    results = [
-        battery.run(pair.case(), dtype, place, seed, begins=Prefixed(tell, f"{pair.name}: {dtype}"))
-        for place in places
-        for dtype in battery.DTYPES
-    ]
-    tell(f"{pair.name}: gradient at recipe size")
-    full_size = check_full_size(pair, dataset, places[-1], seed)
-    runs = {backend: trained(pair, backend, dataset, places[-1], tell) for backend in ("scratch", "reference")}
-    twin = trained(pair, "reference", dataset, places[-1], tell, twin=True)
-    tell(f"{pair.name}: time per step")
-    times = [step_time(pair, dataset, dtype, places[-1]) for dtype in battery.DTYPES]
-    tell(f"{pair.name}: planting faults")
-    faults = planted(pair, gravest(result.verdict for result in results))
-    return PairReport(pair, dataset, results, full_size, runs, twin, times, faults)  # type: ignore[arg-type]
+def measured(
+    pairs: Sequence[Pair], data: Path | None, places: list[str], seed: int, jobs: int, tell: Callable[[str], object]
+) -> Iterator[PairReport]:
+    """All but the times, which are taken where nothing else runs; in order, spread over up to `jobs` processes."""
+    if min(jobs, len(pairs)) < 2:
+        yield from (measure(pair, data, places, seed, tell) for pair in pairs)
+        return
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        pending = {pair.name: pool.submit(measure, pair, data, places, seed) for pair in pairs}
+        for name, future in pending.items():
+            tell(f"{name}: checks, training and faults")
+            yield future.result()
+
+
+def measure(
+    pair: Pair, data: Path | None, places: list[str], seed: int, tell: Callable[[str], object] = lambda what: None
+) -> PairReport:
+    """On one thread, as `check` does and as the times are taken."""
+    with one_thread():
+        tell(f"{pair.name}: data")
+        dataset = load(pair.dataset, data)
+        results = [
+            battery.run(pair.case(), dtype, place, seed, begins=Prefixed(tell, f"{pair.name}: {dtype}"))
+            for place in places
+            for dtype in battery.DTYPES
+        ]
+        tell(f"{pair.name}: gradient at recipe size")
+        full_size = check_full_size(pair, dataset, places[-1], seed)
+        runs = {backend: trained(pair, backend, dataset, places[-1], tell) for backend in ("scratch", "reference")}
+        twin = trained(pair, "reference", dataset, places[-1], tell, twin=True)
+        tell(f"{pair.name}: planting faults")
+        faults = planted(pair, gravest(result.verdict for result in results))
+        return PairReport(pair, dataset, results, full_size, runs, twin, faults)  # type: ignore[arg-type]
+
+
+def timed(pair: Pair, dataset: Dataset, place: str) -> list[StepTime]:
+    with one_thread():
+        return [step_time(pair, dataset, dtype, place) for dtype in battery.DTYPES]
 
 
 def planted(pair: Pair, verdict: Verdict) -> Faults:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from scratch.layers.conv import Size, pair
-from scratch.module import Array, Module
+from scratch.module import Array, Module, blocks
 
 # Bytes of gradients handled at a time, so that they stay in the L2 cache from one position of the window to the next:
 # within a training step up to twice as fast as all at once.
@@ -52,12 +52,10 @@ class MaxPool2d(Module):
     def backward(self, dout: Array) -> Array:
         shape, beats = self.cache
         dx = np.zeros(shape, dout.dtype)
-        step = max(1, BLOCK_BYTES // dx[:1].nbytes)
-        for start in range(0, len(dx), step):
-            images = slice(start, start + step)
-            dfirst, *dothers = self.taps(dx[images])
-            left = dout[images].copy()  # from the last position to the first: what no later one has won
-            for dtap, beat in zip(dothers[::-1], beats[::-1, images], strict=True):
+        for dx_part, dout_part, *beats_part in blocks(dx, dout, *beats, size=BLOCK_BYTES):
+            dfirst, *dothers = self.taps(dx_part)
+            left = dout_part.copy()  # from the last position to the first: what no later one has won
+            for dtap, beat in zip(dothers[::-1], beats_part[::-1], strict=True):
                 won = left * beat
                 dtap += won
                 left -= won
