@@ -18,8 +18,11 @@ from typing import Any
 import pytest
 import test_blocks
 import test_fast_forms
+import test_initial_weights
+import test_layers
 import test_models
-import test_scratch
+import test_modules
+import test_optim
 from test_battery import CASES
 
 from compare import nest
@@ -198,7 +201,7 @@ def benches() -> tuple[Bench, ...]:
 
 @cache
 def tests() -> tuple[Test, ...]:
-    homes = (test_scratch, test_models, test_fast_forms, test_blocks)
+    homes = (test_modules, test_layers, test_optim, test_initial_weights, test_models, test_fast_forms, test_blocks)
     found = (Test(*call) for home in homes for call in calls(home))
     return tuple(sorted(found, key=lambda test: test.work))
 
