@@ -80,8 +80,8 @@ def test_one_gates_bias_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch,
         scratch.LSTM,
         "joined",
-        "return np",
-        "bias[self.hidden_size:2 * self.hidden_size] = 0\n    return np",
+        "joined = np",
+        "bias[self.hidden_size:2 * self.hidden_size] = 0\n    joined = np",
     )
     assert mapped("LSTM").line() == "forward: gate f from t = 1 up to t = 6; t = 0 agrees"
     assert mapped("LSTM", state=True).line() == "forward: gate f from t = 0 up to t = 6"
