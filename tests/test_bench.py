@@ -219,7 +219,9 @@ def test_the_report_has_the_same_measure() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ["conv-strided", "pool", "lstm", "gru-batch-first", "embedding", "cross-entropy-mean"])
+@pytest.mark.parametrize(
+    "name", ["conv-strided", "pool", "relu", "lstm", "gru-batch-first", "embedding", "cross-entropy-mean", "mse-mean"]
+)
 def test_a_layer(name: str, dtype: str) -> None:
     found = layer_rows(form(name), dtype)
     assert [row.part for row in found] == ["forward", "backward"]

@@ -94,9 +94,17 @@ def update(side: Side, gradients: Mapping[str, Array], optimizer: States) -> Arr
 
 
 def of_layer(
-    scratch: Scratch, other: Callable[[DTypeLike], Side], state: Mapping[str, Array], inputs: Any, sent: Any
+    scratch: Scratch,
+    other: Callable[[DTypeLike], Side],
+    state: Mapping[str, Array],
+    inputs: Any,
+    sent: Any,
+    constants: Iterable[str] = (),
 ) -> Differences:
-    """Output and gradients of one layer, against its reference or against another form of itself."""
+    """Output and gradients of one layer, against its reference or against another form of itself.
+
+    `constants` are inputs that get no gradient, such as a loss's target.
+    """
 
     def run(side: Side, seed: int | None = None) -> Arrays:
         side.load(state if seed is None else moved(state, seed))
@@ -106,7 +114,7 @@ def of_layer(
         dinputs = side.backward(sent)
         return nest.numbered("<output>", out) | nest.numbered("<input>", dinputs) | side.gradients()
 
-    return differing(run(scratch), lambda dtype, seed: run(other(dtype), seed), scratch.dtype)
+    return differing(run(scratch), lambda dtype, seed: run(other(dtype), seed), scratch.dtype, constants)
 
 
 def shows_modules(reference: Reference) -> bool:

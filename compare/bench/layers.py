@@ -38,11 +38,18 @@ LAYERS: tuple[Case, ...] = (
     case("max pool 2x2 of 3x32x32", "MaxPool2d", Draw((100, 3, 32, 32)), kernel_size=2),
     case("batch norm of 32x16x16", "BatchNorm2d", Draw((64, 32, 16, 16)), num_features=32),
     case("group norm of 32x16x16, 8 groups", "GroupNorm", Draw((64, 32, 16, 16)), num_groups=8, num_channels=32),
+    case("batch norm of 100", "BatchNorm1d", Draw((100, 100)), num_features=100),
     case("layer norm of 100", "LayerNorm", Draw((100, 100)), normalized_shape=100),
-    *(recurrent(layer) for layer in ("RNN", "LSTM", "GRU")),
+    case("ReLU of 32x32x32", "ReLU", Draw((50, 32, 32, 32))),
+    case("leaky ReLU of 100", "LeakyReLU", Draw((100, 100))),
+    case("tanh of 64", "Tanh", Draw((32, 64))),
+    case("sigmoid of 128", "Sigmoid", Draw((200, 128))),
+    *(recurrent(layer) for layer in ("RNN", "SigmoidRNN", "LSTM", "GRU", "ResetFirstGRU")),
     case("linear 3072 -> 100", "Linear", Draw((100, 3072)), in_features=3072, out_features=100),
     case("embedding of 250 in 16", "Embedding", Draw((200, 3), high=250), num_embeddings=250, embedding_dim=16),
     loss("cross-entropy of 250", "CrossEntropyLoss", Draw((200, 250)), Draw((200,), high=250)),
+    loss("hinge of 10", "MultiClassHingeLoss", Draw((100, 10)), Draw((100,), high=10), home="reference.losses"),
+    loss("MSE of 768", "MSELoss", Draw((32, 768)), Draw((32, 768))),
 )
 
 # Parameters of which Adam is timed alone: 1e3, 1e5, 1e6.
@@ -77,7 +84,7 @@ def both_ways(kind: str, form: Case, dtype: str, other: Callable[[DTypeLike], Si
     def compare() -> equal.Differences:
         scratch.load(state)
         sent.append(nest.apply(lambda out: np.asarray(rng.standard_normal(out.shape), dtype), scratch.forward(inputs)))
-        return equal.of_layer(scratch, other, state, inputs, sent[0])
+        return equal.of_layer(scratch, other, state, inputs, sent[0], form.constants)
 
     if differences := equal.guarded(compare):
         return [Row(kind, form.name, part, dtype, batch, None, None, differences) for part in ("forward", "backward")]

@@ -59,7 +59,7 @@ FAULTS = (
         "a ReLU whose kink is not at zero",
         edit(
             "ReLU.forward",
-            "return np.maximum(x, np.zeros(x.shape[-1:], x.dtype))",
+            "return np.maximum(x, np.zeros(x.shape[1:], x.dtype))",
             "return np.where(x > -0.5, x, -0.5)",
         ),
         edit("ReLU.backward", "x > 0", "x > -0.5"),
