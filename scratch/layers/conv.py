@@ -23,7 +23,9 @@ def pair(size: Size) -> tuple[int, int]:
 
 
 def pad(x: Array, ph: int, pw: int) -> Array:
-    """(N, C, H, W) -> (N, C, H + 2 ph, W + 2 pw) with zeros around."""
+    """(N, C, H, W) -> (N, C, H + 2 ph, W + 2 pw) with zeros around; x itself without any."""
+    if ph == pw == 0:
+        return x
     padded = np.zeros((*x.shape[:2], x.shape[2] + 2 * ph, x.shape[3] + 2 * pw), x.dtype)
     padded[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]] = x
     return padded
@@ -70,7 +72,7 @@ class Conv2d(Module):
     def forward(self, x: Array) -> Array:
         height, width = self.output_size(x.shape[2:])
         padded = pad(x, *self.padding)
-        self.cache = x, padded
+        self.cache = padded
         bank = filter_rows(self.weight.data)
         out = np.empty((len(x), self.out_channels, height * width), x.dtype)
         for images in self.chunks(padded, width):
@@ -92,7 +94,7 @@ class Conv2d(Module):
 
     def accumulate(self, dout: Array) -> None:
         self.add_bias_gradient(dout)
-        _, padded = self.cache
+        padded = self.cache
         height, width = dout.shape[2:]
         dbank = np.zeros_like(filter_rows(self.weight.data))
         dlines = dout.reshape(len(dout), self.out_channels, -1)
@@ -110,7 +112,7 @@ class Conv2d(Module):
 
     def scatter_back(self, dout: Array) -> Array:
         """The input's gradient: each entry of dout gives its share to all that it met."""
-        _, padded = self.cache
+        padded = self.cache
         height, width = dout.shape[2:]
         bank = filter_rows(self.weight.data)
         dpadded = np.zeros_like(padded)
@@ -130,8 +132,9 @@ class Conv2d(Module):
         One unfolding, of dout, serves the weight's gradient too, which is added, and nothing is folded: up to twice
         as fast with few filters.
         """
-        x, _ = self.cache
-        (kh, kw), (ph, pw), (height, width) = self.kernel_size, self.padding, x.shape[2:]
+        (kh, kw), (ph, pw), padded = self.kernel_size, self.padding, self.cache
+        height, width = padded.shape[2] - 2 * ph, padded.shape[3] - 2 * pw
+        x = padded[:, :, ph : ph + height, pw : pw + width]
         around = pad(dout, kh - 1 - ph, kw - 1 - pw)
         bank = filter_rows(self.weight.data.swapaxes(0, 1)[:, :, ::-1, ::-1])  # (kh, in, out * kw)
         dbank = np.zeros_like(bank.swapaxes(1, 2))
