@@ -1,6 +1,6 @@
 """What the ratios are held beside. No goal is ever asserted: a slow machine is no fault."""
 
-import math
+import statistics
 from collections.abc import Iterable
 
 # Time of a training step, scratch / reference, one thread: float32 and float64. They were set on one machine (two
@@ -31,8 +31,8 @@ def of_step(pair: str, dtype: str) -> float | None:
 
 
 def geometric_mean(ratios: Iterable[float]) -> float:
-    """exp(mean(log)): a ratio and its inverse cancel. ValueError for none at all."""
-    logs = [math.log(ratio) for ratio in ratios]
-    if not logs:
+    """A ratio and its inverse cancel. ValueError for none at all."""
+    found = list(ratios)
+    if not found:
         raise ValueError("expected at least one ratio, found none")
-    return math.exp(sum(logs) / len(logs))
+    return statistics.geometric_mean(found)

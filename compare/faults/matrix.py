@@ -1,11 +1,9 @@
 """The kill matrix: every fault in every pair that can have it, and whether the judge finds, places and blames it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
-from multiprocessing import get_context
 
 from compare.faults import FAULTS
 from compare.faults.causes import Seen, with_causes
@@ -17,6 +15,7 @@ from compare.judge.resync import few_steps
 from compare.judge.sensitivity import Sensitivity, sensitivities
 from compare.judge.trial import Divergence, Trial
 from compare.pair import Case
+from compare.processes import spread
 from compare.threads import one_thread
 
 MOST_CAUSES = 3  # a name among more says little
@@ -150,8 +149,8 @@ def at_home() -> Work:
 
 def rows(work: Work, jobs: int, tell: Callable[[str], object]) -> list[Row]:
     """One row a case, spread over processes."""
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        pending = [pool.submit(row, *item) for item in work]
-        for done, future in enumerate(as_completed(pending), 1):
-            tell(f"{done} of {len(work)} cases: {future.result().pair}")
-        return [future.result() for future in pending]
+    found = {}
+    for done, (place, result) in enumerate(spread(row, work, jobs), 1):
+        tell(f"{done} of {len(work)} cases: {result.pair}")
+        found[place] = result
+    return [found[place] for place in range(len(work))]

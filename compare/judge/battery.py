@@ -6,11 +6,9 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from compare.judge.gates import GateMap
 from compare.judge.raising import raised
 from compare.judge.trial import Trial
 from compare.pair import Case
+from compare.processes import spread
 from compare.threads import one_thread
 
 DTYPES = ("float64", "float32")
@@ -96,11 +95,11 @@ def run_all(work: Sequence[tuple[Case, str, str]], seed: int, jobs: int, tell: C
     """(case, dtype, device) each, in order, spread over up to `jobs` processes; `tell` hears of the progress."""
     jobs = min(jobs, max(1, len(work) // TRIALS_A_PROCESS))
     if jobs > 1:
-        with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-            pending = [pool.submit(run, *item, seed) for item in work]
-            for done, future in enumerate(as_completed(pending), 1):
-                tell(f"{done} of {len(work)}: {future.result().pair} {future.result().dtype}")
-            return [future.result() for future in pending]
+        found = {}
+        for done, (place, result) in enumerate(spread(run, [(*item, seed) for item in work], jobs), 1):
+            tell(f"{done} of {len(work)}: {result.pair} {result.dtype}")
+            found[place] = result
+        return [found[place] for place in range(len(work))]
     results = []
     for n, (case, dtype, device) in enumerate(work, 1):
         label = f"{n} of {len(work)}: {case.name} {dtype} {device}"

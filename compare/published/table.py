@@ -1,12 +1,11 @@
 """All published runs, and what became of each."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 
 from compare.data.files import absence, first
 from compare.errors import BadInput
+from compare.processes import spread
 from compare.published import catcar_mlp, fc_net, known_values, mnist_cnn, sine_rnn, three_layer_convnet, unavailable
 from compare.published.figure import Figure, Run
 from compare.published.judge import judged
@@ -45,14 +44,8 @@ def reproduced(places: Sequence[int], directory: Path | None, workers: int) -> I
         yield from ((place, figures(place, directory)) for place in ready)
         return
     ready.sort(key=lambda place: -cost(table[place]))
-    # spawned, not forked: a fork copies torch's threads in whatever state they are
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(figures, place, directory): place for place in ready}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    for n, found in spread(figures, [(place, directory) for place in ready], workers):
+        yield ready[n], found
 
 
 def missing(run: Run, directory: Path | None) -> str:

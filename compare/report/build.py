@@ -2,10 +2,8 @@
 
 import base64
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from compare.judge.raising import raised
 from compare.judge.rounding import moved
 from compare.judge.trial import Trial
 from compare.pair import Draw, Pair, SideName
+from compare.processes import in_order, spread
 from compare.report import plots
 from compare.report.console import explanations, flipped, summary, verdict_line
 from compare.report.killing import Faults, escaped, kill_matrix
@@ -144,11 +143,10 @@ def measured(
     if min(jobs, len(pairs)) < 2:
         yield from (measure(pair, data, places, seed, tell) for pair in pairs)
         return
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        pending = {pair.name: pool.submit(measure, pair, data, places, seed) for pair in pairs}
-        for name, future in pending.items():
-            tell(f"{name}: checks, training and faults")
-            yield future.result()
+    found = in_order(spread(measure, [(pair, data, places, seed) for pair in pairs], jobs))
+    for pair in pairs:
+        tell(f"{pair.name}: checks, training and faults")
+        yield next(found)
 
 
 def measure(

@@ -6,10 +6,9 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 
+from compare.processes import spread
 from compare.threads import one_thread
 
 from .killers import killed
@@ -57,11 +56,9 @@ def run(file: str, function: str) -> list[tuple[Site, str]]:
 
 
 def run_all(work: list[tuple[str, str]]) -> Iterator[tuple[Site, str]]:
-    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
-        pending = {pool.submit(run, *item): item for item in work}
-        for done, future in enumerate(as_completed(pending), 1):
-            yield from future.result()
-            print(f"\r{done} of {len(work)} functions: {' '.join(pending[future])}\033[K", end="", file=sys.stderr)
+    for done, (place, found) in enumerate(spread(run, work, PROCESSES), 1):
+        yield from found
+        print(f"\r{done} of {len(work)} functions: {' '.join(work[place])}\033[K", end="", file=sys.stderr)
     print(file=sys.stderr)
 
 

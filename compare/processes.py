@@ -1,0 +1,34 @@
+"""Work spread over processes."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def spread(function: Callable[..., T], work: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[tuple[int, T]]:
+    """What `function` makes of each item's arguments as it comes, with the item's place.
+
+    Items are begun in order; what is not begun when the caller stops is dropped.
+    """
+    # spawned, not forked: a fork copies torch's threads in whatever state they are
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        places = {pool.submit(function, *item): place for place, item in enumerate(work)}
+        try:
+            for future in as_completed(places):
+                yield places[future], future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def in_order(results: Iterable[tuple[int, T]]) -> Iterator[T]:
+    """Each result as soon as all before it are there."""
+    waiting: dict[int, T] = {}
+    place = 0
+    for found, result in results:
+        waiting[found] = result
+        while place in waiting:
+            yield waiting.pop(place)
+            place += 1
