@@ -37,6 +37,7 @@ BEFORE_A_NORM = ("bn-convnet",)
 # Lets the mistake be made where gradients are folded back, by every layer.
 FOLDING = edit("Conv2d.correlates", "return ", "return False and ")
 BANK_GRADIENT = "reshape(len(dbank), self.out_channels, self.in_channels, -1).transpose(1, 2, 0, 3)"
+SHARES = "shares(dout_part, beats_part)"
 
 FAULTS = (
     otherwise(
@@ -170,12 +171,8 @@ FAULTS = (
         ),
         edit(
             "MaxPool2d.backward",
-            "dfirst, *dothers =",
-            "dothers =",
-            "left -= won",
-            "pass",
-            "dfirst += left",
-            "pass",
+            SHARES,
+            "[dout_part * beat for beat in beats_part[::-1]]",
         ),
         home="mnist-cnn",
         checks=("exact",),
@@ -189,23 +186,17 @@ FAULTS = (
     backward(
         "pool-off-by-one",
         "the winner's index off by one",
-        edit("MaxPool2d.backward", "self.taps(dx_part)", "self.taps(dx_part)[1:] + self.taps(dx_part)[:1]"),
+        edit("MaxPool2d.backward", "self.taps(dx_part)", "(self.taps(dx_part)[1:] + self.taps(dx_part)[:1])"),
     ),
     backward(
         "pool-averaged",
         "max pooling's gradient spread over the window as average pooling's",
-        edit("MaxPool2d.backward", "left * beat", "dout_part / (len(beats) + 1)"),
+        edit("MaxPool2d.backward", SHARES, "[dout_part / (len(beats) + 1)] * (len(beats) + 1)"),
     ),
     backward(
         "pool-overwritten",
         "the gradients of an entry that wins twice overwritten instead of added",
-        edit(
-            "MaxPool2d.backward",
-            "dtap += won",
-            "dtap += won * (dtap == 0)",
-            "dfirst += left",
-            "dfirst += left * (dfirst == 0)",
-        ),
+        edit("MaxPool2d.backward", "dtap += share", "dtap += share * (dtap == 0)"),
         where=overlapping,
     ),
 )

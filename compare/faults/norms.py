@@ -11,8 +11,8 @@ def affine(layer: Any) -> bool:
 
 # A term of the input gradient, of batch norms and of row norms.
 BATCH_MEAN, BATCH_VARIANCE = (
-    "dx -= (scale * dbeta / count)[:, None]",
-    "dx -= normal * (scale * dgamma / count)[:, None]",
+    "dx -= (gain * dbeta / count)[:, None]",
+    "dx -= centred * (gain * scale * dgamma / count)[:, None]",
 )
 ROW_MEAN, ROW_VARIANCE = "dnormal - row_mean(dnormal)", "drows -= normal * row_mean(dnormal, normal)"
 NORMALISE, BACK = "scratch.layers.norm:normalise", "scratch.layers.norm:normalise_backward"
@@ -70,7 +70,7 @@ FAULTS = (
     backward(
         "batch-norm-gamma-forgotten",
         "gamma missing in the input gradient",
-        edit("BatchNorm1d.backward", "scale = scale * self.weight.data", "pass"),
+        edit("BatchNorm1d.backward", "gain = scale * self.weight.data", "pass"),
         where=affine,
     ),
     backward(

@@ -1,5 +1,7 @@
 """Two-dimensional max pooling. loops.py has the same thing as the textbook defines it."""
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from scratch.layers.conv import Size, pair
@@ -8,6 +10,16 @@ from scratch.module import Array, Module, blocks
 # Bytes of images handled at a time, so that they stay in the L2 cache from one position of the window to the next:
 # within a training step up to twice as fast as all at once.
 BLOCK_BYTES = 1 << 18
+
+
+def shares(dout: Array, beats: Sequence[Array]) -> Iterator[Array]:
+    """What each position inside the windows gets of dout, from the last to the first: what no later one has won."""
+    left = dout.copy()
+    for beat in beats[::-1]:
+        won = left * beat
+        yield won
+        left -= won
+    yield left
 
 
 class MaxPool2d(Module):
@@ -55,12 +67,11 @@ class MaxPool2d(Module):
     def backward(self, dout: Array) -> Array:
         shape, beats = self.cache
         dx = np.zeros(shape, dout.dtype)
+        overlap = any(stride < kernel for stride, kernel in zip(self.stride, self.kernel_size, strict=True))
         for dx_part, dout_part, *beats_part in blocks(dx, dout, *beats, size=BLOCK_BYTES):
-            dfirst, *dothers = self.taps(dx_part)
-            left = dout_part.copy()  # from the last position to the first: what no later one has won
-            for dtap, beat in zip(dothers[::-1], beats_part[::-1], strict=True):
-                won = left * beat
-                dtap += won
-                left -= won
-            dfirst += left
+            for dtap, share in zip(self.taps(dx_part)[::-1], shares(dout_part, beats_part), strict=True):
+                if overlap:
+                    dtap += share
+                else:
+                    dtap[...] = share  # an entry of one window only need not be read: a quarter faster
         return dx
