@@ -302,6 +302,35 @@ def test_a_waiver_covers_rounding_alone(monkeypatch: pytest.MonkeyPatch) -> None
     plant(monkeypatch, Conv2d, "add_bias_gradient", "dlines.sum(axis=2)", "(dlines.sum(axis=2) + 1)")
     finding = CHECKS_BY_NAME["gradient"](Trial(PAIRS["bn-convnet"].case(), "float64"))
     assert {q.name for q in finding.quantities if q.verdict is Verdict.FAIL} >= {"conv1.bias", "conv2.bias"}
+    assert finding.first_divergence == Divergence("backward", "conv3")
+    assert finding.blame and finding.blame.side == "scratch"
+
+
+def test_a_waived_tensor_hides_no_fault_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adam makes a whole step of rounding in a gradient that is zero."""
+    plant(monkeypatch, Conv2d, "add_bias_gradient", "dlines.sum(axis=2)", "(dlines.sum(axis=2) + 1e-14)")
+    monkeypatch.setattr(Sequential, "accumulate", lambda self, dout: self.backward(dout / 2))
+    resync = CHECKS_BY_NAME["resync"](Trial(PAIRS["bn-convnet"].case(), "float64"))
+    assert {q.verdict for q in resync.quantities} >= {Verdict.FAIL, Verdict.NOT_APPLICABLE}
+    assert resync.first_divergence == Divergence("train_step", "conv1", 1, "conv1.weight")
+
+
+def test_a_waived_tensor_is_not_where_a_fault_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor what it is blamed by: in the backward pass the waived biases of conv3 and conv2 come before conv1."""
+    plant(monkeypatch, Conv2d, "add_bias_gradient", "dlines.sum(axis=2)", "(dlines.sum(axis=2) + 1e-12)")
+    back = Conv2d.backward
+
+    def of_the_first_wrong(self: Conv2d, dout: np.ndarray) -> np.ndarray:
+        dx = back(self, dout)
+        if self.out_channels == 3:
+            self.weight.grad += 1e-3
+        return dx
+
+    monkeypatch.setattr(Conv2d, "backward", of_the_first_wrong)
+    found = run(PAIRS["bn-convnet"].case(), "float64", checks=[CHECKS_BY_NAME[name] for name in ("gradient", "resync")])
+    for finding, step in zip(found.findings, (None, 1), strict=True):
+        assert finding.first_divergence == Divergence("backward", "conv1", step)
+        assert finding.blame and finding.blame.side == "scratch"
 
 
 @pytest.mark.parametrize("pair", ["activity-lstm-truncated-clipped", "sine-rnn"])

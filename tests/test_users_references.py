@@ -46,7 +46,7 @@ def test_a_reference_of_functions_agrees_in_every_stage_of_training() -> None:
     """What is no module is not missing: else each step would seem to fail, and be placed where nothing is wrong."""
     loss, optimizer = Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss"), PAIRS["trigram-lm"].optimizer
     trial = Trial(replace(FUNCTIONAL, loss=loss, target=Draw((6,), high=3), optimizer=optimizer), "float64")
-    assert not any(resync.fails(step.judged) for step in resync.resynchronised_steps(trial))
+    assert not any(resync.fails(trial, step.judged) for step in resync.resynchronised_steps(trial))
 
 
 def test_a_fault_against_a_reference_of_functions_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ def at(trial: Trial, where: Divergence) -> Blame:
     if where.stage == "update":
         return of_update(trial, where)
     if where.stage == "backward":
-        failed = failures(judged)
+        failed = failures(trial.unwaived(judged))
         if not failed and scene.target is None and scene.training:
             return of_module(trial, where.module)
         return of_gradients(trial, scene, failed)
@@ -86,8 +86,7 @@ def of_gradients(trial: Trial, scene: Scene, failed: Set[str]) -> Blame:
     found, trace = gradients(trial, scene, scratch)
     with pinned(reference.model, trace.inputs, trace.masks):
         star, _ = gradients(trial, scene, reference)
-    names = [name for name in found if name not in trial.waived]
-    names = [name for name in names if name in failed] or names
+    names = [name for name in found if name in failed] or [name for name in found if name not in trial.waived]
     name = max(names, key=lambda name: relative_distance(found[name], star.get(name)))
     away = found[name].astype(WIDE) - star.get(name, 0)
     if not np.isfinite(away).all() or not away.any():

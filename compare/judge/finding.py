@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from compare.judge.floor import Quantity, Verdict
 from compare.judge.gates import GateMap
-from compare.judge.trial import Divergence
+from compare.judge.trial import MOST_WAIVED, Divergence
 
 # From the one that decides most to the one that decides least.
 GRAVITY = (Verdict.FAIL, Verdict.VACUOUS, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.NOT_APPLICABLE)
@@ -64,10 +64,6 @@ class Finding:
     @property
     def worst(self) -> Quantity | None:
         return worst(self.quantities)
-
-
-# Floors: what a waived tensor may be off by, as rounding; a training step is exempt, since Adam magnifies it.
-MOST_WAIVED = 1e4
 
 
 def waived(finding: Finding, waivers: Mapping[str, str]) -> Finding:

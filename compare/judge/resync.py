@@ -1,5 +1,6 @@
 """Training re-synchronised: before each step the reference gets scratch's state, and one step's error is judged."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -79,7 +80,7 @@ def resynchronised_steps(trial: Trial) -> tuple[Step, ...]:
         if number == 1 and trial.device == "cpu":
             repeats(trial, before, found, judges[0])
         judged = judged_step(trial, found, before, *judges)
-        if fails(judged) and not any(fails(step.judged) for step in steps):
+        if fails(trial, judged) and not any(fails(trial, step.judged) for step in steps):
             remembers(trial, number, judged, found, before)
             judged = judged_step(trial, found, before, *judges, watched=True)
         steps.append(Step(number, before, judged))
@@ -96,12 +97,16 @@ def remembers(trial: Trial, number: int, judged: Judged, found: Reading, start: 
     """Raises Unrepeatable where scratch's step agrees with a reference made afresh: the other goes by more."""
     if any(quantity.side for quantities in judged.values() for quantity in quantities):
         return  # a NaN convicts by itself
-    if not fails(judged_step(trial, found, start, trial.reference("float64"), trial.reference())):
+    if not fails(trial, judged_step(trial, found, start, trial.reference("float64"), trial.reference())):
         raise Unrepeatable(f"step {number}: the reference carries more than its state from step to step")
 
 
-def fails(judged: Judged) -> bool:
-    return any(failures(quantities) for quantities in judged.values())
+def fails(trial: Trial, judged: Judged) -> bool:
+    return any(failures(quantities) for quantities in unwaived(trial, judged).values())
+
+
+def unwaived(trial: Trial, judged: Judged) -> Judged:
+    return {stage: trial.unwaived(quantities, math.inf) for stage, quantities in judged.items()}
 
 
 def judged_step(
@@ -133,7 +138,7 @@ def carries_on(trial: Trial, step: Step) -> bool:
     start = step.start
     found = training_step(trial, afresh(trial, start), start.inputs, start.target)
     judged = judged_step(trial, found, start, trial.reference("float64"), trial.reference())
-    return not fails(judged)
+    return not fails(trial, judged)
 
 
 def afresh(trial: Trial, start: Start) -> Scratch:
@@ -163,7 +168,7 @@ def trained_step(trial: Trial) -> Judged:
     Empty where a step failed already, and for a model of several inputs, which `train_step` does not take.
     """
     steps = resynchronised_steps(trial)
-    if len(trial.case.inputs) != 1 or any(fails(step.judged) for step in steps):
+    if len(trial.case.inputs) != 1 or any(fails(trial, step.judged) for step in steps):
         return {}
     start = steps[0].start
     found = training_step(trial, afresh(trial, start), start.inputs, start.target)
@@ -193,16 +198,17 @@ def resynchronised(trial: Trial) -> list[Quantity]:
 
 def first_step(trial: Trial) -> Divergence | None:
     """The first step that differs and in it the first module; where all gradients agree, the loss or updated tensor."""
-    failing = next((step for step in resynchronised_steps(trial) if fails(step.judged)), None)
+    failing = next((step for step in resynchronised_steps(trial) if fails(trial, step.judged)), None)
     if failing:
         return first_in(trial, failing)
-    failed = (q.name for quantities in trained_step(trial).values() for q in quantities if q.verdict is Verdict.FAIL)
+    trained = unwaived(trial, trained_step(trial))
+    failed = (q.name for quantities in trained.values() for q in quantities if q.verdict is Verdict.FAIL)
     tensor = next(failed, None)
     return Divergence("train_step", trial.owner(tensor.partition(" ")[0]), 1, tensor) if tensor else None
 
 
 def first_in(trial: Trial, step: Step) -> Divergence | None:
-    judged = step.judged
+    judged = unwaived(trial, step.judged)
     if where := trial.locate(judged, step.number, trial.between if trial.divergence else not_seen):
         if where.stage == "forward" or trial.divergence:
             return where
@@ -212,7 +218,7 @@ def first_in(trial: Trial, step: Step) -> Divergence | None:
         added = trial.case.penalty and weights and not failures(judged["backward"])
         return replace(where, module="loss" if arrives else "penalty" if added else where.module)
     for stage in ("loss", "update"):
-        for quantity in step.judged[stage]:
+        for quantity in judged[stage]:
             if quantity.verdict is Verdict.FAIL:
                 tensor = quantity.name
                 return Divergence(stage, trial.owner(tensor.partition(" ")[0]), step.number, tensor)

@@ -23,6 +23,8 @@ RERUNS = 5
 # The largest of few re-runs may fall short of what rounding does; where an error makes one doubt it, so many are added.
 MORE_RERUNS = 10
 DOUBTFUL = (1.0, 50.0)  # floors
+# Floors: what a waived tensor may be off by, as rounding; a training step is exempt, since Adam magnifies it.
+MOST_WAIVED = 1e4
 
 # What one run gave, by stage and name. Stages: forward (every module in order, then the output), loss, backward (the
 # gradient of every module's output), gradient (of every parameter and input).
@@ -200,14 +202,16 @@ class Trial:
 
     def doubtful(self, quantities: Iterable[Quantity]) -> bool:
         """Some error is neither plainly rounding nor plainly a fault."""
-        return any(
-            DOUBTFUL[0] < q.ratio < DOUBTFUL[1] and q.name.partition(" ")[0] not in self.waived for q in quantities
-        )
+        return any(DOUBTFUL[0] < q.ratio < DOUBTFUL[1] for q in self.unwaived(quantities))
 
     @property
     def waived(self) -> set[str]:
         """The tensors that a waiver names, such as those whose gradient is rounding alone."""
         return {key.partition(": ")[2] for key in self.case.waivers}
+
+    def unwaived(self, quantities: Iterable[Quantity], most: float = MOST_WAIVED) -> list[Quantity]:
+        """Without what a waiver sets aside, which hides no other failure and is not where one begins."""
+        return [q for q in quantities if q.name.partition(" ")[0] not in self.waived or q.ratio > most]
 
     @property
     def flips(self) -> list[Flip]:
@@ -266,7 +270,7 @@ class Trial:
         before it did not give, the module that holds both is wrong.
         """
         between = between or self.between
-        failed = {stage: failures(judged[stage]) for stage in judged}
+        failed = {stage: failures(self.unwaived(judged[stage])) for stage in judged}
         calls = list(dict.fromkeys(call_of(q.name) for q in judged["forward"]))
         for quantity in judged["forward"]:
             if quantity.name in failed["forward"]:
