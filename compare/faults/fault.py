@@ -50,7 +50,7 @@ def reworded(function: Any, changes: Sequence[tuple[str, str]]) -> Any:
 
 @dataclass(frozen=True)
 class Edit:
-    """Changes (right, wrong) of a method "LSTM.backward" of scratch, or of a function "scratch.layers.norm:normalise".
+    """Changes (right, wrong) of a method "LSTM.backward" of scratch, or of a function "scratch.layers.norm:centre".
 
     Each `right` stands exactly once in the source.
     """

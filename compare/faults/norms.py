@@ -9,13 +9,14 @@ def affine(layer: Any) -> bool:
     return layer.weight is not None
 
 
-# A term of the input gradient, of batch norms and of row norms.
-BATCH_MEAN, BATCH_VARIANCE = (
-    "dx -= (gain * dbeta / count)[:, None]",
-    "dx -= centred * (gain * scale * dgamma / count)[:, None]",
+BATCH_DOT = "dots[:, None] / count"
+CENTRE, STATISTICS = "scratch.layers.norm:centre", "scratch.layers.norm:subtract_statistics"
+WEIGHTED = "gain, sums, dots = (array * self.weight.data for array in ({}, sums, dots))"
+# Channels back in their order, of groups of every so manieth.
+IN_TURN = (
+    "centred.reshape(len({0}), self.num_groups, -1, {0}[0, 0].size).swapaxes(1, 2)"
+    ".reshape(len({0}), self.num_channels, -1)"
 )
-ROW_MEAN, ROW_VARIANCE = "dnormal - row_mean(dnormal)", "drows -= normal * row_mean(dnormal, normal)"
-NORMALISE, BACK = "scratch.layers.norm:normalise", "scratch.layers.norm:normalise_backward"
 
 FAULTS = (
     statistics(
@@ -53,16 +54,6 @@ FAULTS = (
         edit("BatchNorm1d.track", "num_batches_tracked.data + 1", "num_batches_tracked.data"),
     ),
     backward(
-        "batch-norm-mean-term",
-        "the mean's term of a batch norm's gradient dropped",
-        edit("BatchNorm1d.backward", BATCH_MEAN, "pass"),
-    ),
-    backward(
-        "batch-norm-variance-term",
-        "the variance's term of a batch norm's gradient dropped",
-        edit("BatchNorm1d.backward", BATCH_VARIANCE, "pass"),
-    ),
-    backward(
         "batch-norm-constant",
         "mean and variance taken for constants",
         edit("BatchNorm1d.backward", "if training:", "if False:"),
@@ -70,13 +61,13 @@ FAULTS = (
     backward(
         "batch-norm-gamma-forgotten",
         "gamma missing in the input gradient",
-        edit("BatchNorm1d.backward", "gain = scale * self.weight.data", "pass"),
+        edit("BatchNorm1d.backward", WEIGHTED.format("scale"), "pass"),
         where=affine,
     ),
     backward(
         "batch-norm-gamma-of-output",
         "gamma's gradient without the normalised input",
-        edit("BatchNorm1d.backward", "self.weight.grad += dgamma", "self.weight.grad += dbeta"),
+        edit("BatchNorm1d.backward", "self.weight.grad += dots * scale", "self.weight.grad += sums"),
         where=affine,
     ),
     otherwise(
@@ -84,22 +75,18 @@ FAULTS = (
         "normalised by the unbiased variance",
         edit(
             "BatchNorm1d.forward",
-            "var = channel_dot(centred, centred) / count",
-            "var = channel_dot(centred, centred) / (count - 1)",
+            "line_dot(centred, centred)) / count",
+            "line_dot(centred, centred)) / (count - 1)",
             "var * (count / (count - 1))",
             "var",
         ),
-        edit("BatchNorm1d.backward", "scale * dgamma / count", "scale * dgamma / (count - 1)"),
+        edit("BatchNorm1d.backward", BATCH_DOT, "dots[:, None] / (count - 1)"),
     ),
     otherwise(
         "batch-norm-eps-outside",
         "eps outside the root",
         edit("BatchNorm1d.forward", "np.sqrt(var + self.eps)", "(np.sqrt(var) + self.eps)"),
-        edit(
-            "BatchNorm1d.backward",
-            "scale * dgamma / count",
-            "scale * dgamma / count / (1 - self.eps * self.cache[1])",
-        ),
+        edit("BatchNorm1d.backward", BATCH_DOT, f"{BATCH_DOT} / (1 - self.eps * scale[:, None])"),
     ),
     forward(
         "batch-norm-eval-by-batch",
@@ -119,43 +106,39 @@ FAULTS = (
         edit(
             "BatchNorm1d.forward",
             "var = self.running_var.data",
-            "var = self.running_var.data\n        self.track(channel_sum(lines) / 2, var)",
+            "var = self.running_var.data\n        self.track(record_sum(line_sum(lines)) / 2, var)",
         ),
         checks=("modes",),
     ),
     backward(
         "norm-mean-term",
-        "the mean's term of a row norm's gradient dropped",
-        edit(BACK, ROW_MEAN, "dnormal.copy()"),
+        "the mean's term of a norm's gradient dropped",
+        edit(STATISTICS, "dx -= scale * mean", "pass"),
     ),
     backward(
         "norm-variance-term",
-        "the variance's term of a row norm's gradient dropped",
-        edit(BACK, ROW_VARIANCE, "pass"),
+        "the variance's term of a norm's gradient dropped",
+        edit(STATISTICS, "dx -= centred * (scale**3 * dot)", "pass"),
     ),
     backward(
         "norm-scale-forgotten",
-        "the scale missing in a row norm's gradient",
-        edit(BACK, "drows *= scale", "pass"),
+        "the scale missing in a norm's gradient",
+        edit(STATISTICS, "(scale**3 * dot)", "(scale**3 * dot)\n    dx /= scale"),
     ),
     otherwise(
         "norm-unbiased",
         "rows normalised by the unbiased variance",
         edit(
-            NORMALISE,
+            CENTRE,
             "row_mean(centred, centred)",
             "row_mean(centred, centred) * rows.shape[-1] / (rows.shape[-1] - 1)",
         ),
-        edit(
-            BACK,
-            "row_mean(dnormal, normal)",
-            "row_mean(dnormal, normal) * normal.shape[-1] / (normal.shape[-1] - 1)",
-        ),
+        edit(STATISTICS, "scale**3 * dot", "scale**3 * dot * dx.shape[-1] / (dx.shape[-1] - 1)"),
     ),
     forward(
         "norm-not-centred",
         "the variance of a row taken without its mean",
-        edit(NORMALISE, "row_mean(centred, centred)", "row_mean(rows, rows)"),
+        edit(CENTRE, "row_mean(centred, centred)", "row_mean(rows, rows)"),
     ),
     backward(
         "layer-norm-gamma-forgotten",
@@ -166,13 +149,13 @@ FAULTS = (
     backward(
         "layer-norm-beta-averaged",
         "beta's gradient averaged over the records",
-        edit("LayerNorm.backward", "(ones @ dnormal).reshape", "(ones @ dnormal / len(ones)).reshape"),
+        edit("LayerNorm.backward", "record_sum(dnormal)", "(record_sum(dnormal) / len(dnormal))"),
         where=biased,
     ),
     backward(
         "group-norm-gamma-forgotten",
         "gamma missing in the input gradient",
-        edit("GroupNorm.backward", "dlines = dlines * self.weight.data[:, None]", "pass"),
+        edit("GroupNorm.backward", WEIGHTED.format("gain"), "pass"),
         where=affine,
     ),
     otherwise(
@@ -180,22 +163,24 @@ FAULTS = (
         "groups of every so manieth channel instead of neighbours",
         edit(
             "GroupNorm.forward",
-            "normalise(x.reshape(len(x), self.num_groups, -1), self.eps)",
-            "normalise(x.reshape(len(x), -1, self.num_groups, x[0, 0].size).swapaxes(1, 2)"
-            ".reshape(len(x), self.num_groups, -1), self.eps)",
-            "lines = normal.reshape(len(x), self.num_channels, -1)",
-            "lines = normal.reshape(len(x), self.num_groups, -1, x[0, 0].size).swapaxes(1, 2)"
-            ".reshape(len(x), self.num_channels, -1)",
+            "x.reshape(len(x), self.num_groups, -1)",
+            "x.reshape(len(x), -1, self.num_groups, x[0, 0].size).swapaxes(1, 2).reshape(len(x), self.num_groups, -1)",
+            "centred.reshape(len(x), self.num_channels, -1)",
+            IN_TURN.format("x"),
         ),
         edit(
             "GroupNorm.backward",
-            "self.weight.grad += channel_dot(dlines, normal.reshape(dlines.shape))",
-            "self.weight.grad += channel_dot(dlines, normal.reshape(len(dout), self.num_groups, -1, dlines.shape[2])"
-            ".swapaxes(1, 2).reshape(dlines.shape))",
-            "normalise_backward(dlines.reshape(normal.shape), normal, scale).reshape(dout.shape)",
-            "normalise_backward(dlines.reshape(len(dout), -1, self.num_groups, dlines.shape[2]).swapaxes(1, 2)"
-            ".reshape(normal.shape), normal, scale).reshape(len(dout), self.num_groups, -1, dlines.shape[2])"
-            ".swapaxes(1, 2).reshape(dout.shape)",
+            "centred, scale = self.cache",
+            f"centred, scale = self.cache\n    centred, count = {IN_TURN.format('dout')}, centred.shape[2]",
+            "centred, scale, self.group_sum(sums) / dx.shape[2], self.group_sum(dots) / dx.shape[2]",
+            "centred, *(self.by_channel(a)[:, :, None] for a in"
+            " (scale, self.group_sum(sums) / count, self.group_sum(dots) / count))",
+        ),
+        edit("GroupNorm.by_channel", "np.repeat(", "np.tile(", ", axis=1", ""),
+        edit(
+            "GroupNorm.group_sum",
+            "self.num_groups, -1).sum(axis=2, keepdims=True)",
+            "-1, self.num_groups).sum(axis=1)[:, :, None]",
         ),
         where=affine,
     ),

@@ -7,16 +7,28 @@ import numpy as np
 from scratch.module import Array, Buffer, Module, Parameter
 
 
-def channel_sum(x: Array) -> Array:
-    """(N, C, L) -> (C,), by products with ones: BLAS sums in blocks, and in half of the time that `sum` takes."""
-    lines = x @ np.ones(x.shape[2], x.dtype) if x.shape[2] > 1 else x[:, :, 0]
-    return np.ones(len(x), x.dtype) @ lines
+def line_sum(x: Array) -> Array:
+    """(N, C, L) -> (N, C), by a product with ones: BLAS sums in blocks, and in half of the time that `sum` takes."""
+    return x @ np.ones(x.shape[2], x.dtype) if x.shape[2] > 1 else x[:, :, 0]
 
 
-def channel_dot(x: Array, y: Array) -> Array:
-    """The channel_sum of x y; of long lines the product is never stored, which takes a third of the time."""
-    lines = np.vecdot(x, y) if x.shape[2] > 1 else (x * y)[:, :, 0]
-    return np.ones(len(x), x.dtype) @ lines
+def line_dot(x: Array, y: Array) -> Array:
+    """The line_sum of x y; of long lines the product is never stored, which takes a third of the time."""
+    return np.vecdot(x, y) if x.shape[2] > 1 else (x * y)[:, :, 0]
+
+
+def record_sum(lines: Array) -> Array:
+    """(N, C) -> (C,)."""
+    return np.ones(len(lines), lines.dtype) @ lines
+
+
+def subtract_statistics(dx: Array, centred: Array, scale: Array, mean: Array, dot: Array) -> None:
+    """Mean and variance depend on x as well: what that takes from dx, the gradient as if they did not.
+
+    `mean` and `dot` are, over what was normalised together, the means of dnormal and of dnormal centred.
+    """
+    dx -= scale * mean
+    dx -= centred * (scale**3 * dot)
 
 
 class BatchNorm1d(Module):
@@ -40,9 +52,9 @@ class BatchNorm1d(Module):
             count = lines.size // self.num_features
             if count < 2:
                 raise ValueError(f"expected more than one value a channel in training, found {x.shape}")
-            mean = channel_sum(lines) / count
+            mean = record_sum(line_sum(lines)) / count
             centred = lines - mean[:, None]
-            var = channel_dot(centred, centred) / count
+            var = record_sum(line_dot(centred, centred)) / count
             self.track(mean, var * (count / (count - 1)))
         else:
             centred = lines - self.running_mean.data[:, None]
@@ -64,17 +76,16 @@ class BatchNorm1d(Module):
     def backward(self, dout: Array) -> Array:
         centred, scale, training = self.cache
         dlines = dout.reshape(centred.shape)
-        dbeta, dgamma = channel_sum(dlines), channel_dot(dlines, centred) * scale
+        sums, dots = record_sum(line_sum(dlines)), record_sum(line_dot(dlines, centred))
         gain = scale
         if self.weight is not None and self.bias is not None:
-            self.bias.grad += dbeta
-            self.weight.grad += dgamma
-            gain = scale * self.weight.data
+            self.bias.grad += sums
+            self.weight.grad += dots * scale
+            gain, sums, dots = (array * self.weight.data for array in (scale, sums, dots))
         dx = dlines * gain[:, None]
-        if training:  # mean and variance depend on x as well, by terms that are sums over the channel
+        if training:
             count = centred.size // self.num_features
-            dx -= (gain * dbeta / count)[:, None]
-            dx -= centred * (gain * scale * dgamma / count)[:, None]
+            subtract_statistics(dx, centred, scale[:, None], sums[:, None] / count, dots[:, None] / count)
         return dx.reshape(dout.shape)
 
 
@@ -87,19 +98,10 @@ def row_mean(x: Array, y: Array | None = None) -> Array:
     return np.vecdot(x, np.ones(x.shape[-1], x.dtype) if y is None else y)[..., None] / x.shape[-1]
 
 
-def normalise(rows: Array, eps: float) -> tuple[Array, Array]:
-    """Each row to mean 0 and variance 1: (..., D) -> the same and the scale 1 / sqrt(var + eps) (..., 1)."""
+def centre(rows: Array, eps: float) -> tuple[Array, Array]:
+    """Each row without its mean, and what takes it to variance 1, 1 / sqrt(var + eps): (..., D) -> that, (..., 1)."""
     centred = rows - row_mean(rows)
-    scale = 1 / np.sqrt(row_mean(centred, centred) + eps)
-    return np.multiply(centred, scale, out=centred), scale
-
-
-def normalise_backward(dnormal: Array, normal: Array, scale: Array) -> Array:
-    """The mean and the variance of a row depend on the row: two terms beside the plain one."""
-    drows = dnormal - row_mean(dnormal)
-    drows -= normal * row_mean(dnormal, normal)
-    drows *= scale
-    return drows
+    return centred, 1 / np.sqrt(row_mean(centred, centred) + eps)
 
 
 class LayerNorm(Module):
@@ -118,22 +120,26 @@ class LayerNorm(Module):
         self.bias = Parameter(np.zeros(shape, np.float32)) if elementwise_affine and bias else None
 
     def forward(self, x: Array) -> Array:
-        normal, scale = normalise(x.reshape(-1, math.prod(self.normalized_shape)), self.eps)
-        self.cache = normal, scale
-        out = normal.reshape(x.shape)
+        centred, scale = centre(x.reshape(-1, math.prod(self.normalized_shape)), self.eps)
+        self.cache = centred, scale
+        out = (centred * scale).reshape(x.shape)
         if self.weight is not None:
-            out = out * self.weight.data
-        return out + self.bias.data if self.bias is not None else out
+            out *= self.weight.data
+        if self.bias is not None:
+            out += self.bias.data
+        return out
 
     def backward(self, dout: Array) -> Array:
-        normal, scale = self.cache
-        dnormal, ones = dout.reshape(normal.shape), np.ones(len(normal), dout.dtype)
+        centred, scale = self.cache
+        dnormal = dout.reshape(centred.shape)
         if self.bias is not None:
-            self.bias.grad += (ones @ dnormal).reshape(self.normalized_shape)
+            self.bias.grad += record_sum(dnormal).reshape(self.normalized_shape)
         if self.weight is not None:
-            self.weight.grad += (ones @ (dnormal * normal)).reshape(self.normalized_shape)
+            self.weight.grad += (scale[:, 0] @ (dnormal * centred)).reshape(self.normalized_shape)
             dnormal = dnormal * self.weight.data.reshape(-1)
-        return normalise_backward(dnormal, normal, scale).reshape(dout.shape)
+        dx = dnormal * scale
+        subtract_statistics(dx, centred, scale, row_mean(dnormal), row_mean(dnormal, centred))
+        return dx.reshape(dout.shape)
 
 
 class GroupNorm(Module):
@@ -147,19 +153,34 @@ class GroupNorm(Module):
         self.bias = Parameter(np.zeros(num_channels, np.float32)) if affine else None
 
     def forward(self, x: Array) -> Array:
-        normal, scale = normalise(x.reshape(len(x), self.num_groups, -1), self.eps)
-        self.cache = normal, scale
-        lines = normal.reshape(len(x), self.num_channels, -1)  # (N, C, L)
-        if self.weight is not None and self.bias is not None:
-            lines = lines * self.weight.data[:, None]
+        centred, scale = centre(x.reshape(len(x), self.num_groups, -1), self.eps)
+        self.cache = centred, scale
+        # one factor a channel here, and backward sums of lines that serve all gradients: an eighth to a quarter faster
+        gain = self.by_channel(scale)
+        if self.weight is not None:
+            gain = gain * self.weight.data
+        lines = centred.reshape(len(x), self.num_channels, -1) * gain[:, :, None]  # (N, C, L)
+        if self.bias is not None:
             lines += self.bias.data[:, None]
         return lines.reshape(x.shape)
 
     def backward(self, dout: Array) -> Array:
-        normal, scale = self.cache
+        centred, scale = self.cache
         dlines = dout.reshape(len(dout), self.num_channels, -1)
+        sums, dots = line_sum(dlines), line_dot(dlines, centred.reshape(dlines.shape))
+        gain = self.by_channel(scale)
         if self.weight is not None and self.bias is not None:
-            self.bias.grad += channel_sum(dlines)
-            self.weight.grad += channel_dot(dlines, normal.reshape(dlines.shape))
-            dlines = dlines * self.weight.data[:, None]
-        return normalise_backward(dlines.reshape(normal.shape), normal, scale).reshape(dout.shape)
+            self.bias.grad += record_sum(sums)
+            self.weight.grad += record_sum(dots * gain)
+            gain, sums, dots = (array * self.weight.data for array in (gain, sums, dots))
+        dx = (dlines * gain[:, :, None]).reshape(centred.shape)
+        subtract_statistics(dx, centred, scale, self.group_sum(sums) / dx.shape[2], self.group_sum(dots) / dx.shape[2])
+        return dx.reshape(dout.shape)
+
+    def by_channel(self, scale: Array) -> Array:
+        """Each channel's of its group: (N, G, 1) -> (N, C)."""
+        return np.repeat(scale[:, :, 0], self.num_channels // self.num_groups, axis=1)
+
+    def group_sum(self, lines: Array) -> Array:
+        """(N, C) -> (N, G, 1)."""
+        return lines.reshape(len(lines), self.num_groups, -1).sum(axis=2, keepdims=True)
