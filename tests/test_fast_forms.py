@@ -5,7 +5,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from scratch import GRU, BatchNorm1d, Conv2d
+from scratch import GRU, BatchNorm1d, Conv2d, Embedding
 from scratch.layers.loops import LoopConv2d
 from scratch.module import Array
 
@@ -64,6 +64,15 @@ def test_gru_is_its_formula_in_every_digit_of_the_dtype(dtype: type, bias: bool)
     assert out.dtype == dtype
     eps = np.finfo(dtype).eps
     np.testing.assert_allclose(out, np.stack(known), rtol=0, atol=float(8 * eps))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
+def test_embedding_adds_in_its_own_dtype(dtype: type) -> None:
+    layer = Embedding(4, 2).to(dtype)
+    layer(np.array([[3, 1], [3, 3]]))
+    eps = np.finfo(dtype).eps
+    layer.backward(np.array([[[1, 2], [5, 6]], [[0, 0], [eps, 2 * eps]]], dtype))
+    np.testing.assert_array_equal(layer.weight.grad, np.array([[0, 0], [5, 6], [0, 0], [1 + eps, 2 + 2 * eps]], dtype))
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])

@@ -123,17 +123,26 @@ FAULTS = (
     backward(
         "embedding-overwritten",
         "the gradients of a token that occurs twice overwritten instead of added",
-        edit("Embedding.backward", "self.weight.grad += one_hot @ rows", "self.weight.grad[tokens.reshape(-1)] = rows"),
+        edit(
+            "Embedding.backward",
+            "np.add.at(total, entries.reshape(-1), dout.reshape(-1))",
+            "total[entries] = dout.reshape(entries.shape)",
+        ),
     ),
     otherwise(
         "embedding-counts-from-one",
         "tokens counted from 1",
         edit("Embedding.forward", "self.weight.data[tokens]", "self.weight.data[tokens - 1]"),
-        edit("Embedding.backward", "one_hot[tokens.reshape(-1)", "one_hot[tokens.reshape(-1) - 1"),
+        edit("Embedding.backward", "tokens[:, None] *", "(tokens[:, None] - 1) *"),
     ),
     backward(
         "embedding-averaged",
         "a token's gradient averaged over its occurrences",
-        edit("Embedding.backward", "one_hot @ rows", "one_hot @ rows / np.maximum(one_hot.sum(axis=1), 1)[:, None]"),
+        edit(
+            "Embedding.backward",
+            "total.reshape(self.weight.data.shape)",
+            "total.reshape(self.weight.data.shape)"
+            " / np.maximum(np.bincount(tokens, minlength=self.num_embeddings), 1)[:, None]",
+        ),
     ),
 )

@@ -24,9 +24,10 @@ class Embedding(Module):
         return self.weight.data[tokens]
 
     def backward(self, dout: Array) -> None:
-        tokens = self.cache
-        rows = dout.reshape(-1, self.embedding_dim)
-        # a token that occurs twice gets both gradients: a product with the one-hot matrix, 20 times faster than add.at
-        one_hot = np.zeros((self.num_embeddings, len(rows)), dout.dtype)
-        one_hot[tokens.reshape(-1), np.arange(len(rows))] = 1
-        self.weight.grad += one_hot @ rows
+        tokens = self.cache.reshape(-1)
+        # A token that occurs twice gets both gradients. Entry by entry and not row by row, for which `add.at` takes
+        # four times as long: twice as fast as a product with the one-hot matrix in float32, five times in float64
+        entries = tokens[:, None] * self.embedding_dim + np.arange(self.embedding_dim)
+        total = np.zeros(self.weight.data.size, dout.dtype)
+        np.add.at(total, entries.reshape(-1), dout.reshape(-1))
+        self.weight.grad += total.reshape(self.weight.data.shape)
