@@ -261,7 +261,8 @@ def bench(
 
     Both run interleaved in one process on the same batch and threads, in float32 and float64, after their results were
     found equal. A ratio below 1 means that scratch is faster; behind it the quartiles of the rounds. Goals are those of
-    one machine: to miss one is no error. "products" is the share of the matrix products alone: near 100 % is the limit.
+    one machine: to miss one is no error. "products" is the share of scratch's time that its matrix products take alone,
+    "least" the ratio that they alone would have: a goal below it asks for faster products, not for other layers.
 
     Example: twofold bench mnist-cnn activity-lstm --out bench
     """

@@ -26,3 +26,16 @@ def cuda() -> str:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device that torch can use")
     return "cuda"
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bench with one round a row."""
+    from compare.bench import layers, steps, timing
+
+    for module, name in ((timing, "BUDGET"), (layers, "BUDGET"), (steps, "GROWTH_BUDGET"), (timing, "SAMPLE")):
+        monkeypatch.setattr(module, name, 0.0)
+    for name in ("ROUNDS", "FEWEST"):
+        monkeypatch.setattr(timing, name, 1)
+    monkeypatch.setattr(steps, "BATCHES", (1, 3))
+    monkeypatch.setenv("COLUMNS", "200")

@@ -34,6 +34,12 @@ class Row:
         alone = self.timing and self.timing.alone
         return alone / self.timing.first if alone and self.timing else None
 
+    @property
+    def least(self) -> float | None:
+        """The ratio that the products alone would have: no form of a layer comes below it with the same products."""
+        alone = self.timing and self.timing.alone
+        return alone / self.timing.second if alone and self.timing else None
+
     def as_json(self) -> dict[str, Any]:
         names = ("kind", "name", "part", "dtype", "batch")
         found = {name: getattr(self, name) for name in names} | {"equal": not self.differences}
@@ -47,6 +53,7 @@ class Row:
             "quartiles": [self.timing.low, self.timing.high],
             "rounds": self.timing.rounds,
             "products": self.products,
+            "least": self.least,
             "goal": self.goal,
         }
 
