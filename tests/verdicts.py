@@ -1,4 +1,4 @@
-"""What tests of verdicts start from: a small net, what a reference of it can have wrong, and the check that fails."""
+"""What tests of verdicts start from: a small net, what a reference can have wrong, a failing check, a quantity."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,7 +9,7 @@ from torch import nn
 import scratch
 from compare.judge.battery import run
 from compare.judge.checks import CHECKS_BY_NAME
-from compare.judge.floor import Verdict
+from compare.judge.floor import Quantity, Verdict
 from compare.pair import Case, Draw, Twin
 from scratch import Linear, Module, Sequential
 
@@ -69,3 +69,7 @@ def only(case: Case, dtype: str, check: str) -> Any:
     (finding,) = run(case, dtype, checks=[CHECKS_BY_NAME[check]]).findings
     assert finding.verdict is Verdict.FAIL, finding
     return finding
+
+
+def quantity(name: str, verdict: Verdict, ratio: float = 1.0) -> Quantity:
+    return Quantity(name, ratio, 1.0, ratio, verdict)
