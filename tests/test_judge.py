@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from planting import plant
 
 from compare import nest
+from compare.faults.fault import reworded
 from compare.judge import curves
 from compare.judge.battery import as_json, run
 from compare.judge.branches import pinned
@@ -15,7 +17,10 @@ from compare.judge.trial import Divergence, Trial, redrawn
 from compare.pair import Case, Twin
 from compare.pairs import MAIN, PAIRS
 from compare.pairs.layers import LAYERS
-from scratch import ReLU, Sequential
+from compare.sides import Scratch
+from scratch import Adam, BatchNorm1d, Dropout, Linear, ReLU, Sequential
+from scratch.models.activity import Activity
+from scratch.models.sine_rnn import SineRNN
 
 EPS = np.finfo(np.float64).eps
 
@@ -167,6 +172,76 @@ def test_what_only_training_does_is_seen_and_placed(pair: str, tensor: str, monk
     assert (gradient.verdict, resync.verdict) == (Verdict.PASS, Verdict.FAIL)
     assert resync.first_divergence == Divergence("train_step", tensor.rpartition(".")[0], 1, tensor)
     assert resync.blame and resync.blame.side == "scratch"
+
+
+TRAIN_STEP = [
+    ("catcar-mlp", "self.model.zero_grad()", "pass"),
+    ("catcar-mlp", "losses, outs = [], []", "losses, outs = [], []; x *= 1.5"),
+    ("activity-rnn-truncated-clipped", "self.step()", "self.optimizer.step()"),
+    ("notmnist-mlp", "np.concatenate(outs)", "np.concatenate(outs[::-1])"),
+]
+
+
+@pytest.mark.parametrize(("pair", "right", "wrong"), TRAIN_STEP)
+def test_a_fault_of_train_step_is_found(pair: str, right: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch, Scratch, "train_step", right, wrong)
+    resync = CHECKS_BY_NAME["resync"](Trial(PAIRS[pair].case(), "float64"))
+    assert resync.verdict is Verdict.FAIL
+    assert resync.first_divergence and resync.first_divergence.stage == "train_step"
+    assert resync.blame and resync.blame.side == "scratch"
+
+
+def test_a_fault_of_evaluate_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch, Scratch, "evaluate", "self._objective(out, target)", "self.criterion(out, target)")
+    modes = CHECKS_BY_NAME["modes"](Trial(PAIRS["fc-net-two-layer"].case(), "float64"))
+    assert {q.name for q in modes.quantities if q.verdict is Verdict.FAIL} == {"evaluate"}
+
+
+def test_scratch_is_wrong_where_it_alone_minds_the_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch, Linear, "forward", "return out", "return out if self.training else out / 2")
+    modes = CHECKS_BY_NAME["modes"](Trial(PAIRS["catcar-mlp"].case(), "float64"))
+    assert modes.first_divergence == Divergence("forward", "fc1", evaluating=True)
+    assert modes.blame and modes.blame.side == "scratch"
+
+
+def test_glue_of_a_model_is_named_in_evaluation_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch, Activity, "forward", "out[:, -1]", "(out[:, -1] if self.training else out.mean(axis=1))")
+    modes = CHECKS_BY_NAME["modes"](Trial(PAIRS["activity-gru"].case(), "float64"))
+    assert modes.first_divergence == Divergence("forward", "activity-gru", evaluating=True)
+    assert modes.blame and modes.blame.side == "scratch"
+
+
+def test_glue_of_a_model_is_named_where_only_the_input_gradient_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch, SineRNN, "backward", "np.arange(steps)]", "np.arange(steps)[::-1]]")
+    gradient = CHECKS_BY_NAME["gradient"](Trial(PAIRS["sine-rnn"].case(), "float64"))
+    assert gradient.first_divergence == Divergence("backward", "sine-rnn")
+    assert gradient.blame and gradient.blame.side == "scratch"
+
+
+@pytest.mark.parametrize(
+    ("pair", "owner", "method", "right", "wrong"),
+    [
+        ("bn-convnet", BatchNorm1d, "track", "self.momentum * batch", "self.momentum * batch[None]"),
+        ("mnist-cnn", Adam, "update", 'state["step"] += 1', 'state["step"] = np.array([1, 2])'),
+    ],
+)
+def test_a_state_that_the_reference_refuses_is_scratchs_fault(
+    pair: str, owner: type, method: str, right: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch, owner, method, right, wrong)
+    resync = CHECKS_BY_NAME["resync"](Trial(PAIRS[pair].case(), "float64"))
+    assert resync.verdict is Verdict.FAIL
+    assert resync.blame and resync.blame.side == "scratch"
+
+
+def test_a_mask_may_be_kept_scaled(monkeypatch: pytest.MonkeyPatch) -> None:
+    share = " / (1 - self.p)"
+    drawn = "self.rng.random(x.shape) >= self.p"
+    changes = [(drawn, f"({drawn}){share}"), (f"self.mask{share}", "self.mask")]
+    monkeypatch.setattr(Dropout, "forward", reworded(Dropout.forward, changes))
+    plant(monkeypatch, Dropout, "backward", f"dout * mask{share}", "dout * mask")
+    trial = Trial(PAIRS["fc-net-dropout"].case(), "float64")
+    assert all(CHECKS_BY_NAME[name](trial).verdict is Verdict.PASS for name in ("forward", "gradient", "modes"))
 
 
 @pytest.mark.parametrize("check", ["optimizer", "resync", "curve"])

@@ -54,7 +54,7 @@ def test_a_waived_tensor_hides_no_fault_of_training(monkeypatch: pytest.MonkeyPa
 
 def test_a_waived_tensor_is_not_where_a_fault_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor what it is blamed by: in the backward pass the waived biases of conv3 and conv2 come before conv1."""
-    plant(monkeypatch, Conv2d, "add_bias_gradient", "dlines.sum(axis=2)", "(dlines.sum(axis=2) + 1e-12)")
+    plant(monkeypatch, Conv2d, "add_bias_gradient", "dlines.sum(axis=2)", "(dlines.sum(axis=2) + 1e-13)")
     back = Conv2d.backward
 
     def of_the_first_wrong(self: Conv2d, dout: np.ndarray) -> np.ndarray:

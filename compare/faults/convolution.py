@@ -37,6 +37,7 @@ BEFORE_A_NORM = ("bn-convnet",)
 # Lets the mistake be made where gradients are folded back, by every layer.
 FOLDING = edit("Conv2d.correlates", "return ", "return False and ")
 BANK_GRADIENT = "reshape(len(dbank), self.out_channels, self.in_channels, -1).transpose(1, 2, 0, 3)"
+ROWS, WHOLE_BLOCKS = "range(0, len(arrays[0]), rows)", "range(0, len(arrays[0]) // rows * rows, rows)"
 SHARES = "shares(dout_part, beats_part)"
 
 FAULTS = (
@@ -198,5 +199,35 @@ FAULTS = (
         "the gradients of an entry that wins twice overwritten instead of added",
         edit("MaxPool2d.backward", "dtap += share", "dtap += share * (dtap == 0)"),
         where=overlapping,
+    ),
+    backward(
+        "conv-paddings-mixed",
+        "the columns' padding taken for the rows'",
+        edit("Conv2d.correlate_back", "kw - 1 - pw)", "kw - 1 - ph)"),
+        home="conv-padded-oblong",
+        only_at_home=True,
+    ),
+    misbehaviour(
+        "conv-last-images-forgotten",
+        "the images of a last, smaller chunk forgotten",
+        edit("Conv2d.chunks", "range(0, len(padded), step)", "range(0, max(step, len(padded) // step * step), step)"),
+        home="conv",
+        only_at_home=True,
+        checks=("chunks",),
+    ),
+    backward(
+        "pool-overlap-of-rows-alone",
+        "windows that overlap in columns alone taken for apart",
+        edit("MaxPool2d.backward", "any(stride", "next(iter(stride", "strict=True))", "strict=True)))"),
+        home="pool-overlapping-columns",
+        only_at_home=True,
+    ),
+    misbehaviour(
+        "pool-last-images-forgotten",
+        "the images of a last, smaller block forgotten",
+        edit("scratch.layers.pooling:blocks", ROWS, WHOLE_BLOCKS),
+        home="pool",
+        only_at_home=True,
+        checks=("chunks",),
     ),
 )

@@ -1,6 +1,6 @@
 """Faults of element-wise functions and of dropout."""
 
-from compare.faults.fault import backward, edit, forward, otherwise
+from compare.faults.fault import backward, edit, forward, misbehaviour, otherwise
 
 FAULTS = (
     backward(
@@ -101,6 +101,32 @@ FAULTS = (
         "dropout-evaluating",
         "dropout active in evaluation mode",
         edit("Dropout.forward", "if not self.training:", "if False:"),
+        checks=("modes",),
+    ),
+    backward(
+        "leaky-relu-at-zero",
+        "slope 1 at 0",
+        edit("LeakyReLU.backward", "x > 0", "x >= 0"),
+        home="leaky-relu",
+        only_at_home=True,
+        checks=("exact",),
+    ),
+    forward(
+        "tanh-overflows",
+        "tanh in a form that is NaN for large inputs",
+        edit("Tanh.forward", "np.tanh(x)", "(np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x))"),
+        home="tanh-large",
+        only_at_home=True,
+    ),
+    misbehaviour(
+        "dropout-in-pairs",
+        "one draw for two neighbouring units",
+        edit(
+            "Dropout.forward",
+            "self.rng.random(x.shape)",
+            "self.rng.random((*x.shape[:-1], x.shape[-1] // 2 + 1)).repeat(2, axis=-1)[..., : x.shape[-1]]",
+        ),
+        home="fc-net-dropout",
         checks=("modes",),
     ),
 )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from compare.faults.fault import backward, biased, edit, forward, otherwise
+from compare.faults.fault import backward, biased, edit, forward, misbehaviour, otherwise
 
 
 def square(layer: Any) -> bool:
@@ -144,5 +144,29 @@ FAULTS = (
             "total.reshape(self.weight.data.shape)"
             " / np.maximum(np.bincount(tokens, minlength=self.num_embeddings), 1)[:, None]",
         ),
+    ),
+    misbehaviour(
+        "linear-last-rows-forgotten",
+        "the weight gradient's rows of a last, smaller block forgotten",
+        edit(
+            "scratch.layers.linear:blocks",
+            "range(0, len(arrays[0]), rows)",
+            "range(0, len(arrays[0]) // rows * rows, rows)",
+        ),
+        checks=("chunks",),
+        home="linear",
+        only_at_home=True,
+    ),
+    misbehaviour(
+        "linear-evaluates-with-old-weights",
+        "the weights of the first evaluation kept for all later ones",
+        edit(
+            "Linear.forward",
+            "x @ self.weight.data.T",
+            'x @ (self.weight.data if self.training else vars(self).setdefault("_kept", self.weight.data.copy())).T',
+        ),
+        checks=("modes",),
+        home="catcar-mlp",
+        only_at_home=True,
     ),
 )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from compare.faults.fault import backward, edit, forward, otherwise
+from compare.faults.fault import backward, edit, forward, misbehaviour, otherwise
 
 
 def averaged(loss: Any) -> bool:
@@ -158,5 +158,13 @@ FAULTS = (
         "penalty-on-biases",
         "biases penalised too",
         edit("L2Penalty.__init__", " if parameter.data.ndim > 1", ""),
+    ),
+    misbehaviour(
+        "cross-entropy-first-batch",
+        "divided by the size of the first batch for ever",
+        edit("CrossEntropyLoss.backward", "dloss, len(dx)", 'dloss, vars(self).setdefault("_size", len(dx))'),
+        home="fc-net",
+        only_at_home=True,
+        checks=("modes",),
     ),
 )

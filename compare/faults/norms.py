@@ -184,4 +184,19 @@ FAULTS = (
         ),
         where=affine,
     ),
+    otherwise(
+        "group-norm-eps-ignored",
+        "eps not what it was told to be",
+        edit("GroupNorm.forward", "self.eps", "1e-5"),
+        home="group-norm",
+        only_at_home=True,
+    ),
+    misbehaviour(
+        "buffers-keep-their-dtype",
+        "buffers left in float32",
+        edit("scratch.module:Module.to", "buffer.data = buffer.data.astype(dtype)", "pass"),
+        home="batch-norm-2d",
+        only_at_home=True,
+        checks=("names",),
+    ),
 )

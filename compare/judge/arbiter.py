@@ -146,8 +146,8 @@ def relative_distance(found: Array, star: Array | None) -> float:
 
 def of_outputs(trial: Trial, scene: Scene, where: Divergence) -> Blame:
     """Each side is held to its own loss; where both are consistent, the conventions differ."""
-    if where.evaluating and (side := ignores_mode(trial)):
-        return Blame(side, "it gives in evaluation mode what it gives in training mode")
+    if where.evaluating and (guilt := of_modes(trial)):
+        return guilt
     if not where.step and trial.divergence and loses_digits(trial):
         return Blame("scratch", f"it loses digits: computed in {WIDE} it comes a hundred times nearer")
     _, trace = gradients(trial, scene, trial.scratch())
@@ -160,8 +160,8 @@ def of_outputs(trial: Trial, scene: Scene, where: Divergence) -> Blame:
     return Blame(guilty[0] if len(guilty) == 1 else "inconclusive", told)
 
 
-def ignores_mode(trial: Trial) -> str:
-    """The side that alone gives one output in both modes."""
+def of_modes(trial: Trial) -> Blame | None:
+    """Where one side alone gives the same in both modes: it ignores them, unless the model has nothing that minds."""
     same = []
     for side in (trial.scratch(), trial.reference()):
         outputs = []
@@ -171,7 +171,15 @@ def ignores_mode(trial: Trial) -> str:
         trained, evaluated = outputs
         if all(np.array_equal(trained[name], evaluated[name]) for name in trained if name in evaluated):
             same.append(side.name)
-    return same[0] if len(same) == 1 else ""
+    if len(same) != 1:
+        return None
+    from torch.nn.modules import batchnorm, dropout
+
+    modal = (dropout._DropoutNd, batchnorm._NormBase)
+    minds = any(isinstance(module, modal) for module in trial.reference().model.modules())
+    if same == ["reference"] and not minds:
+        return Blame("scratch", "it gives something else in evaluation mode, though no module of the reference does")
+    return Blame(same[0], "it gives in evaluation mode what it gives in training mode")
 
 
 def loses_digits(trial: Trial) -> bool:

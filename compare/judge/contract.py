@@ -20,6 +20,9 @@ def names(trial: Trial) -> Iterator[Quantity]:
     for name in dict.fromkeys((*scratch, *reference)):
         shapes = [state[name].shape if name in state else "nothing" for state in (scratch, reference)]
         yield exactly(name, shapes[0] == shapes[1], f"scratch has {shapes[0]}, reference {shapes[1]}", "conventions")
+        if name in scratch and name in reference and scratch[name].dtype != reference[name].dtype:
+            told = f"scratch has {scratch[name].dtype}, reference {reference[name].dtype}"
+            yield exactly(f"{name} dtype", False, told, "scratch")
     parameters = dict(side.model.named_parameters())
     for name in (name for name in scratch if name in reference and name not in parameters):
         equal = np.array_equal(scratch[name], reference[name])

@@ -11,7 +11,18 @@ from compare.judge.floor import Quantity, Verdict, exactly, not_finite
 from compare.judge.trial import Divergence, Reading, Trial, failures, leaves
 from scratch.module import Array
 
-EXACT_LAYERS = {"Linear", "Conv2d", "LoopConv2d", "MaxPool2d", "LoopMaxPool2d", "ReLU", "Flatten", "Embedding"}
+# LeakyReLU where its slope is a power of two
+EXACT_LAYERS = {
+    "Conv2d",
+    "Embedding",
+    "Flatten",
+    "LeakyReLU",
+    "Linear",
+    "LoopConv2d",
+    "LoopMaxPool2d",
+    "MaxPool2d",
+    "ReLU",
+}
 
 
 def exact(trial: Trial) -> Iterator[Quantity]:

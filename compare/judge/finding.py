@@ -79,7 +79,8 @@ def waived(finding: Finding, waivers: Mapping[str, str]) -> Finding:
     for quantity in finding.quantities:
         tensor = quantity.name.partition(" ")[0]  # a waiver for a tensor is one for its gradient and moments too
         key = next((k for k in (f"{finding.check}: {tensor}", finding.check) if k in keys), None)
-        if key and ":" in key and finding.check != "resync" and quantity.ratio > MOST_WAIVED:
+        magnified = finding.check == "resync" and not quantity.name.endswith(" gradient")
+        if key and ":" in key and not magnified and quantity.ratio > MOST_WAIVED:
             key = None
         if key and quantity.verdict in (Verdict.FAIL, Verdict.VACUOUS):
             needed.add(key)

@@ -12,6 +12,7 @@ from compare.judge.finding import worst_by_name
 from compare.judge.floor import Quantity, Verdict, exactly, sure
 from compare.judge.rounding import moved
 from compare.judge.trial import RERUNS, Divergence, Trial
+from compare.judge.variants import Holding
 from compare.pair import Twin
 from compare.pairs.layers import OPTIMIZERS
 from compare.sides import Reference, Scratch, Side, States
@@ -71,7 +72,7 @@ def rounds(trial: Trial, twin: Twin) -> Iterator[tuple[str, list[Quantity]]]:
         states["midway"] = running
     for label, state in states.items():
         given = start, state, gradients
-        with patch("scratch.optim.BLOCK_BYTES", 1) if label == "midway" else nullcontext():  # row by row
+        with patch("scratch.optim.BLOCK_BYTES", Holding(3)) if label == "midway" else nullcontext():
             found = steps(Scratch(trial.case.model, None, twin, trial.dtype, clip=clip_of(trial)), *given)
         star = steps(reference(trial, twin, "float64"), *given)
         judged = [trial.judge(ours, theirs, []) for ours, theirs in zip(found, star, strict=True)]

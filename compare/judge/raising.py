@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from traceback import walk_tb
+from types import FrameType
 
 from compare.judge.conventions import first_settings
 from compare.judge.finding import Blame
 from compare.judge.trace import Trace, call_of
 from compare.judge.trial import Divergence, Trial
-from compare.sides import Side
+from compare.sides import Reference, Side
 from scratch.module import Array
 
 
@@ -27,12 +29,27 @@ def raiser(trial: Trial, error: Exception) -> Blame:
             return Blame("conventions", "the two sides name their tensors otherwise")
         if told := first_settings(trial):
             return Blame("conventions", told)
-    frame, homes = error.__traceback__, []
-    while frame:
-        homes.append(frame.tb_frame.f_globals.get("__name__", "").partition(".")[0])
-        frame = frame.tb_next
+        if refused(trial, error):
+            return Blame("scratch", "the reference cannot go on from the state that a step of scratch leaves behind")
+    homes = [frame.f_globals.get("__name__", "").partition(".")[0] for frame in frames(error)]
     side = next((home for home in reversed(homes) if home in ("scratch", "reference", "torch")), "inconclusive")
     return Blame("reference" if side == "torch" else side, "it raised")
+
+
+def refused(trial: Trial, error: Exception) -> bool:
+    """Whether a reference that began with tensors of scratch's shapes raised on a state that scratch gave it later."""
+    reference = trial.reference()
+    ours, theirs = ({n: a.shape for n, a in side.state().items()} for side in (trial.scratch(), reference))
+    taking = [Reference.load, Reference.load_optimizer_state]
+    if type(reference.optimizer).__module__.startswith("torch."):
+        taking.append(Reference.step)
+    codes = {method.__code__ for method in taking}
+    return ours == theirs and any(frame.f_code in codes for frame in frames(error))
+
+
+def frames(error: Exception) -> list[FrameType]:
+    """From the outermost to the one that raised."""
+    return [frame for frame, _ in walk_tb(error.__traceback__)]
 
 
 def stumble(trial: Trial) -> Divergence | None:

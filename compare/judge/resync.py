@@ -1,7 +1,7 @@
 """Training re-synchronised: before each step the reference gets scratch's state, and one step's error is judged."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -10,14 +10,16 @@ from unittest.mock import patch
 
 import numpy as np
 
+from compare import nest
 from compare.judge.branches import pinned
 from compare.judge.finding import worst_by_name
 from compare.judge.floor import Quantity, Verdict, sure
-from compare.judge.optimizers import named_states
+from compare.judge.optimizers import clip_of, named_states
 from compare.judge.rounding import moved
 from compare.judge.training import batches, training_step
 from compare.judge.trial import (
     MORE_RERUNS,
+    MOST_WAIVED,
     Divergence,
     Measured,
     Reading,
@@ -106,11 +108,18 @@ def fails(trial: Trial, judged: Judged) -> bool:
 
 
 def unwaived(trial: Trial, judged: Judged) -> Judged:
-    return {stage: trial.unwaived(quantities, math.inf) for stage, quantities in judged.items()}
+    bounds = {"update": math.inf}
+    return {stage: trial.unwaived(found, bounds.get(stage, MOST_WAIVED)) for stage, found in judged.items()}
 
 
 def judged_step(
-    trial: Trial, found: Reading, before: Start, exact: Reference, side: Reference, watched: bool = False
+    trial: Trial,
+    found: Reading,
+    before: Start,
+    exact: Reference,
+    side: Reference,
+    watched: bool = False,
+    stages: Sequence[str] = DECISIVE,
 ) -> Judged:
     """Scratch's step from `before`, by stage: what decides, or watched all."""
     again = partial(one_step_from, trial, before, found, watched=watched)
@@ -118,7 +127,7 @@ def judged_step(
     measured = Measured(again(exact), reruns, [])
 
     def judged() -> Judged:
-        return {stage: trial.judged_by(measured, stage, found) for stage in (STAGES if watched else DECISIVE)}
+        return {stage: trial.judged_by(measured, stage, found) for stage in (STAGES if watched else stages)}
 
     least = judged()
     if all(sure(quantities) for quantities in least.values()):
@@ -144,9 +153,15 @@ def carries_on(trial: Trial, step: Step) -> bool:
 def afresh(trial: Trial, start: Start) -> Scratch:
     """A new scratch side that knows what a step begins from, and nothing else."""
     side = trial.scratch()
+    resume(trial, side, start)
+    return side
+
+
+def resume(trial: Trial, side: Scratch, start: Start) -> None:
+    """Sets a side to where a step begins; gradients stay what they were."""
     side.load(start.state)
     side.load_optimizer_state(start.optimizer_state)
-    return side
+    side.reseed(trial.seed)
 
 
 def one_step_from(
@@ -162,23 +177,33 @@ def one_step_from(
 
 
 @lru_cache(maxsize=1)
-def trained_step(trial: Trial) -> Judged:
-    """The first step again, as training takes it: no gradient of the input, and in chunks where the pair has them.
+def trained_steps(trial: Trial) -> tuple[Step, ...]:
+    """The first two steps again, as training takes them: no gradient of the input, in chunks where the pair has them.
 
-    Empty where a step failed already, and for a model of several inputs, which `train_step` does not take.
+    Clipped gradients are cut at a bound that they pass. Empty where a step failed already, and for a model of several
+    inputs, which `train_step` does not take.
     """
     steps = resynchronised_steps(trial)
     if len(trial.case.inputs) != 1 or any(fails(trial, step.judged) for step in steps):
-        return {}
-    start = steps[0].start
-    found = training_step(trial, afresh(trial, start), start.inputs, start.target)
-    side = afresh(trial, start)
-    side.train()
-    (x,) = start.inputs
-    loss, _ = side.train_step(x, start.target)
-    found |= {"loss": {"loss": np.array(loss, side.dtype)}, "gradient": side.gradients()}
-    found |= {"update": named_states(side) | side.state()}
-    return judged_step(trial, found, start, trial.reference("float64"), trial.reference())
+        return ()
+    side, plain, exact, reference = trial.scratch(), trial.scratch(), trial.reference("float64"), trial.reference()
+    side.clip = plain.clip = exact.clip = reference.clip = clip_of(trial)
+    rounds = []
+    for step in steps[:2]:
+        start = step.start
+        resume(trial, plain, start)
+        found = training_step(trial, plain, start.inputs, start.target)
+        resume(trial, side, start)
+        side.train()
+        (x,) = start.inputs
+        loss, out = side.train_step(np.array(x), np.array(start.target))
+        found |= {"loss": {"loss": np.array(loss, side.dtype)}, "forward": nest.numbered("<output>", np.array(out))}
+        found |= {"update": named_states(side) | side.state()}
+        if side.clip is None:
+            found |= {"gradient": side.gradients()}
+        judged = judged_step(trial, found, start, exact, reference, stages=("forward", *DECISIVE))
+        rounds.append(Step(step.number, start, judged))
+    return tuple(rounds)
 
 
 def resynchronised(trial: Trial) -> list[Quantity]:
@@ -186,12 +211,11 @@ def resynchronised(trial: Trial) -> list[Quantity]:
 
     def all_of(judged: Judged) -> list[Quantity]:
         gradients = [replace(q, name=f"{q.name} gradient") for q in judged["gradient"]]
-        return [*judged["loss"], *gradients, *judged["update"]]
+        return [*judged["loss"], *judged.get("forward", ()), *gradients, *judged["update"]]
 
     def rounds() -> Iterator[tuple[str, list[Quantity]]]:
         yield from ((f"step {step.number}", all_of(step.judged)) for step in resynchronised_steps(trial))
-        if judged := trained_step(trial):
-            yield "step 1 by train_step", all_of(judged)
+        yield from ((f"step {step.number} by train_step", all_of(step.judged)) for step in trained_steps(trial))
 
     return worst_by_name(rounds())
 
@@ -201,10 +225,12 @@ def first_step(trial: Trial) -> Divergence | None:
     failing = next((step for step in resynchronised_steps(trial) if fails(trial, step.judged)), None)
     if failing:
         return first_in(trial, failing)
-    trained = unwaived(trial, trained_step(trial))
-    failed = (q.name for quantities in trained.values() for q in quantities if q.verdict is Verdict.FAIL)
-    tensor = next(failed, None)
-    return Divergence("train_step", trial.owner(tensor.partition(" ")[0]), 1, tensor) if tensor else None
+    for step in trained_steps(trial):
+        for quantity in (q for quantities in unwaived(trial, step.judged).values() for q in quantities):
+            if quantity.verdict is Verdict.FAIL:
+                owner = trial.owner(quantity.name.partition(" ")[0])
+                return Divergence("train_step", owner, step.number, quantity.name)
+    return None
 
 
 def first_in(trial: Trial, step: Step) -> Divergence | None:

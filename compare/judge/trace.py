@@ -68,7 +68,7 @@ def _shadow(module: Module, path: str, trace: Trace) -> None:
         trace.outputs.update(recorded)
         open_calls.append((key, list(recorded)))
         if module.training and "mask" in vars(module):
-            trace.masks[key] = vars(module)["mask"].copy()
+            trace.masks[key] = vars(module)["mask"] != 0  # a layer may keep it scaled
         return out
 
     def watched_backward(*douts: Any) -> Any:

@@ -23,7 +23,7 @@ RERUNS = 5
 # The largest of few re-runs may fall short of what rounding does; where an error makes one doubt it, so many are added.
 MORE_RERUNS = 10
 DOUBTFUL = (1.0, 50.0)  # floors
-# Floors: what a waived tensor may be off by, as rounding; a training step is exempt, since Adam magnifies it.
+# Floors: what a waived tensor may be off by, as rounding; an update is exempt, since Adam magnifies it.
 MOST_WAIVED = 1e4
 
 # What one run gave, by stage and name. Stages: forward (every module in order, then the output), loss, backward (the
@@ -287,16 +287,25 @@ class Trial:
             if any(self.owner(name) == self.module_of(call) for name in failed["gradient"]):
                 return Divergence("backward", self.module_of(call), step)
             sender = call
-        return Divergence("backward", self.module_of(sender), step) if failed["gradient"] else None
+        # nothing but what the whole sends back: where the last module sends it rightly, the model is wrong
+        last = self.case.name if between("sent", sender) is False else self.module_of(sender)
+        return Divergence("backward", last, step) if failed["gradient"] else None
 
-    def between(self, stage: str, call: str) -> bool | None:
+    def between(
+        self, stage: str, call: str, found: Reading | None = None, measured: Measured | None = None
+    ) -> bool | None:
         """Whether what a call took, or sent back, differs; None where one side does not show it."""
-        found, star = self.found[stage], self.measured.star[stage]
-        names = [name for name in found if name in star and call_of(name) == call]
+        found, measured = found or self.found, measured or self.measured
+        ours, theirs = found[stage], measured.star[stage]
+        names = [name for name in ours if name in theirs and call_of(name) == call]
+        runs = [ours, theirs, *(run[stage] for run in measured.reruns)]
+        if not names and all(call in run or f"{call}[0]" in run for run in runs):
+            # one sends something to a state that was not given, the other to the input alone
+            names, runs = [call], [{call: run[call] if call in run else run[f"{call}[0]"]} for run in runs]
         if not names:
             return None
-        ours, theirs = ({name: arrays[name] for name in names} for arrays in (found, star))
-        return bool(failures(self.judge(ours, theirs, [run[stage] for run in self.measured.reruns])))
+        ours, theirs, *reruns = ({name: run[name] for name in names} for run in runs)
+        return bool(failures(self.judge(ours, theirs, reruns)))
 
     def holder(self, first: str, second: str) -> str:
         """The path of the module that holds both."""

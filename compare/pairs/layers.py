@@ -56,10 +56,21 @@ FORMS: tuple[Case, ...] = (
         padding=(2, 1),
         bias=False,
     ),
+    case(
+        "conv-padded-oblong",
+        "Conv2d",
+        Draw((5, 3, 7, 9)),
+        in_channels=3,
+        out_channels=4,
+        kernel_size=(3, 5),
+        padding=(1, 2),
+    ),
     case("conv-flat", "Conv2d", Draw((4, 2, 7, 8)), in_channels=2, out_channels=3, kernel_size=(1, 3)),
     case("pool", "MaxPool2d", Draw((5, 3, 8, 6)), kernel_size=2),
     case("pool-odd", "MaxPool2d", Draw((5, 3, 9, 7)), kernel_size=2),
     case("pool-overlapping", "MaxPool2d", Draw((5, 3, 9, 8)), kernel_size=3, stride=2),
+    case("pool-overlapping-rows", "MaxPool2d", Draw((5, 2, 8, 6)), kernel_size=(3, 2), stride=(1, 2)),
+    case("pool-overlapping-columns", "MaxPool2d", Draw((5, 2, 6, 8)), kernel_size=(2, 3), stride=(2, 1)),
     case("pool-oblong", "MaxPool2d", Draw((5, 2, 10, 7)), kernel_size=(3, 2), stride=(2, 3)),
     case("flatten", "Flatten", Draw((5, 2, 3, 4))),
     case("relu", "ReLU", Draw((6, 17))),
@@ -95,16 +106,17 @@ FORMS: tuple[Case, ...] = (
         input_size=3,
         hidden_size=4,
     ),
-    case("leaky-relu", "LeakyReLU", Draw((6, 5)), negative_slope=0.2),
+    case("leaky-relu", "LeakyReLU", Draw((6, 17)), negative_slope=0.25),
     *(case for layer in ("RNN", "SigmoidRNN", "GRU", "ResetFirstGRU") for case in recurrent(layer)),
     case("batch-norm-1d", "BatchNorm1d", Draw((7, 5)), num_features=5, eps=1e-3, momentum=0.3),
     case("batch-norm-1d-plain", "BatchNorm1d", Draw((7, 5)), num_features=5, affine=False),
     case("batch-norm-2d", "BatchNorm2d", Draw((5, 3, 4, 6)), num_features=3),
     case("layer-norm", "LayerNorm", Draw((6, 7)), normalized_shape=7, eps=1e-3),
+    case("layer-norm-three-axes", "LayerNorm", Draw((4, 5, 7)), normalized_shape=7),
     case("layer-norm-two-axes", "LayerNorm", Draw((5, 3, 4)), normalized_shape=(3, 4)),
     case("layer-norm-no-bias", "LayerNorm", Draw((6, 7)), normalized_shape=7, bias=False),
     case("layer-norm-plain", "LayerNorm", Draw((6, 7)), normalized_shape=7, elementwise_affine=False),
-    case("group-norm", "GroupNorm", Draw((5, 6, 3, 4)), num_groups=2, num_channels=6),
+    case("group-norm", "GroupNorm", Draw((5, 6, 3, 4)), num_groups=2, num_channels=6, eps=1e-2),
     case("group-norm-plain", "GroupNorm", Draw((3, 6, 5)), num_groups=3, num_channels=6, affine=False),
     *(
         loss(f"cross-entropy-{reduction}", "CrossEntropyLoss", Draw((6, 5)), Draw((6,), high=5), reduction=reduction)
@@ -149,9 +161,10 @@ def with_few_records(forms: tuple[Case, ...]) -> tuple[Case, ...]:
     return (*forms, *(new for new, form in zip(small, forms, strict=True) if new.inputs != form.inputs))
 
 
-# Where exp overflows; enough entries that some lie where there is a slope.
+# Where exp overflows, or would in another form; enough entries that some lie where there is a slope.
 EXTREMES: tuple[Case, ...] = (
     case("sigmoid-large", "Sigmoid", Draw((4, 301), scale=1000)),
+    case("tanh-large", "Tanh", Draw((4, 301), scale=1000)),
     loss("cross-entropy-large", "CrossEntropyLoss", Draw((31, 5), scale=1000), Draw((31,), high=5), reduction="sum"),
 )
 
