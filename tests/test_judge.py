@@ -244,6 +244,14 @@ def test_a_mask_may_be_kept_scaled(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(CHECKS_BY_NAME[name](trial).verdict is Verdict.PASS for name in ("forward", "gradient", "modes"))
 
 
+def test_a_mask_that_is_not_shown_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = [(name, name.replace("self.mask", "mask")) for name in ("self.mask =", "= self.mask", "x * self.mask")]
+    monkeypatch.setattr(Dropout, "forward", reworded(Dropout.forward, changes))
+    forward = CHECKS_BY_NAME["forward"](Trial(PAIRS["fc-net-dropout"].case(), "float64"))
+    assert forward.verdict is Verdict.INCONCLUSIVE
+    assert forward.reason.endswith(": scratch keeps no `mask` for it to take in dropout1")
+
+
 @pytest.mark.parametrize("check", ["optimizer", "resync", "curve"])
 @pytest.mark.parametrize("pair", ["trigram-lm", "two-layer-fc"])
 def test_re_runs_are_left_out_only_where_they_change_nothing(

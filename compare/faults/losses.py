@@ -167,4 +167,10 @@ FAULTS = (
         only_at_home=True,
         checks=("modes",),
     ),
+    misbehaviour(
+        "loss-ends-the-chain",
+        "the gradient that the loss is given taken for 1",
+        edit("SparseAutoencoderLoss.backward", "dloss / len(difference)", "1 / len(difference)"),
+        checks=("twice",),
+    ),
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from compare.judge.trace import call_key
+from compare.judge.trace import call_key, call_of
 from scratch import LeakyReLU, MaxPool2d, ReLU
 from scratch.module import Array, Module
 
@@ -95,6 +95,16 @@ def _relu(module: Any, x: Any, taken: Array) -> tuple[Any, Array]:
     below = getattr(module, "negative_slope", 0.0) * x
     out = torch.where(keep | x.detach().isnan(), x, below)
     return x.copy_(out) if module.inplace else out, flipped.abs().cpu().numpy()
+
+
+def unpinned(model: Any, masks: Mapping[str, Array]) -> str:
+    """Which nn.Dropout draws by itself, as scratch's layer of the same name shows no mask; empty where none does."""
+    from torch import nn
+
+    shown = {call_of(key) for key in masks}
+    drawing = [path for path, module in model.named_modules() if type(module) is nn.Dropout and module.training]
+    alone = [path for path in drawing if path not in shown]
+    return f": scratch keeps no `mask` for it to take in {', '.join(alone)}" if alone else ""
 
 
 def _dropout(module: Any, x: Any, mask: Array) -> tuple[Any, Array]:

@@ -102,6 +102,13 @@ def twice(trial: Trial) -> Iterator[Quantity]:
     model.backward(*sent)
     yield holds("returned output", alike(out, kept_out), "a later call overwrites what forward returned")
     yield holds("returned gradient", alike(dinputs, kept_dinputs), "a later call overwrites what backward returned")
+    if trial.target is not None:
+        side.forward(trial.inputs)
+        side.loss(trial.target)
+        single, double = (side.criterion.backward(side.dtype.type(dloss)) for dloss in (1, 2))
+        yield holds(
+            "loss gradient", alike(double, 2 * single), "the loss does not pass on the gradient that it is given"
+        )
 
 
 def cached(model: Module) -> dict[str, tuple[Array, ...]]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 
 from compare import nest
-from compare.judge.branches import Flip, pinned
+from compare.judge.branches import Flip, pinned, unpinned
 from compare.judge.floor import Quantity, Verdict, judge_all
 from compare.judge.rounding import moved, saturating, shaken
 from compare.judge.trace import call_of
@@ -191,7 +191,7 @@ class Trial:
         with pinned(side.model, *pins) as flips:
             plain = self.observe(side, training=training)
         if self.device == "cpu" and not identical(plain, run(side)):
-            raise Unrepeatable("the reference does not repeat itself on equal inputs")
+            raise Unrepeatable(f"the reference does not repeat itself on equal inputs{unpinned(side.model, pins[1])}")
         single = self.dtype == "float64"
         star, reruns = (plain, []) if single else (run(self.reference("float64")), [plain])
         reruns += [run(side, seed) for seed in range(RERUNS)]
