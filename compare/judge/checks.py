@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from compare.judge import contract, curves, exact, numerical, optimizers, resync, variants
+from compare.judge import contract, curves, exact, modes, numerical, optimizers, resync, variants
 from compare.judge.arbiter import blame
 from compare.judge.finding import Finding, gravest, waived
 from compare.judge.floor import Quantity, Verdict
@@ -121,7 +121,7 @@ BATTERY: tuple[Check, ...] = (
         numerical.directional,
         numerical.lacking,
     ),
-    Check("modes", "training and evaluation reach every module", variants.modes, locate=variants.first_evaluated),
+    Check("modes", "training and evaluation reach every module", modes.modes, locate=modes.first_evaluated),
     Check(
         "optimizer",
         "equal gradients move parameters and state equally",
