@@ -7,6 +7,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from compare import nest
 from compare.pair import Twin
 from compare.pairs import MAIN, PAIRS
 from scratch.models.activity import Activity
@@ -89,3 +90,17 @@ def test_norms_in_a_model_start_as_the_plain_one(pair: str) -> None:
     weights = [values for name, values in state.items() if name.startswith("norm") and name.endswith("weight")]
     assert weights
     assert all((values == 1).all() for values in weights)
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_training_adds_the_gradients_that_backward_adds(name: str) -> None:
+    case, rng = PAIRS[name].case(), np.random.default_rng(5)
+    model = case.model.build("scratch").to(np.float64)
+    out = model(*nest.apply(lambda draw: draw(rng, "float64"), case.inputs))
+    dout = rng.standard_normal(out.shape)
+    model.backward(dout)
+    expected = {name: parameter.grad.copy() for name, parameter in model.named_parameters()}
+    model.zero_grad()
+    model.accumulate(dout)
+    for name, parameter in model.named_parameters():
+        np.testing.assert_allclose(parameter.grad, expected[name], rtol=0, atol=1e-12)

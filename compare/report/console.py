@@ -129,7 +129,7 @@ def _counts(quantity: Quantity) -> bool:
 
 
 def summary(results: Sequence[Result]) -> str:
-    """One sentence: how many agree, over how many comparisons, the worst multiple of the floor, and the time."""
+    """One sentence: how many agree, over how many comparisons, the worst multiple of the floor, and all time taken."""
     passed = sum(result.passed for result in results)
     found = [(q, f, r) for r in results for f in r.findings for q in f.quantities if _counts(q)]
     counted = sum(len(finding.quantities) for result in results for finding in result.findings)
@@ -139,4 +139,4 @@ def summary(results: Sequence[Result]) -> str:
         quantity, finding, result = max(found, key=lambda item: item[0].ratio)
         where = f"{result.pair} {result.dtype}, {finding.check}: {quantity.name}"
         line += f"; largest error {quantity.ratio:.2g} floors of {quantity.limit:g} allowed ({where})"
-    return f"{line}; {sum(result.seconds for result in results):.1f} s"
+    return f"{line}; {sum(result.seconds for result in results):.1f} s of computing"
