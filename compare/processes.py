@@ -1,6 +1,6 @@
 """Work spread over processes."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from typing import Any, TypeVar
@@ -21,6 +21,17 @@ def spread(function: Callable[..., T], work: Iterable[tuple[Any, ...]], jobs: in
                 yield places[future], future.result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def gathered(
+    function: Callable[..., T], work: Sequence[tuple[Any, ...]], jobs: int, tell: Callable[[int, T], object]
+) -> list[T]:
+    """All results in the order of the work; `tell` hears of each as it comes, with how many are there."""
+    found: dict[int, T] = {}
+    for place, result in spread(function, work, jobs):
+        found[place] = result
+        tell(len(found), result)
+    return [found[place] for place in range(len(work))]
 
 
 def in_order(results: Iterable[tuple[int, T]]) -> Iterator[T]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from compare.processes import in_order, spread
+from compare.processes import gathered, in_order, spread
 
 
 def test_every_item_comes_back_with_its_place() -> None:
@@ -29,3 +29,11 @@ def test_a_result_waits_for_those_before_it() -> None:
     assert next(found) == "a"
     assert taken == [1, 0]
     assert "".join(found) == "bcd"
+
+
+def test_all_results_are_gathered_in_order_and_told_of() -> None:
+    told = []
+    found = gathered(divmod, [(7, 2), (9, 4), (1, 3)], 2, lambda done, result: told.append((done, result)))
+    assert found == [(3, 1), (2, 1), (0, 1)]
+    assert [done for done, _ in told] == [1, 2, 3]
+    assert sorted(result for _, result in told) == sorted(found)

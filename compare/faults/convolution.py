@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from compare.faults.fault import backward, biased, edit, misbehaviour, otherwise
+from compare.faults.fault import LAST_BLOCK_DROPPED, backward, biased, edit, misbehaviour, otherwise
 
 
 def tall(layer: Any) -> bool:
@@ -37,7 +37,6 @@ BEFORE_A_NORM = ("bn-convnet",)
 # Lets the mistake be made where gradients are folded back, by every layer.
 FOLDING = edit("Conv2d.correlates", "return ", "return False and ")
 BANK_GRADIENT = "reshape(len(dbank), self.out_channels, self.in_channels, -1).transpose(1, 2, 0, 3)"
-ROWS, WHOLE_BLOCKS = "range(0, len(arrays[0]), rows)", "range(0, len(arrays[0]) // rows * rows, rows)"
 SHARES = "shares(dout_part, beats_part)"
 
 FAULTS = (
@@ -227,7 +226,7 @@ FAULTS = (
     misbehaviour(
         "pool-last-images-forgotten",
         "the images of a last, smaller block forgotten",
-        edit("scratch.layers.pooling:blocks", ROWS, WHOLE_BLOCKS),
+        edit("scratch.layers.pooling:blocks", *LAST_BLOCK_DROPPED),
         edit("MaxPool2d.forward", "out = np.empty(", "out = np.zeros(", "beats = np.empty(", "beats = np.zeros("),
         home="pool",
         only_at_home=True,

@@ -99,6 +99,10 @@ def edit(method: str, *texts: str) -> Edit:
     return Edit(method, tuple(zip(texts[::2], texts[1::2], strict=True)))
 
 
+# `scratch.module:blocks` without a last, smaller block: right, wrong.
+LAST_BLOCK_DROPPED = "range(0, len(arrays[0]), rows)", "range(0, len(arrays[0]) // rows * rows, rows)"
+
+
 @dataclass(frozen=True)
 class Expected:
     """Each of `checks` must fail, name this stage and one of `modules` (any if empty), and blame so.

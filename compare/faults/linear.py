@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from compare.faults.fault import backward, biased, edit, forward, misbehaviour, otherwise
+from compare.faults.fault import LAST_BLOCK_DROPPED, backward, biased, edit, forward, misbehaviour, otherwise
 
 
 def square(layer: Any) -> bool:
@@ -148,11 +148,7 @@ FAULTS = (
     misbehaviour(
         "linear-last-rows-forgotten",
         "the weight gradient's rows of a last, smaller block forgotten",
-        edit(
-            "scratch.layers.linear:blocks",
-            "range(0, len(arrays[0]), rows)",
-            "range(0, len(arrays[0]) // rows * rows, rows)",
-        ),
+        edit("scratch.layers.linear:blocks", *LAST_BLOCK_DROPPED),
         checks=("chunks",),
         home="linear",
         only_at_home=True,

@@ -15,7 +15,7 @@ from compare.judge.resync import few_steps
 from compare.judge.sensitivity import Sensitivity, sensitivities
 from compare.judge.trial import Divergence, Trial
 from compare.pair import Case
-from compare.processes import spread
+from compare.processes import gathered
 from compare.threads import one_thread
 
 MOST_CAUSES = 3  # a name among more says little
@@ -149,8 +149,4 @@ def at_home() -> Work:
 
 def rows(work: Work, jobs: int, tell: Callable[[str], object]) -> list[Row]:
     """One row a case, spread over processes."""
-    found = {}
-    for done, (place, result) in enumerate(spread(row, work, jobs), 1):
-        tell(f"{done} of {len(work)} cases: {result.pair}")
-        found[place] = result
-    return [found[place] for place in range(len(work))]
+    return gathered(row, work, jobs, lambda done, found: tell(f"{done} of {len(work)} cases: {found.pair}"))

@@ -22,7 +22,7 @@ from compare.judge.gates import GateMap
 from compare.judge.raising import raised
 from compare.judge.trial import Trial
 from compare.pair import Case
-from compare.processes import spread
+from compare.processes import gathered
 from compare.threads import one_thread
 
 DTYPES = ("float64", "float32")
@@ -95,11 +95,8 @@ def run_all(work: Sequence[tuple[Case, str, str]], seed: int, jobs: int, tell: C
     """(case, dtype, device) each, in order, spread over up to `jobs` processes; `tell` hears of the progress."""
     jobs = min(jobs, max(1, len(work) // TRIALS_A_PROCESS))
     if jobs > 1:
-        found = {}
-        for done, (place, result) in enumerate(spread(run, [(*item, seed) for item in work], jobs), 1):
-            tell(f"{done} of {len(work)}: {result.pair} {result.dtype}")
-            found[place] = result
-        return [found[place] for place in range(len(work))]
+        given = [(*item, seed) for item in work]
+        return gathered(run, given, jobs, lambda done, of: tell(f"{done} of {len(work)}: {of.pair} {of.dtype}"))
     results = []
     for n, (case, dtype, device) in enumerate(work, 1):
         label = f"{n} of {len(work)}: {case.name} {dtype} {device}"
