@@ -17,7 +17,7 @@ from scratch.layers import recurrent
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_gate_that_takes_the_wrong_step(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(monkeypatch, scratch.LSTM, "backward", "dc * c[t] *", "dc * c[t + 1] *")
+    plant(monkeypatch, scratch.LSTM, "backward_steps", "dc * c[t] *", "dc * (f * c[t] + i * g) *")
     found = mapped("LSTM", dtype=dtype)
     assert found.stage == "backward" and found.first == (6, ("f",))
     assert found.line() == "backward: gate f from t = 6 down to t = 0; i, g and o follow at t = 5"
@@ -26,7 +26,7 @@ def test_a_gate_that_takes_the_wrong_step(dtype: str, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_cell_state_dropped(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """o knows of it one step later than the others: it gets dh alone."""
-    plant(monkeypatch, scratch.LSTM, "backward", "dc * f, dz", "0 * dc, dz")
+    plant(monkeypatch, scratch.LSTM, "backward_steps", "dc * f, dz", "0 * dc, dz")
     found = mapped("LSTM", dtype=dtype, state=True)
     assert found.stage == "backward" and found.first == (5, ("i", "f", "g"))
     assert found.failing.sum(axis=1).tolist() == [4, 4, 4, 4, 4, 3, 0]
@@ -45,7 +45,7 @@ def test_the_first_step_left_out(cell: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_one_gates_slope(monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(monkeypatch, scratch.GRU, "backward", "np.multiply(gate, r * (1 - r)", "np.multiply(gate, r * r")
+    plant(monkeypatch, scratch.GRU, "backward_steps", "np.multiply(gate, r * (1 - r)", "np.multiply(gate, r * r")
     assert mapped("GRU").first == (6, ("r",))
 
 
@@ -93,7 +93,7 @@ def test_a_fault_of_no_gate_belongs_to_all(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_state_not_carried(monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(monkeypatch, scratch.RNN, "forward", "np.matmul(h[t], recurrent", "np.matmul(h[0], recurrent")
+    plant(monkeypatch, scratch.RNN, "forward", "h[t] @ w_hh", "h[0] @ w_hh")
     assert mapped("RNN").line() == "forward: h from t = 1 up to t = 6; t = 0 agrees"
 
 
@@ -122,7 +122,7 @@ def test_another_reset_gate(bias: bool, state: bool, start: int) -> None:
 )
 def test_a_trials_layer_is_found(case: str, path: str, last: int, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A truncated layer is called twice, and only the second call is sent anything."""
-    plant(monkeypatch, scratch.LSTM, "backward", "dc * c[t] *", "dc * c[t + 1] *")
+    plant(monkeypatch, scratch.LSTM, "backward_steps", "dc * c[t] *", "dc * (f * c[t] + i * g) *")
     found = of_trial(Trial(CASES[case], dtype), path)
     assert found is not None and found.stage == "backward" and found.first == (last, ("f",))
 

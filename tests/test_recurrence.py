@@ -130,7 +130,7 @@ def test_long_sequences_by_their_first_sample(monkeypatch: pytest.MonkeyPatch) -
     assert isinstance(every, Call) and isinstance(first, Call) and first.columns == STEPS
     run = torch_run(other)
     np.testing.assert_allclose(gate_gradients(run, first), gate_gradients(run, every)[:, :, :1], rtol=1e-12, atol=1e-14)
-    plant(monkeypatch, scratch.LSTM, "backward", "dc * c[t] *", "dc * c[t + 1] *")
+    plant(monkeypatch, scratch.LSTM, "backward_steps", "dc * c[t] *", "dc * (f * c[t] + i * g) *")
     found = gate_map(layer, other, inputs, sent)
     assert found is not None and found.first == (6, ("f",))
 

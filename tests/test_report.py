@@ -156,7 +156,7 @@ def test_faults_that_cannot_be_planted_fail_the_report(
 
 
 def test_a_recurrent_fault_has_a_map(monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(monkeypatch, scratch.LSTM, "backward", "dc * c[t] * (f", "dc * c[t + 1] * (f")
+    plant(monkeypatch, scratch.LSTM, "backward_steps", "dc * c[t] * (f", "dc * (f * c[t] + i * g) * (f")
     result = run(PAIRS["activity-lstm"].case(), "float64", checks=[CHECKS_BY_NAME["gradient"]])
     assert gates_of([result]).startswith("data:image/png;base64,")
     (check,) = as_json([result])["results"][0]["checks"]

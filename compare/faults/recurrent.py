@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from compare.faults.fault import backward, edit, forward, otherwise, update
+from compare.faults.fault import backward, edit, forward, misbehaviour, otherwise, update
 
 
 def biased(layer: Any) -> bool:
@@ -14,7 +14,8 @@ SINE = "scratch.models.sine_rnn:SineRNN.backward"
 ONE_STEP = tuple(
     f"{layer}-one-step{batch}" for layer in ("rnn", "sigmoidrnn", "gru", "resetfirstgru") for batch in ("", "-batch-1")
 )
-ADD = "scratch.layers.recurrent:add_gradients"
+ADD, PRODUCT = "scratch.layers.recurrent:add_gradients", "rows.T @ met.reshape(len(rows), -1)"
+LATEST_FIRST, BLOCKS = "scratch.layers.recurrent:latest_first", "list(blocks(*arrays, size=BLOCK_BYTES))"
 GATES, CELLS = "i, f, g, o = ", "da_i, da_f, da_g, da_o ="
 LSTM_LOOP = ("for t in reversed(range(steps))", "for t in reversed(range(1, steps))")
 
@@ -22,7 +23,7 @@ FAULTS = (
     backward(
         "F1-lstm",
         "the candidate's tanh derivative fed the activated value",
-        edit("LSTM.backward", "(1 - g * g)", "(1 - np.tanh(g) ** 2)"),
+        edit("LSTM.backward_steps", "(1 - g * g)", "(1 - np.tanh(g) ** 2)"),
         home="activity-lstm",
     ),
     backward(
@@ -45,9 +46,9 @@ FAULTS = (
         "F6",
         "back-propagation through an RNN stops at t = 1",
         edit(
-            "RNN.backward",
-            "da = self.slope(h[1:])",
-            "da = self.slope(h[1:])\n    da[0] = 0",
+            "RNN.backward_steps",
+            "da = self.slope(h)",
+            "da = self.slope(h)\n    da[0] = 0",
             "reversed(range(len(x)))",
             "reversed(range(1, len(x)))",
         ),
@@ -56,26 +57,20 @@ FAULTS = (
     backward(
         "F6-lstm",
         "back-propagation through an LSTM stops at t = 1",
-        edit(
-            "LSTM.backward",
-            "np.empty_like(gates)",
-            "np.zeros_like(gates)",
-            "dx = np.empty",
-            "dx = np.zeros",
-            *LSTM_LOOP,
-        ),
+        edit("LSTM.backward", "dx = np.empty", "dx = np.zeros"),
+        edit("LSTM.backward_steps", "da = np.empty", "da = np.zeros", *LSTM_LOOP),
         home="activity-lstm",
     ),
     backward(
         "F7",
         "the reset gate's gradient taken before the candidate's tanh derivative",
-        edit("ResetFirstGRU.backward", "dreset = dn[t] @ w_n", "dreset = (dh * (1 - z)) @ w_n"),
+        edit("ResetFirstGRU.backward_steps", "dreset = dn[t] @ w_n", "dreset = (dh * (1 - z[t])) @ w_n"),
         home="activity-reset-first-gru",
     ),
     backward(
         "F8",
         "the path through r h into the state before missing",
-        edit("ResetFirstGRU.backward", "dh * z + dreset * r + dr", "dh * z + dr"),
+        edit("ResetFirstGRU.backward_steps", "dh * z[t] + dreset * r[t] + dr", "dh * z[t] + dr"),
         home="activity-reset-first-gru",
     ),
     otherwise(
@@ -83,11 +78,11 @@ FAULTS = (
         "the update gate's z and 1 - z exchanged",
         edit("GRU.forward", "n + z * (h[t] - n)", "h[t] + z * (n - h[t])"),
         edit(
-            "GRU.backward",
+            "GRU.backward_steps",
             "dn = (1 - z)",
             "dn = z",
-            "h[:-1] - n",
-            "n - h[:-1]",
+            "h - n",
+            "n - h",
             "dh *= z[t]",
             "dh *= 1 - z[t]",
         ),
@@ -110,23 +105,23 @@ FAULTS = (
     backward(
         "F34",
         "products of a matrix and a vector broadcast over the columns of U and W",
-        edit(ADD, "m.T @ d for d, m", "np.repeat((m.T @ d).sum(axis=0, keepdims=True), m.shape[1], axis=0) for d, m"),
+        edit(ADD, PRODUCT, f"np.repeat(({PRODUCT}).sum(axis=1, keepdims=True), met.shape[2], axis=1)"),
         home="sine-rnn",
     ),
     backward(
         "rnn-state-of-the-step",
         "the recurrent weights' gradient with the step's own state",
-        edit("RNN.backward", "(da, h[:-1])", "(da, h[1:])"),
+        edit("RNN.backward_steps", "(da, before)", "(da, h)"),
     ),
     backward(
         "rnn-not-carried",
         "nothing carried back from step to step",
-        edit("RNN.backward", "np.matmul(da[t], self.weight_hh_l0.data, out=dh)", "dh *= 0"),
+        edit("RNN.backward_steps", "np.matmul(da[t], self.weight_hh_l0.data, out=dh)", "dh *= 0"),
     ),
     backward(
         "rnn-transposed",
         "the recurrent weights transposed in the backward pass",
-        edit("RNN.backward", "np.matmul(da[t], self.weight_hh_l0.data,", "np.matmul(da[t], self.weight_hh_l0.data.T,"),
+        edit("RNN.backward_steps", "(da[t], self.weight_hh_l0.data,", "(da[t], self.weight_hh_l0.data.T,"),
     ),
     backward(
         "rnn-last-state-forgotten",
@@ -138,7 +133,7 @@ FAULTS = (
     forward(
         "rnn-one-bias",
         "the second bias forgotten",
-        edit("RNN.forward", "self.bias_ih_l0.data + self.bias_hh_l0.data", "self.bias_ih_l0.data"),
+        edit("RNN.forward", "self.biases().sum(axis=0)", "self.biases()[0]"),
         where=biased,
     ),
     backward(
@@ -156,7 +151,7 @@ FAULTS = (
     backward(
         "averaged-over-time",
         "weight gradients averaged over the time steps",
-        edit(ADD, "np.hstack([m.T @ d for", "np.hstack([m.T @ d / len(terms[0][0]) for"),
+        edit(ADD, PRODUCT, f"{PRODUCT} / len(d)"),
         harmless=ONE_STEP,
     ),
     backward(
@@ -169,63 +164,63 @@ FAULTS = (
         "lstm-gates-swapped",
         "input and forget gate swapped",
         edit("LSTM.forward", GATES, "f, i, g, o = "),
-        edit("LSTM.backward", GATES, "f, i, g, o = ", CELLS, "da_f, da_i, da_g, da_o ="),
+        edit("LSTM.backward_steps", GATES, "f, i, g, o = ", CELLS, "da_f, da_i, da_g, da_o ="),
     ),
     backward(
         "lstm-gate-gradients-swapped",
         "the gradients of input and forget gate swapped",
-        edit("LSTM.backward", CELLS, "da_f, da_i, da_g, da_o ="),
+        edit("LSTM.backward_steps", CELLS, "da_f, da_i, da_g, da_o ="),
     ),
     backward(
         "lstm-cell-dropped",
         "the carried cell gradient dropped",
-        edit("LSTM.backward", "dc = dc + dh * o", "dc = dh * o"),
+        edit("LSTM.backward_steps", "dc = dc + dh * o", "dc = dh * o"),
     ),
     backward(
         "lstm-cell-not-forgotten",
         "the cell gradient carried past the forget gate",
-        edit("LSTM.backward", "dc * f, dz", "dc, dz"),
+        edit("LSTM.backward_steps", "dc * f, dz", "dc, dz"),
     ),
     backward(
         "lstm-cell-slope-missing",
         "the derivative of the cell's tanh missing",
-        edit("LSTM.backward", "dh * o * (1 - tanh_c[t] * tanh_c[t])", "dh * o"),
+        edit("LSTM.backward_steps", "dh * o * (1 - tanh_c[t] * tanh_c[t])", "dh * o"),
     ),
     backward(
         "lstm-cell-of-the-step",
         "the forget gate's gradient with the step's own cell",
-        edit("LSTM.backward", "dc * c[t] *", "dc * c[t + 1] *"),
+        edit("LSTM.backward_steps", "dc * c[t] *", "dc * (f * c[t] + i * g) *"),
     ),
     backward(
         "lstm-output-not-carried",
         "no gradient from the gates into the state before",
-        edit("LSTM.backward", "= dz[:hidden], dc", "= 0 * dz[:hidden], dc"),
+        edit("LSTM.backward_steps", "= dz[:hidden], dc", "= 0 * dz[:hidden], dc"),
     ),
     backward(
         "lstm-second-bias-forgotten",
         "the second bias's gradient forgotten",
-        edit("LSTM.backward", "self.bias_hh_l0.grad += dweight[:, -1]", "pass"),
+        edit("LSTM.backward_steps", "self.bias_hh_l0.grad += dweight[:, -1]", "pass"),
         where=biased,
     ),
     backward(
         "gru-reset-missing",
         "the reset gate missing in the candidate's recurrent gradient",
-        edit("GRU.backward", "np.multiply(dn[t], r[t], out=dgate[t])", "dgate[t] = dn[t]"),
+        edit("GRU.backward_steps", "np.multiply(dn[t], r[t], out=dgate[t])", "dgate[t] = dn[t]"),
     ),
     backward(
         "gru-update-sign",
         "the update gate's gradient with the wrong sign",
-        edit("GRU.backward", "h[:-1] - n", "n - h[:-1]"),
+        edit("GRU.backward_steps", "h - n", "n - h"),
     ),
     backward(
         "gru-not-carried",
         "the gradient past the gates into the state before missing",
-        edit("GRU.backward", "dh *= z[t]", "dh *= 0"),
+        edit("GRU.backward_steps", "dh *= z[t]", "dh *= 0"),
     ),
     backward(
         "gru-reset-without-bias",
         "the reset gate's gradient without the candidate's recurrent bias",
-        edit("GRU.backward", "np.multiply(gate,", "np.multiply(gate - self.bias_hh_l0.data[-gate.shape[2] :],"),
+        edit("GRU.backward_steps", "np.multiply(gate,", "np.multiply(gate - self.bias_hh_l0.data[-gate.shape[2] :],"),
         where=biased,
     ),
     otherwise(
@@ -242,12 +237,29 @@ FAULTS = (
     backward(
         "clipped-before-adding",
         "each time step's gradient clipped instead of their sum",
-        edit(
-            ADD,
-            "weight.grad += np.hstack([m.T @ d for d, m in zip(rows, met, strict=True)]).T",
-            "weight.grad += np.vstack([np.clip(a.swapaxes(1, 2) @ b, -0.1, 0.1).sum(axis=0) for a, b in terms])",
-        ),
+        edit(ADD, PRODUCT, "np.clip(d.swapaxes(1, 2) @ met, -0.1, 0.1).sum(axis=0)"),
         home="activity-rnn-truncated-clipped",
         only_at_home=True,
+    ),
+    misbehaviour(
+        "recurrent-last-steps-forgotten",
+        "the steps of a last, smaller block forgotten",
+        edit(
+            LATEST_FIRST,
+            f"return reversed({BLOCKS})",
+            f"parts = {BLOCKS}\n    return reversed([part for part in parts if len(part[0]) == len(parts[0][0])])",
+        ),
+        edit("RNN.backward", "dx = np.empty(", "dx = np.zeros("),
+        home="rnn",
+        only_at_home=True,
+        checks=("chunks",),
+    ),
+    misbehaviour(
+        "recurrent-blocks-from-the-first",
+        "gone back block by block from the first one to the last",
+        edit(LATEST_FIRST, f"reversed({BLOCKS})", BLOCKS),
+        home="gru-state",
+        only_at_home=True,
+        checks=("chunks",),
     ),
 )

@@ -12,12 +12,13 @@ from compare.judge.floor import Quantity, Verdict
 from compare.judge.trial import Reading, Trial, leaves
 from scratch.module import Array
 
-# Thresholds at which a fast path of scratch changes, and how many rows or images the check "chunks" lets them hold:
-# of what does not divide by 3 or by 4 a smaller rest is left over.
+# Thresholds at which a fast path of scratch changes, and how many rows, images or time steps the check "chunks" lets
+# them hold: of what does not divide by 3 or by 4 a smaller rest is left over.
 THRESHOLDS = (
     "scratch.layers.conv.CHUNK_BYTES",
     "scratch.layers.linear.BLOCK_BYTES",
     "scratch.layers.pooling.BLOCK_BYTES",
+    "scratch.layers.recurrent.BLOCK_BYTES",
 )
 ROWS = (1, 3, 4)
 
