@@ -118,7 +118,7 @@ class Scratch:
     def step(self) -> None:
         """Clips the gradients by value where the recipe does, and updates."""
         if self.clip is not None:
-            clip_grad_value_((parameter for _, parameter in self.model.named_parameters()), self.clip)
+            clip_grad_value_(self.optimizer.parameters.values(), self.clip)
         self.optimizer.step()
 
     def optimizer_state(self) -> States:
@@ -134,7 +134,7 @@ class Scratch:
 
     def train_step(self, x: Array, target: Array) -> tuple[float, Array]:
         """Forward, loss, backward and update with nothing copied; the loss and output before the update."""
-        self.model.zero_grad()
+        self.optimizer.zero_grad()
         losses, outs = [], []
         for part in self._chunks(len(x)):
             outs.append(self.model(x[part]))

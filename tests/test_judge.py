@@ -175,7 +175,7 @@ def test_what_only_training_does_is_seen_and_placed(pair: str, tensor: str, monk
 
 
 TRAIN_STEP = [
-    ("catcar-mlp", "self.model.zero_grad()", "pass"),
+    ("catcar-mlp", "self.optimizer.zero_grad()", "pass"),
     ("catcar-mlp", "losses, outs = [], []", "losses, outs = [], []; x *= 1.5"),
     ("activity-rnn-truncated-clipped", "self.step()", "self.optimizer.step()"),
     ("notmnist-mlp", "np.concatenate(outs)", "np.concatenate(outs[::-1])"),
