@@ -251,5 +251,5 @@ def test_closed_gates_keep_their_digits(dtype: str, monkeypatch: pytest.MonkeyPa
         return CHECKS_BY_NAME["gradient"](trial).verdict
 
     assert verdict() is Verdict.PASS
-    monkeypatch.setattr(recurrent, "sigmoid", lambda a, out: np.add(0.5 * np.tanh(0.5 * a), 0.5, out=out))
+    monkeypatch.setattr(recurrent, "sigmoid", lambda a: 0.5 * np.tanh(0.5 * a) + 0.5)
     assert verdict() is Verdict.FAIL

@@ -142,3 +142,11 @@ def agree_on_integers(layer: str, shape: tuple[int, ...], *arguments) -> None:
         results.append([out, dx, *(parameter.grad for _, parameter in module.named_parameters())])
     for first, second in zip(*results, strict=True):
         np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("layer", ["ReLU", "LeakyReLU", "Tanh", "Sigmoid"])
+@pytest.mark.parametrize("shape", [(), (0, 3), (2, 3, 1)])
+def test_an_elementwise_layer_takes_any_shape(layer: str, shape: tuple[int, ...]) -> None:
+    function = getattr(scratch, layer)()
+    x = np.full(shape, 0.5)
+    assert np.shape(function(x)) == np.shape(function.backward(np.ones(shape))) == shape

@@ -82,7 +82,7 @@ def planted(file: str, function: str, change: str):
 
 
 PLANTED = [
-    ("layers/activations.py", "sigmoid", "out += 1 -> out -= 1", lambda: scratch.Sigmoid()(np.ones(1))[0] < 0),
+    ("layers/activations.py", "sigmoid", "-x -> x", lambda: scratch.Sigmoid()(np.ones(1))[0] < 0.5),
     ("losses.py", "HalfMSELoss.forward", "super().forward(x, target) / 2 -> super().forward(x, target) / 3", None),
     ("optim.py", "Adam.__init__", "dropped", lambda: not hasattr(scratch.Adam([]), "state")),
     ("optim.py", "SGD.__init__", "0.001 -> 0.002", lambda: scratch.SGD([]).lr == 0.002),

@@ -46,13 +46,10 @@ class Tanh(Module):
         return dout * (1 - out * out)
 
 
-def sigmoid(x: Array, out: Array | None = None) -> Array:
-    """1 / (1 + exp(-x)), into `out` if given; for very negative x the exponential is inf and the result right, 0."""
-    out = np.negative(x, out=out)
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)); for very negative x the exponential is inf and the result the right one, 0."""
     with np.errstate(over="ignore"):
-        np.exp(out, out=out)
-    out += 1
-    return np.divide(1, out, out=out)
+        return 1 / (1 + np.exp(-x))
 
 
 class Sigmoid(Module):

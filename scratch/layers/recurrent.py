@@ -119,7 +119,7 @@ class SigmoidRNN(RNN):
     """An RNN of sigmoid units: `sine-rnn`. torch has none; reference/recurrent.py writes one from torch operations."""
 
     def activate(self, a: Array) -> None:
-        sigmoid(a, out=a)
+        a[...] = sigmoid(a)
 
     def slope(self, h: Array) -> Array:
         return h * (1 - h)
@@ -172,7 +172,7 @@ class LSTM(Recurrent):
             np.tanh(g, out=g)
             # not as (1 + tanh(a/2)) / 2, which is faster and leaves a gate that is nearly closed no right digit
             for gate in (gates[t, :2], o):
-                sigmoid(gate, out=gate)
+                gate[...] = sigmoid(gate)
             c[t + 1] = f * c[t] + i * g
             np.tanh(c[t + 1], out=tanh_c[t])
             np.multiply(o, tanh_c[t], out=z[t + 1, :hidden])
@@ -266,7 +266,7 @@ class GRU(Recurrent):
             r, z, n = np.matmul(inputs[t], w_ih, out=gates[:, t])
             np.matmul(h[t], w_hh, out=of_h)
             np.add(of_h[2], b_hh[2], out=gate[t])
-            sigmoid(gates[:2, t] + of_h[:2], out=gates[:2, t])
+            gates[:2, t] = sigmoid(gates[:2, t] + of_h[:2])
             n += self.candidate(h[t], r, gate[t])
             np.tanh(n, out=n)
             h[t + 1] = n + z * (h[t] - n)  # (1 - z) n + z h with one product less
