@@ -311,3 +311,13 @@ def test_sweep_curves_name_at_most_twelve() -> None:
     assert named(points[:5], 2) == [0, 1, 2, 3, 4]
     for count, best in ((1, 0), (30, None)):
         assert size(sweep_curves(CATCAR, points[:count], best))[0] > 600
+
+
+def test_times_of_a_step_are_written_out_and_keep_clear_of_the_legend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plots, "png", lambda drawing: drawing)
+    drawing: Any = plots.step_times([("float64", 1103.2, 1380.4), ("float32", 0.0981, 559.6)])
+    (axis,) = drawing.axes
+    assert [text.get_text() for text in axis.texts] == ["1,103 ms", "0.0981 ms", "1,380 ms", "560 ms"]
+    drawing.canvas.draw()
+    legend = axis.get_legend().get_window_extent()
+    assert not any(text.get_window_extent().overlaps(legend) for text in axis.texts)

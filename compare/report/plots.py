@@ -169,13 +169,14 @@ def error_bars(rows: Sequence[tuple[str, Mapping[str, float]]], limit: float) ->
 def step_times(rows: Sequence[tuple[str, float, float]]) -> bytes:
     """Milliseconds a training step of both sides: rows of label, scratch, reference."""
     drawing, (axis,) = figure(1, 6.4, 0.8 + 0.5 * len(rows))
-    for n, (label, color) in enumerate((("scratch", SCRATCH), ("reference", REFERENCE))):
-        times = [row[1 + n] for row in rows]
+    sides = ("scratch", SCRATCH, [row[1] for row in rows]), ("reference", REFERENCE, [row[2] for row in rows])
+    for n, (label, color, times) in enumerate(sides):
         bars = axis.barh([r + 0.4 * n for r in range(len(rows))], times, 0.38, color=color, alpha=0.8, label=label)
-        axis.bar_label(bars, [f"{time:.3g} ms" for time in times], padding=3, fontsize=8)
+        written = [f"{time:.3g} ms" if time < 999.5 else f"{time:,.0f} ms" for time in times]
+        axis.bar_label(bars, written, padding=3, fontsize=8)
     axis.set_yticks([r + 0.2 for r in range(len(rows))], [row[0] for row in rows])
     axis.invert_yaxis()
     axis.set(xlabel="milliseconds a training step")
-    axis.margins(x=0.15)
+    axis.margins(x=0.2)
     axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return png(drawing)
