@@ -10,13 +10,20 @@ report: $(STAMP)
 test: lint
 	.venv/bin/python -m pytest -n 2 --dist loadgroup
 
-lint: $(STAMP)
+lint: $(STAMP) .links
 	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+
+# The package as the wheel has it, for a type checker, which does not follow the __path__ of twofold/__init__.py.
+.links: twofold/__init__.py
+	rm -rf .links && mkdir -p .links/twofold
+	cd .links/twofold && ln -s ../../twofold/*.py ../../twofold/py.typed ../../scratch ../../reference ../../compare .
+	@touch .links
 
 # Changes scratch at every site, one at a time, and asks whether any check notices: some five minutes.
 mutants: $(STAMP)
-	PYTHONPATH=tests .venv/bin/python -m mutants
+	.venv/bin/python -m tests.mutants
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Twofold needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12")'
@@ -26,4 +33,4 @@ $(STAMP): pyproject.toml
 	@touch $(STAMP)
 
 clean:
-	rm -rf .venv report
+	rm -rf .venv .links report

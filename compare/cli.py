@@ -10,9 +10,8 @@ from textwrap import fill
 from typing import Annotated, Any, Literal, NoReturn
 
 import typer
-
-from compare.errors import BadInput
-from compare.pairs import MAIN, PAIRS
+from twofold.compare.errors import BadInput
+from twofold.compare.pairs import MAIN, PAIRS
 
 app = typer.Typer(
     add_completion=False,
@@ -50,7 +49,7 @@ def chosen(names: list[str] | None, default: Iterable[str] = PAIRS) -> list[Any]
 @app.command("list")
 def list_pairs(as_json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False) -> None:
     """The pairs: name, layers, parameters, data, loss and optimizer."""
-    from compare.commands.listing import catalogue
+    from twofold.compare.commands.listing import catalogue
 
     rows = catalogue(PAIRS[name] for name in (PAIRS if as_json else MAIN))
     if as_json:
@@ -92,10 +91,9 @@ def check(
     Example: twofold check mnist-cnn --dtype float32
     """
     from rich.console import Console
-
-    from compare.judge import battery
-    from compare.report.console import print_check
-    from compare.sides import devices
+    from twofold.compare.judge import battery
+    from twofold.compare.report.console import print_check
+    from twofold.compare.sides import devices
 
     console = Console(stderr=json_file == Path("-"))
     work = [
@@ -134,12 +132,12 @@ def train(
 
     Example: twofold train mnist-cnn --backend scratch --epochs 1
     """
-    from compare.commands import training
+    from twofold.compare.commands import train as command
 
     (found,) = chosen([pair])
     seed = found.recipe.seed if seed is None else seed
     folder = out or Path("runs") / f"{pair}-{backend}"
-    training.run(found, backend, epochs or found.recipe.epochs, data, dtype, device, seed, folder, resume)
+    command.run(found, backend, epochs or found.recipe.epochs, data, dtype, device, seed, folder, resume)
 
 
 @app.command()
@@ -167,7 +165,7 @@ def sweep(
 
     Example: twofold sweep catcar-mlp --set hidden=4,20,512x64 --set lr=0.1,0.35 --backend scratch --epochs 20
     """
-    from compare.commands import sweep as command
+    from twofold.compare.commands import sweep as command
 
     (found,) = chosen([pair])
     seed = found.recipe.seed if seed is None else seed
@@ -188,7 +186,7 @@ def report(
 
     Example: twofold report mnist-cnn catcar-mlp --data DIR
     """
-    from compare.report.build import report_command
+    from twofold.compare.report.build import report_command
 
     passed = report_command(chosen(pairs, MAIN), out, data, device, seed, jobs)
     raise typer.Exit(0 if passed else 1)
@@ -212,7 +210,7 @@ def faults(
 
     Example: twofold faults mnist-cnn
     """
-    from compare.commands import faults as command
+    from twofold.compare.commands import faults as command
 
     if quick and pairs:
         raise BadInput("faults --quick: expected no pairs, for each mistake has its own")
@@ -237,7 +235,7 @@ def reproduce(
 
     Example: twofold reproduce mnist-cnn --data DIR
     """
-    from compare.commands import reproduce as command
+    from twofold.compare.commands import reproduce as command
 
     raise typer.Exit(0 if command.run(pairs or [], data, json_file) else 1)
 
@@ -266,7 +264,7 @@ def bench(
 
     Example: twofold bench mnist-cnn activity-lstm --out bench
     """
-    from compare.commands import bench as command
+    from twofold.compare.commands import bench as command
 
     found = chosen(pairs, MAIN)
     raise typer.Exit(0 if command.run(found, json_file, threads, out, not pairs, memory) else 1)
@@ -282,14 +280,14 @@ def data(
 
     Example: twofold data --data DIR
     """
-    from compare.commands import datasets
+    from twofold.compare.commands import data as command
 
     if action == "fetch":
         if name is None or data is None:
             raise BadInput("data fetch needs a data set's name and --data DIR")
-        datasets.download(name, data)
+        command.download(name, data)
     else:
-        datasets.show(data)
+        command.show(data)
 
 
 def fail(message: str) -> NoReturn:

@@ -1,6 +1,6 @@
 """What is compared: a pair of models with all that belongs to it, and the case that the battery makes of it.
 
-Builders are named ("scratch.models.mlp:MLP") and imported when built, so that the table needs neither torch nor plots.
+Builders are named ("twofold.scratch.models.mlp:MLP") and imported when built: the table needs neither torch nor plots.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import DTypeLike
-
-from scratch.module import Array
+from twofold.scratch.module import Array
 
 SideName = Literal["scratch", "reference"]
 
@@ -111,7 +110,7 @@ class CheckSize:
 
 @dataclass(frozen=True)
 class Pair:
-    """One model built twice, with its loss, optimizer and data. `metrics` are names in compare/metrics.py.
+    """One model built twice, with its loss, optimizer and data. `metrics` are names in compare/training/metrics.py.
 
     `penalty` is added to the loss; `clip` cuts every gradient entry to [-clip, clip] before the update. With a `chunk`
     scratch takes a training step over so many records at a time; the loss must be a sum over records, and no record

@@ -1,15 +1,15 @@
 """Neural networks in NumPy alone: every forward pass with its backward pass written by hand beside it."""
 
-from scratch.layers.activations import Flatten, LeakyReLU, ReLU, Sigmoid, Tanh
-from scratch.layers.conv import Conv2d
-from scratch.layers.dropout import Dropout
-from scratch.layers.embedding import Embedding
-from scratch.layers.linear import Linear
-from scratch.layers.loops import LoopConv2d, LoopMaxPool2d
-from scratch.layers.norm import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm
-from scratch.layers.pooling import MaxPool2d
-from scratch.layers.recurrent import GRU, LSTM, RNN, ResetFirstGRU, SigmoidRNN
-from scratch.losses import (
+from twofold.scratch.layers.activations import Flatten, LeakyReLU, ReLU, Sigmoid, Tanh
+from twofold.scratch.layers.conv import Conv2d
+from twofold.scratch.layers.dropout import Dropout
+from twofold.scratch.layers.embedding import Embedding
+from twofold.scratch.layers.linear import Linear
+from twofold.scratch.layers.loops import LoopConv2d, LoopMaxPool2d
+from twofold.scratch.layers.norm import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm
+from twofold.scratch.layers.pooling import MaxPool2d
+from twofold.scratch.layers.recurrent import GRU, LSTM, RNN, ResetFirstGRU, SigmoidRNN
+from twofold.scratch.losses import (
     CrossEntropyLoss,
     HalfMSELoss,
     L2Penalty,
@@ -17,8 +17,8 @@ from scratch.losses import (
     MultiClassHingeLoss,
     SparseAutoencoderLoss,
 )
-from scratch.module import Buffer, Module, Parameter, Sequential
-from scratch.optim import SGD, Adagrad, Adam, RMSprop, clip_grad_value_
+from twofold.scratch.module import Buffer, Module, Parameter, Sequential
+from twofold.scratch.optim import SGD, Adagrad, Adam, RMSprop, clip_grad_value_
 
 __all__ = [
     "GRU",

@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 from numpy.random import Generator
-
-from scratch.module import Array, Module
+from twofold.scratch.module import Array, Module
 
 
 def uniform(shape: tuple[int, ...], bound: float, rng: Generator) -> Array:

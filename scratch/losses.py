@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 
 import numpy as np
-
-from scratch.module import Array, Module, Parameter
+from twofold.scratch.module import Array, Module, Parameter
 
 
 class Loss(Module):

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.places import REAL_DATA
+
 # BLAS and torch read it when they are imported; the tests already take one process a core
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
-
-REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def cuda() -> str:
 @pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bench with one round a row."""
-    from compare.bench import layers, steps, timing
+    from twofold.compare.bench import layers, steps, timing
 
     for module, name in ((timing, "BUDGET"), (layers, "BUDGET"), (steps, "GROWTH_BUDGET"), (timing, "SAMPLE")):
         monkeypatch.setattr(module, name, 0.0)

@@ -1,49 +1,67 @@
-"""The tree is the argument: imports go down only, models are mirrored, every model has a pair."""
+"""The tree is the argument: one import name, imports go down only, models are mirrored, every model has a pair."""
 
 import ast
 import sys
 from pathlib import Path
 
 import pytest
+from twofold.compare.pairs import MAIN, PAIRS
 
-from compare.pairs import MAIN, PAIRS
+from tests.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
-# What each package may import beside itself and the standard library; compare may import whatever is installed.
-ALLOWED = {"scratch": {"scratch", "numpy"}, "reference": {"reference", "torch"}}
+# What each side may import beside itself and the standard library; compare may import whatever is installed.
+ALLOWED = {"scratch": {"twofold.scratch", "numpy"}, "reference": {"twofold.reference", "torch"}}
+ROOMS = ("twofold", "scratch", "reference", "compare")
+FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 TABLE = [str(path.relative_to(ROOT)) for path in (ROOT / "compare/pairs").glob("*.py")]
-NO_TORCH = ["compare/pair.py", "compare/cli.py", *sorted(TABLE)]
+NO_TORCH = ["twofold/__init__.py", "compare/pair.py", "compare/cli.py", *sorted(TABLE)]
 
 
-def imported(path: Path, everywhere: bool = True) -> set[str]:
-    """Top-level names of the packages that a file imports, anywhere or at module level only."""
+def imports(path: Path, everywhere: bool = True) -> set[str]:
+    """The dotted names that a file imports, anywhere or at module level only."""
     tree = ast.parse(path.read_text())
-    nodes = ast.walk(tree) if everywhere else iter(tree.body)
     names = set()
-    for node in nodes:
+    for node in ast.walk(tree) if everywhere else iter(tree.body):
         if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            names.add(str(node.module).partition(".")[0])
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
-@pytest.mark.parametrize("package", ALLOWED)
-def test_imports_go_down(package: str) -> None:
-    for path in (ROOT / package).rglob("*.py"):
-        foreign = imported(path) - ALLOWED[package] - sys.stdlib_module_names
+def top(names: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in names}
+
+
+def within(name: str, package: str) -> bool:
+    return f"{name}.".startswith(f"{package}.")
+
+
+@pytest.mark.parametrize("side", ALLOWED)
+def test_the_sides_know_nothing_of_each_other(side: str) -> None:
+    for path in (ROOT / side).rglob("*.py"):
+        foreign = {
+            name
+            for name in imports(path)
+            if name.partition(".")[0] not in sys.stdlib_module_names
+            and not any(within(name, allowed) or within(name, f"twofold.{side}") for allowed in ALLOWED[side])
+            and name != f"twofold.{side}"
+        }
         assert not foreign, f"{path} imports {foreign}"
 
 
-def test_compare_imports_the_sides_and_no_tests() -> None:
-    for path in (ROOT / "compare").rglob("*.py"):
-        assert "tests" not in imported(path), path
+def test_twofold_is_the_only_name() -> None:
+    """A user's own scratch.py, reference.py or compare.py can neither hide ours nor be hidden by it."""
+    for path in FILES:
+        assert not top(imports(path)) & {"scratch", "reference", "compare", "tests"}, path
 
 
 @pytest.mark.parametrize("path", NO_TORCH)
 def test_the_table_and_the_commands_need_no_torch(path: str) -> None:
-    assert not imported(ROOT / path, everywhere=False) & {"torch", "torchvision", "matplotlib", "h5py", "reference"}
+    found = imports(ROOT / path, everywhere=False)
+    assert not top(found) & {"torch", "torchvision", "matplotlib", "h5py"}
+    assert not any(within(name, "twofold.reference") for name in found)
 
 
 def classes(path: Path) -> set[str]:
@@ -64,7 +82,7 @@ def test_models_are_mirrored() -> None:
 @pytest.mark.parametrize("side", ["scratch", "reference"])
 def test_every_model_has_a_pair(side: str) -> None:
     built = {getattr(pair.model, side) for pair in PAIRS.values()}
-    written = {f"{side}.models.{name.removesuffix('.py')}:{c}" for name, cs in models(side).items() for c in cs}
+    written = {f"twofold.{side}.models.{name.removesuffix('.py')}:{c}" for name, cs in models(side).items() for c in cs}
     assert built == written
 
 
@@ -74,7 +92,8 @@ def test_the_main_systems_are_pairs() -> None:
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
 def test_both_builders_have_one_name(pair) -> None:
-    ours, theirs = pair.model.scratch.removeprefix("scratch"), pair.model.reference.removeprefix("reference")
+    sides = pair.model.scratch, pair.model.reference
+    ours, theirs = (name.removeprefix(f"twofold.{side}") for name, side in zip(sides, ALLOWED, strict=True))
     assert theirs in (ours, ours.replace(":", ":Sequential"), ours.replace(":", ":Raw"))
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-
-from compare.processes import gathered, in_order, spread
+from twofold.compare.processes import gathered, in_order, spread
 
 
 def test_every_item_comes_back_with_its_place() -> None:

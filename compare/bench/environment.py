@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_info
-
-from compare.judge import battery
-from compare.sides import import_torch
+from twofold.compare.judge import battery
+from twofold.compare.sides import import_torch
 
 CPUINFO = Path("/proc/cpuinfo")
 

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
-
-from compare import nest
-from compare.judge.branches import pinned
-from compare.judge.floor import Verdict, judge_all
-from compare.judge.raising import raised
-from compare.judge.rounding import moved, shaken
-from compare.sides import Reference, Scratch, Side, States
-from scratch.module import Array
+from twofold.compare import nest
+from twofold.compare.judge.diagnosis.raising import raised
+from twofold.compare.judge.evidence.branches import pinned
+from twofold.compare.judge.evidence.floor import Verdict, judge_all
+from twofold.compare.judge.evidence.rounding import moved, shaken
+from twofold.compare.sides import Reference, Scratch, Side, States
+from twofold.scratch.module import Array
 
 RERUNS = 2  # moved by one unit in the last place
 

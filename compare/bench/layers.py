@@ -6,16 +6,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
-
-from compare import nest
-from compare.bench import equal, products
-from compare.bench.rows import Row
-from compare.bench.timing import Work, interleaved
-from compare.judge.trial import redrawn
-from compare.pair import Case, Draw, Twin
-from compare.pairs.layers import case, loss
-from compare.sides import Reference, Scratch, Side
-from scratch.module import Array
+from twofold.compare import nest
+from twofold.compare.bench import equal, products
+from twofold.compare.bench.rows import Row
+from twofold.compare.bench.timing import Work, interleaved
+from twofold.compare.judge.evidence.trial import redrawn
+from twofold.compare.layers import case, loss
+from twofold.compare.pair import Case, Draw, Twin
+from twofold.compare.sides import Reference, Scratch, Side
+from twofold.scratch.module import Array
 
 BUDGET = 0.15  # seconds a row
 
@@ -48,7 +47,7 @@ LAYERS: tuple[Case, ...] = (
     case("linear 3072 -> 100", "Linear", Draw((100, 3072)), in_features=3072, out_features=100),
     case("embedding of 250 in 16", "Embedding", Draw((200, 3), high=250), num_embeddings=250, embedding_dim=16),
     loss("cross-entropy of 250", "CrossEntropyLoss", Draw((200, 250)), Draw((200,), high=250)),
-    loss("hinge of 10", "MultiClassHingeLoss", Draw((100, 10)), Draw((100,), high=10), home="reference.losses"),
+    loss("hinge of 10", "MultiClassHingeLoss", Draw((100, 10)), Draw((100,), high=10), home="twofold.reference.losses"),
     loss("MSE of 768", "MSELoss", Draw((32, 768)), Draw((32, 768))),
 )
 
@@ -57,8 +56,11 @@ MATRICES = ((25, 40), (250, 400), (1000, 1000))
 
 # At a reduced size, for they are some hundred times slower.
 LOOPS: tuple[tuple[Case, str], ...] = (
-    (conv(2, 3, 16, 4, 3, padding=1), "scratch:LoopConv2d"),
-    (case("max pool 2x2 of 3x16x16", "MaxPool2d", Draw((4, 3, 16, 16)), kernel_size=2), "scratch:LoopMaxPool2d"),
+    (conv(2, 3, 16, 4, 3, padding=1), "twofold.scratch:LoopConv2d"),
+    (
+        case("max pool 2x2 of 3x16x16", "MaxPool2d", Draw((4, 3, 16, 16)), kernel_size=2),
+        "twofold.scratch:LoopMaxPool2d",
+    ),
 )
 
 
@@ -116,8 +118,8 @@ def works(side: Side, state: Mapping[str, Array], inputs: Any, sent: Any) -> tup
 def adam_row(shape: tuple[int, int], dtype: str) -> Row:
     """The update alone, by the same gradient over and over."""
     matrix = {"in_features": shape[1], "out_features": shape[0], "bias": False}
-    linear = Twin("scratch:Linear", "torch.nn:Linear", matrix)
-    adam = Twin("scratch:Adam", "torch.optim:Adam", {"lr": 1e-3})
+    linear = Twin("twofold.scratch:Linear", "torch.nn:Linear", matrix)
+    adam = Twin("twofold.scratch:Adam", "torch.optim:Adam", {"lr": 1e-3})
     scratch, rng = Scratch(linear, None, adam, dtype), np.random.default_rng(0)
     gradients = {"weight": rng.standard_normal(shape).astype(dtype)}
     moments = {"step": np.array(3), "exp_avg": rng.standard_normal(shape), "exp_avg_sq": rng.random(shape)}

@@ -17,16 +17,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-
-from compare.bench.equal import given
-from compare.bench.rows import Peak
-from compare.bench.steps import Step, configured
-from compare.data import Dataset
-from compare.pair import Pair, SideName
-from compare.pairs import PAIRS
-from compare.sides import Side
-from compare.train import build
-from scratch.module import Array
+from twofold.compare.bench.equal import given
+from twofold.compare.bench.rows import Peak
+from twofold.compare.bench.steps import Step, configured
+from twofold.compare.data import Dataset
+from twofold.compare.pair import Pair, SideName
+from twofold.compare.pairs import PAIRS
+from twofold.compare.sides import Side
+from twofold.compare.training.train import build
+from twofold.scratch.module import Array
 
 STEPS = 3
 STATUS, REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -47,7 +46,7 @@ def in_child(pair: str, side: str, dtype: str, batch: Path, threads: int) -> int
     """Bytes that a fresh process measures. The limits of malloc are fixed: by default they grow with what is freed."""
     counts = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     limits = dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), "65536")
-    command = [sys.executable, "-m", "compare.bench.memory", pair, side, dtype, str(batch)]
+    command = [sys.executable, "-m", "twofold.compare.bench.memory", pair, side, dtype, str(batch)]
     done = subprocess.run(command, env=os.environ | counts | limits, capture_output=True, text=True, check=True)
     return int(done.stdout)
 

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import DTypeLike
-
-from compare.bench.timing import Work
-from compare.judge.trace import Trace, call_of
-from scratch import Conv2d, Linear, Module
-from scratch.layers.recurrent import Recurrent
+from twofold.compare.bench.timing import Work
+from twofold.compare.sides.trace import Trace, call_of
+from twofold.scratch import Conv2d, Linear, Module
+from twofold.scratch.layers.recurrent import Recurrent
 
 
 @dataclass(frozen=True)

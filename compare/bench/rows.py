@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from compare.bench import goals
-from compare.bench.timing import Timing
+from twofold.compare.bench import goals
+from twofold.compare.bench.timing import Timing
 
 # What the two of a timing are, by the kind of the row.
 SIDES = {"loops": ("fast", "loops")}

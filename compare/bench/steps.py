@@ -6,17 +6,16 @@ from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import DTypeLike
-
-from compare.bench import equal, goals
-from compare.bench.products import Product, of_step, together
-from compare.bench.rows import Row
-from compare.bench.timing import Timing, Work, interleaved
-from compare.data import Dataset
-from compare.judge.trial import redrawn
-from compare.pair import Pair, SideName
-from compare.sides import Reference, Scratch, Side
-from compare.train import Configuration, build
-from scratch.module import Array
+from twofold.compare.bench import equal, goals
+from twofold.compare.bench.products import Product, of_step, together
+from twofold.compare.bench.rows import Row
+from twofold.compare.bench.timing import Timing, Work, interleaved
+from twofold.compare.data import Dataset
+from twofold.compare.judge.evidence.trial import redrawn
+from twofold.compare.pair import Pair, SideName
+from twofold.compare.sides import Reference, Scratch, Side
+from twofold.compare.training.train import Configuration, build
+from twofold.scratch.module import Array
 
 DTYPES = ("float32", "float64")
 # Pairs of four kinds, and the batches that they grow through, in float32.

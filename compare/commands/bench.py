@@ -8,18 +8,17 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-from compare.bench.environment import described, environment
-from compare.bench.layers import LAYERS, LOOPS, MATRICES, adam_row, layer_rows, loop_rows
-from compare.bench.rows import Peak, Row, as_json
-from compare.bench.steps import DTYPES, GROWING, growth_rows, recipe_rows
-from compare.commands.training import make_folder
-from compare.data import Dataset, load
-from compare.errors import BadInput
-from compare.judge.battery import write_json
-from compare.pair import Pair
-from compare.report.timings import TABLES, TITLES, differences, means, memory_table, show
-from compare.threads import threads
+from twofold.compare.bench.environment import described, environment
+from twofold.compare.bench.layers import LAYERS, LOOPS, MATRICES, adam_row, layer_rows, loop_rows
+from twofold.compare.bench.rows import Peak, Row, as_json
+from twofold.compare.bench.steps import DTYPES, GROWING, growth_rows, recipe_rows
+from twofold.compare.commands.train import make_folder
+from twofold.compare.data import Dataset, load
+from twofold.compare.errors import BadInput
+from twofold.compare.judge.battery import write_json
+from twofold.compare.pair import Pair
+from twofold.compare.report.timings import TABLES, TITLES, differences, means, memory_table, show
+from twofold.compare.threads import threads
 
 WIDE = 120
 
@@ -75,7 +74,7 @@ def run(
     for line in (*means(rows), *differences(rows)):
         console.print(line, soft_wrap=True, markup=False)
     if out and any(row.kind == "growth" and row.timing for row in rows):
-        from compare.report.pictures.growth import growth_curves
+        from twofold.compare.report.pictures.growth import growth_curves
 
         picture = out / "growth.png"
         picture.write_bytes(growth_curves([row for row in rows if row.kind == "growth"]))
@@ -110,6 +109,6 @@ def planned(pairs: Sequence[Pair], layers: bool) -> dict[str, list[Job]]:
 
 
 def peak(pair: Pair, count: int) -> Peak:
-    from compare.bench import memory
+    from twofold.compare.bench import memory
 
     return memory.peak(pair, loaded(pair.dataset), "float32", count)

@@ -5,9 +5,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-
-from compare.pair import Pair, Twin
-from scratch import init
+from twofold.compare.pair import Pair, Twin
+from twofold.scratch import init
 
 
 def catalogue(pairs: Iterable[Pair]) -> list[dict[str, Any]]:

@@ -8,14 +8,13 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-
-from compare import sweep
-from compare.commands.training import make_folder, place_of
-from compare.data import load
-from compare.errors import BadInput
-from compare.metrics import LABELS
-from compare.pair import Pair, SideName
-from compare.train import Configuration, Training
+from twofold.compare.commands.train import make_folder, place_of
+from twofold.compare.data import load
+from twofold.compare.errors import BadInput
+from twofold.compare.pair import Pair, SideName
+from twofold.compare.training import sweep
+from twofold.compare.training.metrics import LABELS
+from twofold.compare.training.train import Configuration, Training
 
 
 class Progressing:
@@ -134,6 +133,6 @@ def table(pair: Pair, finished: Sequence[sweep.Trained]) -> Table:
 
 
 def write_picture(pair: Pair, finished: Sequence[sweep.Trained], path: Path) -> None:
-    from compare.report.pictures.curves import sweep_curves
+    from twofold.compare.report.pictures.curves import sweep_curves
 
     path.write_bytes(sweep_curves(pair, finished, sweep.best(finished)))

@@ -4,9 +4,9 @@ A data set is one file here (its files, preprocessing and two sources), a genera
 `registry.py`; the formats have files of their own.
 """
 
-from compare.data.download import fetch
-from compare.data.errors import DataError
-from compare.data.registry import Entry, Found, found, known, load
-from compare.data.splits import Dataset, Split
+from twofold.compare.data.download import fetch
+from twofold.compare.data.errors import DataError
+from twofold.compare.data.registry import Entry, Found, found, known, load
+from twofold.compare.data.splits import Dataset, Split
 
 __all__ = ["DataError", "Dataset", "Entry", "Found", "Split", "fetch", "found", "known", "load"]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-
-from compare.data import hdf5
-from compare.data.embedded import signals
-from compare.data.errors import mismatch
-from compare.data.fields import NUMBERS, Field
-from compare.data.files import described, locate
-from compare.data.splits import Dataset, Split
+from twofold.compare.data import hdf5
+from twofold.compare.data.embedded import signals
+from twofold.compare.data.errors import mismatch
+from twofold.compare.data.fields import NUMBERS, Field
+from twofold.compare.data.files import described, locate
+from twofold.compare.data.splits import Dataset, Split
 
 CLASSES = ("downstairs", "jogging", "sitting", "standing", "upstairs", "walking")
 SEED = 6  # of the holdout

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-
-from compare.data import hdf5
-from compare.data.embedded import silhouettes
-from compare.data.fields import BYTES, NUMBERS, Field, whole
-from compare.data.files import described, locate
-from compare.data.splits import Dataset, Split
+from twofold.compare.data import hdf5
+from twofold.compare.data.embedded import silhouettes
+from twofold.compare.data.fields import BYTES, NUMBERS, Field, whole
+from twofold.compare.data.files import described, locate
+from twofold.compare.data.splits import Dataset, Split
 
 CLASSES = ("cat", "car")
 FILES = (("eee443/assign2_data1.h5",),)

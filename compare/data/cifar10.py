@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-
-from compare.data import cifar_binary
-from compare.data.embedded import figures
-from compare.data.errors import mismatch
-from compare.data.files import described, locate
-from compare.data.splits import Dataset, Split
+from twofold.compare.data import cifar_binary
+from twofold.compare.data.embedded import figures
+from twofold.compare.data.errors import mismatch
+from twofold.compare.data.files import described, locate
+from twofold.compare.data.splits import Dataset, Split
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FOLDER = "cifar-10-batches-bin"

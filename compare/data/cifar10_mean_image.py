@@ -6,9 +6,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-
-from compare.data import cifar10, cifar_binary, fields, numpy_files
-from compare.data.splits import Dataset, Split
+from twofold.compare.data import cifar10, cifar_binary, fields, numpy_files
+from twofold.compare.data.splits import Dataset, Split
 
 NAME = "cifar10-mean-image"
 MEAN_FILE = f"{cifar10.FOLDER}/mean_image_49000.npy"

@@ -9,8 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-
-from compare.data.errors import mismatch
+from twofold.compare.data.errors import mismatch
 
 SHAPE = (3, 32, 32)
 RECORD = 1 + 3 * 32 * 32

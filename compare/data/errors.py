@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from compare.errors import BadInput
+from twofold.compare.errors import BadInput
 
 
 class DataError(BadInput):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from compare.data.errors import mismatch
+from twofold.compare.data.errors import mismatch
 
 Alternatives = tuple[str, ...]  # relative paths of which one is enough, the preferred first
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-
-from compare.data.errors import mismatch
-from compare.data.fields import Field, check, finite
+from twofold.compare.data.errors import mismatch
+from twofold.compare.data.fields import Field, check, finite
 
 
 def read(path: Path, fields: Mapping[str, Field]) -> dict[str, np.ndarray]:

@@ -14,8 +14,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-
-from compare.data.errors import mismatch
+from twofold.compare.data.errors import mismatch
 
 UNSIGNED_BYTES = 0x08
 GZIP_START = b"\x1f\x8b"  # an idx file starts with two zero bytes, so content tells the two apart and names need not

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-
-from compare.data import idx
-from compare.data.embedded import glyphs
-from compare.data.errors import mismatch
-from compare.data.files import described, locate
-from compare.data.splits import Dataset, Split
+from twofold.compare.data import idx
+from twofold.compare.data.embedded import glyphs
+from twofold.compare.data.errors import mismatch
+from twofold.compare.data.files import described, locate
+from twofold.compare.data.splits import Dataset, Split
 
 CLASSES = tuple("0123456789")
 STEMS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-
-from compare.data import mnist, numpy_files
-from compare.data.embedded import glyphs
-from compare.data.errors import mismatch
-from compare.data.fields import BYTES, NUMBERS, Field, whole
-from compare.data.files import described, locate
-from compare.data.splits import Dataset, Split
+from twofold.compare.data import mnist, numpy_files
+from twofold.compare.data.embedded import glyphs
+from twofold.compare.data.errors import mismatch
+from twofold.compare.data.fields import BYTES, NUMBERS, Field, whole
+from twofold.compare.data.files import described, locate
+from twofold.compare.data.splits import Dataset, Split
 
 CLASSES = tuple("ABCDEFGHIJ")
 SEED = 521  # of NumPy's legacy generator, as published

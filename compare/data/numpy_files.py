@@ -9,9 +9,8 @@ from pathlib import Path
 from tokenize import TokenError
 
 import numpy as np
-
-from compare.data.errors import mismatch
-from compare.data.fields import Field, check, finite
+from twofold.compare.data.errors import mismatch
+from twofold.compare.data.fields import Field, check, finite
 
 # What NumPy and the zip archive under it raise for damaged files; ValueError also for arrays of pickled objects.
 PROBLEMS = (

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-
-from compare.data import hdf5
-from compare.data.embedded import photograph
-from compare.data.errors import mismatch
-from compare.data.fields import FLOATS, Field
-from compare.data.files import described, locate
-from compare.data.splits import Dataset, Split
+from twofold.compare.data import hdf5
+from twofold.compare.data.embedded import photograph
+from twofold.compare.data.errors import mismatch
+from twofold.compare.data.fields import FLOATS, Field
+from twofold.compare.data.files import described, locate
+from twofold.compare.data.splits import Dataset, Split
 
 FILES = (("eee443/assign3_data1.h5",),)
 FIELDS = {"data": Field(("N", 3, 16, 16), FLOATS)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from compare.data import (
+from twofold.compare.data import (
     activity,
     catcar,
     cifar10,
@@ -19,9 +19,9 @@ from compare.data import (
     trigrams,
     waves,
 )
-from compare.data.errors import mismatch
-from compare.data.files import Alternatives, absence, first
-from compare.data.splits import Dataset
+from twofold.compare.data.errors import mismatch
+from twofold.compare.data.files import Alternatives, absence, first
+from twofold.compare.data.splits import Dataset
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-
-from compare.data.errors import mismatch
+from twofold.compare.data.errors import mismatch
 
 
 @dataclass(frozen=True)

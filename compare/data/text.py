@@ -7,9 +7,8 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-
-from compare.data.errors import mismatch
-from compare.data.splits import Split
+from twofold.compare.data.errors import mismatch
+from twofold.compare.data.splits import Split
 
 OUTSIDE = -1  # the index of a token outside the vocabulary, and of the gap between two sentences
 

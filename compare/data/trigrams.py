@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from compare.data import hdf5, text
-from compare.data.embedded import documentation
-from compare.data.errors import mismatch
-from compare.data.fields import NUMBERS, STRINGS, Field, whole
-from compare.data.files import described, locate
-from compare.data.splits import Dataset, Split
+from twofold.compare.data import hdf5, text
+from twofold.compare.data.embedded import documentation
+from twofold.compare.data.errors import mismatch
+from twofold.compare.data.fields import NUMBERS, STRINGS, Field, whole
+from twofold.compare.data.files import described, locate
+from twofold.compare.data.splits import Dataset, Split
 
 WORDS = 250
 SEED = 5  # of the shuffle, where we cut the text ourselves

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-
-from compare.data.embedded import series
-from compare.data.splits import Dataset, Split
+from twofold.compare.data.embedded import series
+from twofold.compare.data.splits import Dataset, Split
 
 WINDOW = 50
 VALUES = 200

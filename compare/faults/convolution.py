@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from compare.faults.fault import LAST_BLOCK_DROPPED, backward, biased, edit, misbehaviour, otherwise
+from twofold.compare.faults.fault import LAST_BLOCK_DROPPED, backward, biased, edit, misbehaviour, otherwise
 
 
 def tall(layer: Any) -> bool:
@@ -226,7 +226,7 @@ FAULTS = (
     misbehaviour(
         "pool-last-images-forgotten",
         "the images of a last, smaller block forgotten",
-        edit("scratch.layers.pooling:blocks", *LAST_BLOCK_DROPPED),
+        edit("twofold.scratch.layers.pooling:blocks", *LAST_BLOCK_DROPPED),
         edit("MaxPool2d.forward", "out = np.empty(", "out = np.zeros(", "beats = np.empty(", "beats = np.zeros("),
         home="pool",
         only_at_home=True,

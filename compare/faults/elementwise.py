@@ -1,6 +1,6 @@
 """Faults of element-wise functions and of dropout."""
 
-from compare.faults.fault import backward, edit, forward, misbehaviour, otherwise
+from twofold.compare.faults.fault import backward, edit, forward, misbehaviour, otherwise
 
 FAULTS = (
     backward(

@@ -11,10 +11,9 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-
-from compare.errors import BadInput
-from compare.pair import Case
-from compare.sides import Scratch
+from twofold.compare.errors import BadInput
+from twofold.compare.pair import Case
+from twofold.compare.sides import Scratch
 
 # Whatever a case has that a mistake can be made in: modules by path, the whole by the case's name, and these.
 LOSS, PENALTY, OPTIMIZER, CLIP = "loss", "penalty", "optimizer", "clip"
@@ -50,7 +49,7 @@ def reworded(function: Any, changes: Sequence[tuple[str, str]]) -> Any:
 
 @dataclass(frozen=True)
 class Edit:
-    """Changes (right, wrong) of a method "LSTM.backward" of scratch, or of a function "scratch.layers.norm:centre".
+    """Changes (right, wrong) of a method "LSTM.backward" of scratch, or of "twofold.scratch.layers.norm:centre".
 
     Each `right` stands exactly once in the source.
     """
@@ -66,7 +65,7 @@ class Edit:
     def owner(self) -> Any:
         """The class, or the module in which a function is looked up."""
         home, _, path = self.method.rpartition(":")
-        module, kind = import_module(home or "scratch"), path.rpartition(".")[0]
+        module, kind = import_module(home or "twofold.scratch"), path.rpartition(".")[0]
         return getattr(module, kind) if kind else module
 
     @property
@@ -99,7 +98,7 @@ def edit(method: str, *texts: str) -> Edit:
     return Edit(method, tuple(zip(texts[::2], texts[1::2], strict=True)))
 
 
-# `scratch.module:blocks` without a last, smaller block: right, wrong.
+# `twofold.scratch.module:blocks` without a last, smaller block: right, wrong.
 LAST_BLOCK_DROPPED = "range(0, len(arrays[0]), rows)", "range(0, len(arrays[0]) // rows * rows, rows)"
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from compare.faults.fault import LAST_BLOCK_DROPPED, backward, biased, edit, forward, misbehaviour, otherwise
+from twofold.compare.faults.fault import LAST_BLOCK_DROPPED, backward, biased, edit, forward, misbehaviour, otherwise
 
 
 def square(layer: Any) -> bool:
@@ -18,7 +18,7 @@ FAULTS = (
         "F2",
         "the encoder's weights where the transposed decoder's belong",
         edit(
-            "scratch.models.sparse_autoencoder:SparseAutoencoder.backward",
+            "twofold.scratch.models.sparse_autoencoder:SparseAutoencoder.backward",
             "dhidden = self.decoder.backward(self.sigmoid2.backward(dout[:, :pixels]))",
             "dpixels = self.sigmoid2.backward(dout[:, :pixels])\n"
             "    self.decoder.backward(dpixels)\n"
@@ -30,12 +30,12 @@ FAULTS = (
         "F10",
         "the output layer overwritten by a sigmoid",
         edit(
-            "scratch.models.trigram_lm:TrigramLM.forward",
+            "twofold.scratch.models.trigram_lm:TrigramLM.forward",
             "return self.fc2(self.sigmoid(self.fc1(total)))",
             "self.out = 1 / (1 + np.exp(-self.fc2(self.sigmoid(self.fc1(total)))))\n    return self.out",
         ),
         edit(
-            "scratch.models.trigram_lm:TrigramLM.backward",
+            "twofold.scratch.models.trigram_lm:TrigramLM.backward",
             "self.fc2.backward(dout)",
             "self.fc2.backward(dout * self.out * (1 - self.out))",
         ),
@@ -44,13 +44,17 @@ FAULTS = (
     otherwise(
         "embeddings-averaged",
         "the embeddings averaged where they are summed",
-        edit("scratch.models.trigram_lm:TrigramLM.forward", ".sum(axis=1)", ".mean(axis=1)"),
-        edit("scratch.models.trigram_lm:TrigramLM.backward", "dtotal[:, None]", "dtotal[:, None] / shape[1]"),
+        edit("twofold.scratch.models.trigram_lm:TrigramLM.forward", ".sum(axis=1)", ".mean(axis=1)"),
+        edit("twofold.scratch.models.trigram_lm:TrigramLM.backward", "dtotal[:, None]", "dtotal[:, None] / shape[1]"),
     ),
     backward(
         "skipped-path",
         "the gradient that reaches the hidden units straight from the loss forgotten",
-        edit("scratch.models.sparse_autoencoder:SparseAutoencoder.backward", "dhidden + dout[:, pixels:]", "dhidden"),
+        edit(
+            "twofold.scratch.models.sparse_autoencoder:SparseAutoencoder.backward",
+            "dhidden + dout[:, pixels:]",
+            "dhidden",
+        ),
     ),
     backward(
         "linear-bias-forgotten",
@@ -148,7 +152,7 @@ FAULTS = (
     misbehaviour(
         "linear-last-rows-forgotten",
         "the weight gradient's rows of a last, smaller block forgotten",
-        edit("scratch.layers.linear:blocks", *LAST_BLOCK_DROPPED),
+        edit("twofold.scratch.layers.linear:blocks", *LAST_BLOCK_DROPPED),
         checks=("chunks",),
         home="linear",
         only_at_home=True,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from compare.faults.fault import backward, edit, forward, misbehaviour, otherwise
+from twofold.compare.faults.fault import backward, edit, forward, misbehaviour, otherwise
 
 
 def averaged(loss: Any) -> bool:

@@ -5,18 +5,18 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
 
-from compare.faults import FAULTS
-from compare.faults.causes import Seen, with_causes
-from compare.faults.fault import Expected, Fault, parts_of
-from compare.faults.signatures import cases, signatures
-from compare.judge.checks import BATTERY, CHECKS_BY_NAME
-from compare.judge.floor import Verdict
-from compare.judge.resync import few_steps
-from compare.judge.sensitivity import Sensitivity, sensitivities
-from compare.judge.trial import Divergence, Trial
-from compare.pair import Case
-from compare.processes import gathered
-from compare.threads import one_thread
+from twofold.compare.faults import FAULTS
+from twofold.compare.faults.fault import Expected, Fault, parts_of
+from twofold.compare.faults.signatures import cases, signatures
+from twofold.compare.judge.checks.resync import few_steps
+from twofold.compare.judge.checks.table import BATTERY, CHECKS_BY_NAME
+from twofold.compare.judge.diagnosis.causes import Seen, with_causes
+from twofold.compare.judge.evidence.floor import Verdict
+from twofold.compare.judge.evidence.sensitivity import Sensitivity, sensitivities
+from twofold.compare.judge.evidence.trial import Divergence, Trial
+from twofold.compare.pair import Case
+from twofold.compare.processes import gathered
+from twofold.compare.threads import one_thread
 
 MOST_CAUSES = 3  # a name among more says little
 

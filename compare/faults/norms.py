@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from compare.faults.fault import backward, biased, edit, forward, misbehaviour, otherwise, statistics
+from twofold.compare.faults.fault import backward, biased, edit, forward, misbehaviour, otherwise, statistics
 
 
 def affine(layer: Any) -> bool:
@@ -10,7 +10,7 @@ def affine(layer: Any) -> bool:
 
 
 BATCH_DOT = "dots[:, None] / count"
-CENTRE, STATISTICS = "scratch.layers.norm:centre", "scratch.layers.norm:subtract_statistics"
+CENTRE, STATISTICS = "twofold.scratch.layers.norm:centre", "twofold.scratch.layers.norm:subtract_statistics"
 WEIGHTED = "gain, sums, dots = (array * self.weight.data for array in ({}, sums, dots))"
 # Channels back in their order, of groups of every so manieth.
 IN_TURN = (
@@ -194,7 +194,7 @@ FAULTS = (
     misbehaviour(
         "buffers-keep-their-dtype",
         "buffers left in float32",
-        edit("scratch.module:Module.to", "buffer.data = buffer.data.astype(dtype)", "pass"),
+        edit("twofold.scratch.module:Module.to", "buffer.data = buffer.data.astype(dtype)", "pass"),
         home="batch-norm-2d",
         only_at_home=True,
         checks=("names",),

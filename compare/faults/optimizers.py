@@ -1,6 +1,6 @@
 """Faults of the optimizers."""
 
-from compare.faults.fault import edit, update
+from twofold.compare.faults.fault import edit, update
 
 DECAY = "g = g + self.weight_decay * p"
 ADAM_ROOT = "denominator = np.sqrt(v)"

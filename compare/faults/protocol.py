@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from compare.faults.fault import backward, biased, edit, misbehaviour
-from scratch.module import Module, Parameter
+from twofold.compare.faults.fault import backward, biased, edit, misbehaviour
+from twofold.scratch.module import Module, Parameter
 
 
 def trained(module: Any) -> bool:
@@ -14,7 +14,7 @@ def nested(module: Any) -> bool:
     return any(isinstance(value, Module) for value in vars(module).values())
 
 
-MODULE = "scratch.module:Module."
+MODULE = "twofold.scratch.module:Module."
 
 FAULTS = (
     misbehaviour(

@@ -2,20 +2,20 @@
 
 from typing import Any
 
-from compare.faults.fault import backward, edit, forward, misbehaviour, otherwise, update
+from twofold.compare.faults.fault import backward, edit, forward, misbehaviour, otherwise, update
 
 
 def biased(layer: Any) -> bool:
     return layer.bias_ih_l0 is not None
 
 
-ACTIVITY = "scratch.models.activity:Activity.backward"
-SINE = "scratch.models.sine_rnn:SineRNN.backward"
+ACTIVITY = "twofold.scratch.models.activity:Activity.backward"
+SINE = "twofold.scratch.models.sine_rnn:SineRNN.backward"
 ONE_STEP = tuple(
     f"{layer}-one-step{batch}" for layer in ("rnn", "sigmoidrnn", "gru", "resetfirstgru") for batch in ("", "-batch-1")
 )
-ADD, PRODUCT = "scratch.layers.recurrent:add_gradients", "rows.T @ met.reshape(len(rows), -1)"
-LATEST_FIRST, BLOCKS = "scratch.layers.recurrent:latest_first", "list(blocks(*arrays, size=BLOCK_BYTES))"
+ADD, PRODUCT = "twofold.scratch.layers.recurrent:add_gradients", "rows.T @ met.reshape(len(rows), -1)"
+LATEST_FIRST, BLOCKS = "twofold.scratch.layers.recurrent:latest_first", "list(blocks(*arrays, size=BLOCK_BYTES))"
 GATES, CELLS = "i, f, g, o = ", "da_i, da_f, da_g, da_o ="
 LSTM_LOOP = ("for t in reversed(range(steps))", "for t in reversed(range(1, steps))")
 
@@ -144,7 +144,7 @@ FAULTS = (
     forward(
         "first-state-ignored",
         "a given first state ignored",
-        edit("scratch.layers.recurrent:Recurrent.initial", "return state[0]", "return 0 * state[0]"),
+        edit("twofold.scratch.layers.recurrent:Recurrent.initial", "return state[0]", "return 0 * state[0]"),
         home="rnn-state",
         only_at_home=True,
     ),
@@ -226,13 +226,17 @@ FAULTS = (
     otherwise(
         "read-at-the-first-step",
         "the first hidden state read where the last belongs",
-        edit("scratch.models.activity:Activity.forward", "out[:, -1]", "out[:, 0]"),
+        edit("twofold.scratch.models.activity:Activity.forward", "out[:, -1]", "out[:, 0]"),
         edit(ACTIVITY, "dstates[:, -1] =", "dstates[:, 0] ="),
     ),
     update(
         "clipped-at-half",
         "gradients clipped at half the limit",
-        edit("compare.sides:clip_grad_value_", "-clip_value, clip_value, out", "-clip_value / 2, clip_value / 2, out"),
+        edit(
+            "twofold.compare.sides.scratch:clip_grad_value_",
+            "-clip_value, clip_value, out",
+            "-clip_value / 2, clip_value / 2, out",
+        ),
     ),
     backward(
         "clipped-before-adding",

@@ -1,6 +1,6 @@
 """What each fault looks like: the errors that its check reports at the fault's home, kept in signatures.json.
 
-`python -m compare.faults.signatures` writes the file anew.
+`python -m twofold.compare.faults.signatures` writes the file anew.
 """
 
 import json
@@ -12,18 +12,17 @@ from pathlib import Path
 
 import numpy as np
 from rich.progress import track
-
-from compare.errors import BadInput
-from compare.faults import FAULTS
-from compare.faults.fault import Fault, parts_of
-from compare.judge.checks import CHECKS_BY_NAME
-from compare.judge.floor import Quantity, Verdict
-from compare.judge.resync import few_steps
-from compare.judge.trial import Trial
-from compare.pair import Case
-from compare.pairs import PAIRS
-from compare.pairs.layers import LAYERS
-from compare.threads import one_thread
+from twofold.compare.errors import BadInput
+from twofold.compare.faults import FAULTS
+from twofold.compare.faults.fault import Fault, parts_of
+from twofold.compare.judge.checks.resync import few_steps
+from twofold.compare.judge.checks.table import CHECKS_BY_NAME
+from twofold.compare.judge.evidence.floor import Quantity, Verdict
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.layers import LAYERS
+from twofold.compare.pair import Case
+from twofold.compare.pairs import PAIRS
+from twofold.compare.threads import one_thread
 
 FILE = Path(__file__).with_suffix(".json")
 DIGITS = 5

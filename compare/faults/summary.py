@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from compare.faults import SHARED
-from compare.faults.matrix import Cell, Row
+from twofold.compare.faults import SHARED
+from twofold.compare.faults.matrix import Cell, Row
 
 
 def survivor(cell: Cell) -> str:

@@ -12,18 +12,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from compare.errors import BadInput
-from compare.faults.causes import with_causes
-from compare.judge.branches import Flip
-from compare.judge.checks import BATTERY, CHECKS_BY_NAME, Check
-from compare.judge.finding import Finding, gravest
-from compare.judge.floor import Quantity, Verdict
-from compare.judge.gates import GateMap
-from compare.judge.raising import raised
-from compare.judge.trial import Trial
-from compare.pair import Case
-from compare.processes import gathered
-from compare.threads import one_thread
+from twofold.compare.errors import BadInput
+from twofold.compare.judge.checks.table import BATTERY, CHECKS_BY_NAME, Check
+from twofold.compare.judge.diagnosis.causes import with_causes
+from twofold.compare.judge.diagnosis.raising import raised
+from twofold.compare.judge.evidence.branches import Flip
+from twofold.compare.judge.evidence.floor import Quantity, Verdict
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.finding import Finding, gravest
+from twofold.compare.judge.gates import GateMap
+from twofold.compare.pair import Case
+from twofold.compare.processes import gathered
+from twofold.compare.threads import one_thread
 
 DTYPES = ("float64", "float32")
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from compare.judge.floor import Quantity, Verdict
-from compare.judge.gates import GateMap
-from compare.judge.trial import MOST_WAIVED, Divergence
+from twofold.compare.judge.evidence.floor import Quantity, Verdict
+from twofold.compare.judge.evidence.trial import MOST_WAIVED, Divergence
+from twofold.compare.judge.gates import GateMap
 
 # From the one that decides most to the one that decides least.
 GRAVITY = (Verdict.FAIL, Verdict.VACUOUS, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.NOT_APPLICABLE)

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-
-from compare.judge.floor import LIMIT
-from scratch.module import Array
+from twofold.compare.judge.evidence.floor import LIMIT
+from twofold.scratch.module import Array
 
 Stage = Literal["forward", "backward"]
 

@@ -1,7 +1,7 @@
 """The table of pairs, one file a system; a system's variants are entries of their own."""
 
-from compare.pair import Pair
-from compare.pairs import activity, autoencoder, catcar, convnets, fc, mnist, notmnist, trigram, waves
+from twofold.compare.pair import Pair
+from twofold.compare.pairs import activity, autoencoder, catcar, convnets, fc, mnist, notmnist, trigram, waves
 
 SYSTEMS = (mnist, waves, autoencoder, catcar, trigram, fc, convnets, activity, notmnist)
 PAIRS: dict[str, Pair] = {pair.name: pair for system in SYSTEMS for pair in system.PAIRS}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from compare.pair import CheckSize, Draw, Pair, Recipe, Twin
+from twofold.compare.pair import CheckSize, Draw, Pair, Recipe, Twin
 
 CHECK = {"axes": 3, "hidden": 10, "classifier": (9, 8), "classes": 6}
 NAMES = {
@@ -23,9 +23,9 @@ def pair(cell: str, *, linear: bool = False, truncate: int | None = None, clip: 
         title=" ".join(
             [NAMES[cell], "over an accelerometer's signal, its last state classified", ", ".join(words)]
         ).strip(),
-        model=Twin("scratch.models.activity:Activity", "reference.models.activity:Activity", arguments),
-        loss=Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss"),
-        optimizer=Twin("scratch:SGD", "torch.optim:SGD", {"lr": 0.1 if linear else 0.01, "momentum": 0.85}),
+        model=Twin("twofold.scratch.models.activity:Activity", "twofold.reference.models.activity:Activity", arguments),
+        loss=Twin("twofold.scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss"),
+        optimizer=Twin("twofold.scratch:SGD", "torch.optim:SGD", {"lr": 0.1 if linear else 0.01, "momentum": 0.85}),
         dataset="activity",
         metrics=("accuracy",),
         recipe=Recipe(

@@ -3,19 +3,23 @@
 from dataclasses import replace
 from typing import Any
 
-from compare.pair import CheckSize, Draw, Pair, Recipe, Twin
+from twofold.compare.pair import CheckSize, Draw, Pair, Recipe, Twin
 
 AUTOENCODER = Pair(
     name="sparse-autoencoder",
     title="Image patches through a narrow hidden layer whose units are seldom active, recipe A",
     model=Twin(
-        "scratch.models.sparse_autoencoder:SparseAutoencoder",
-        "reference.models.sparse_autoencoder:SparseAutoencoder",
+        "twofold.scratch.models.sparse_autoencoder:SparseAutoencoder",
+        "twofold.reference.models.sparse_autoencoder:SparseAutoencoder",
         {"hidden": 64},
     ),
-    loss=Twin("scratch:SparseAutoencoderLoss", "reference.losses:SparseAutoencoderLoss", {"beta": 0.01, "rho": 0.2}),
-    penalty=Twin("scratch:L2Penalty", "reference.losses:L2Penalty", {"reg": 5e-4}),
-    optimizer=Twin("scratch:SGD", "torch.optim:SGD", {"lr": 0.01}),
+    loss=Twin(
+        "twofold.scratch:SparseAutoencoderLoss",
+        "twofold.reference.losses:SparseAutoencoderLoss",
+        {"beta": 0.01, "rho": 0.2},
+    ),
+    penalty=Twin("twofold.scratch:L2Penalty", "twofold.reference.losses:L2Penalty", {"reg": 5e-4}),
+    optimizer=Twin("twofold.scratch:SGD", "torch.optim:SGD", {"lr": 0.01}),
     dataset="patches",
     metrics=("reconstruction_mse",),
     recipe=Recipe(batch=16, epochs=80, report_steps=300),
@@ -24,14 +28,14 @@ AUTOENCODER = Pair(
 
 
 def variant(name: str, hidden: int, batch: int, reg: float, check: int, adam: bool = False, **loss: Any) -> Pair:
-    adaptive = Twin("scratch:Adam", "torch.optim:Adam", {"lr": 1e-3, "betas": (0.9, 0.999)})
+    adaptive = Twin("twofold.scratch:Adam", "torch.optim:Adam", {"lr": 1e-3, "betas": (0.9, 0.999)})
     return replace(
         AUTOENCODER,
         name=f"sparse-autoencoder-{name}",
         title=f"sparse-autoencoder with {hidden} hidden units and L2 {reg:g}, recipe {'B' if adam else 'A'}",
         model=AUTOENCODER.model.given(hidden=hidden),
         loss=AUTOENCODER.loss.given(**loss),
-        penalty=Twin("scratch:L2Penalty", "reference.losses:L2Penalty", {"reg": reg}),
+        penalty=Twin("twofold.scratch:L2Penalty", "twofold.reference.losses:L2Penalty", {"reg": reg}),
         optimizer=adaptive if adam else AUTOENCODER.optimizer,
         recipe=Recipe(batch=batch, epochs=50, report_steps=300),
         check=replace(AUTOENCODER.check, arguments={"pixels": 11, "hidden": check}),

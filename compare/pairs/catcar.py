@@ -2,14 +2,18 @@
 
 from dataclasses import replace
 
-from compare.pair import CheckSize, Draw, Pair, Recipe, Twin
+from twofold.compare.pair import CheckSize, Draw, Pair, Recipe, Twin
 
 MLP = Pair(
     name="catcar-mlp",
     title="A tanh network that tells cats from cars by the sign of its output",
-    model=Twin("scratch.models.catcar_mlp:CatCarMLP", "reference.models.catcar_mlp:CatCarMLP", {"hidden": (20,)}),
-    loss=Twin("scratch:HalfMSELoss", "reference.losses:HalfMSELoss"),
-    optimizer=Twin("scratch:SGD", "torch.optim:SGD", {"lr": 0.35}),
+    model=Twin(
+        "twofold.scratch.models.catcar_mlp:CatCarMLP",
+        "twofold.reference.models.catcar_mlp:CatCarMLP",
+        {"hidden": (20,)},
+    ),
+    loss=Twin("twofold.scratch:HalfMSELoss", "twofold.reference.losses:HalfMSELoss"),
+    optimizer=Twin("twofold.scratch:SGD", "torch.optim:SGD", {"lr": 0.35}),
     dataset="catcar",
     metrics=("mse", "sign_accuracy"),
     recipe=Recipe(batch=38, epochs=300, report_steps=200),

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from compare.pair import CheckSize, Draw, Pair, Recipe, Twin
-from compare.pairs.fc import optimizer, penalty
+from twofold.compare.pair import CheckSize, Draw, Pair, Recipe, Twin
+from twofold.compare.pairs.fc import optimizer, penalty
 
-CROSS_ENTROPY = Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss")
+CROSS_ENTROPY = Twin("twofold.scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss")
 IMAGES = Draw((5, 2, 9, 11))
 
 
@@ -19,7 +19,9 @@ def pair(name: str, title: str, model: str, small: Mapping[str, Any], **changes:
         "name": name,
         "title": title,
         "model": Twin(
-            f"scratch.models.{home}:{ours}", f"reference.models.{home}:{theirs or ours}", changes.pop("arguments", {})
+            f"twofold.scratch.models.{home}:{ours}",
+            f"twofold.reference.models.{home}:{theirs or ours}",
+            changes.pop("arguments", {}),
         ),
         "loss": CROSS_ENTROPY,
         "optimizer": optimizer("Adam", lr=1e-3),

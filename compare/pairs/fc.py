@@ -3,26 +3,26 @@
 from dataclasses import replace
 from typing import Any
 
-from compare.pair import CheckSize, Draw, Pair, Recipe, Twin
+from twofold.compare.pair import CheckSize, Draw, Pair, Recipe, Twin
 
 
 def optimizer(name: str, **arguments: Any) -> Twin:
-    return Twin(f"scratch:{name}", f"torch.optim:{name}", arguments)
+    return Twin(f"twofold.scratch:{name}", f"torch.optim:{name}", arguments)
 
 
 def penalty(reg: float) -> Twin:
-    return Twin("scratch:L2Penalty", "reference.losses:L2Penalty", {"reg": reg})
+    return Twin("twofold.scratch:L2Penalty", "twofold.reference.losses:L2Penalty", {"reg": reg})
 
 
 NET = Pair(
     name="fc-net",
     title="Five hidden layers of 100 on colour images, momentum",
     model=Twin(
-        "scratch.models.fc_net:FCNet",
-        "reference.models.fc_net:FCNet",
+        "twofold.scratch.models.fc_net:FCNet",
+        "twofold.reference.models.fc_net:FCNet",
         {"hidden": (100,) * 5, "weight_scale": 5e-2},
     ),
-    loss=Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss"),
+    loss=Twin("twofold.scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss"),
     optimizer=optimizer("SGD", lr=1e-2, momentum=0.9),
     dataset="cifar10-mean-image",
     metrics=("accuracy",),
@@ -33,7 +33,7 @@ NET = Pair(
         target=Draw((6,), high=10),
     ),
 )
-HINGE = Twin("scratch:MultiClassHingeLoss", "reference.losses:MultiClassHingeLoss")
+HINGE = Twin("twofold.scratch:MultiClassHingeLoss", "twofold.reference.losses:MultiClassHingeLoss")
 
 
 def variant(name: str, title: str, *, check: tuple[int, ...] = (11, 9), batch: int = 100, **changes: Any) -> Pair:

@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 
-from compare.pair import CheckSize, Draw, Pair, Recipe, Twin
+from twofold.compare.pair import CheckSize, Draw, Pair, Recipe, Twin
 
 CNN = Pair(
     name="mnist-cnn",
     title="Two convolutions, a pool and two linear layers on images of digits",
-    model=Twin("scratch.models.mnist_cnn:MnistCNN", "reference.models.mnist_cnn:MnistCNN", {"filters": (8, 8)}),
-    loss=Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss"),
-    optimizer=Twin("scratch:Adam", "torch.optim:Adam", {"lr": 0.01, "betas": (0.95, 0.99), "eps": 1e-7}),
+    model=Twin(
+        "twofold.scratch.models.mnist_cnn:MnistCNN", "twofold.reference.models.mnist_cnn:MnistCNN", {"filters": (8, 8)}
+    ),
+    loss=Twin("twofold.scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss"),
+    optimizer=Twin("twofold.scratch:Adam", "torch.optim:Adam", {"lr": 0.01, "betas": (0.95, 0.99), "eps": 1e-7}),
     dataset="mnist",
     metrics=("accuracy",),
     # with seeds 0 and 4 every ReLU dies in the first steps on the embedded digits, and the loss stays at 2.3

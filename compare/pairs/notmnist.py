@@ -2,17 +2,19 @@
 
 from dataclasses import replace
 
-from compare.pair import CheckSize, Draw, Pair, Recipe, Twin
+from twofold.compare.pair import CheckSize, Draw, Pair, Recipe, Twin
 
 # One step an epoch on all records; the update takes the gradient's sum, and the mean loss is printed as a metric.
 MLP = Pair(
     name="notmnist-mlp",
     title="One hidden layer on images of letters, full batch",
     model=Twin(
-        "scratch.models.notmnist_mlp:NotMnistMLP", "reference.models.notmnist_mlp:NotMnistMLP", {"hidden": 1000}
+        "twofold.scratch.models.notmnist_mlp:NotMnistMLP",
+        "twofold.reference.models.notmnist_mlp:NotMnistMLP",
+        {"hidden": 1000},
     ),
-    loss=Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss", {"reduction": "sum"}),
-    optimizer=Twin("scratch:SGD", "torch.optim:SGD", {"lr": 1e-5, "momentum": 0.99}),
+    loss=Twin("twofold.scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss", {"reduction": "sum"}),
+    optimizer=Twin("twofold.scratch:SGD", "torch.optim:SGD", {"lr": 1e-5, "momentum": 0.99}),
     dataset="notmnist",
     metrics=("cross_entropy", "accuracy"),
     recipe=Recipe(batch=15000, epochs=200, report_steps=5, patience=10),

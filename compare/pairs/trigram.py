@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from compare.pair import CheckSize, Draw, Pair, Recipe, Twin
+from twofold.compare.pair import CheckSize, Draw, Pair, Recipe, Twin
 
 LM = Pair(
     name="trigram-lm",
     title="The fourth word from the sum of the three words' embeddings before it",
-    model=Twin("scratch.models.trigram_lm:TrigramLM", "reference.models.trigram_lm:TrigramLM"),
-    loss=Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss"),
-    optimizer=Twin("scratch:SGD", "torch.optim:SGD", {"lr": 0.15, "momentum": 0.85}),
+    model=Twin("twofold.scratch.models.trigram_lm:TrigramLM", "twofold.reference.models.trigram_lm:TrigramLM"),
+    loss=Twin("twofold.scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss"),
+    optimizer=Twin("twofold.scratch:SGD", "torch.optim:SGD", {"lr": 0.15, "momentum": 0.85}),
     dataset="trigrams",
     metrics=("accuracy",),
     recipe=Recipe(batch=200, epochs=50, report_steps=2000, stop_below=2.0, patience=5),

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from compare.pair import CheckSize, Draw, Pair, Recipe, Twin
+from twofold.compare.pair import CheckSize, Draw, Pair, Recipe, Twin
 
 SINE = Pair(
     name="sine-rnn",
     title="Elman's network of sigmoid units on a sine, one record at a time",
-    model=Twin("scratch.models.sine_rnn:SineRNN", "reference.models.sine_rnn:SineRNN", {"hidden": 100}),
-    loss=Twin("scratch:HalfMSELoss", "reference.losses:HalfMSELoss"),
-    optimizer=Twin("scratch:SGD", "torch.optim:SGD", {"lr": 1e-4}),
+    model=Twin("twofold.scratch.models.sine_rnn:SineRNN", "twofold.reference.models.sine_rnn:SineRNN", {"hidden": 100}),
+    loss=Twin("twofold.scratch:HalfMSELoss", "twofold.reference.losses:HalfMSELoss"),
+    optimizer=Twin("twofold.scratch:SGD", "torch.optim:SGD", {"lr": 1e-4}),
     dataset="sine",
     metrics=("mse",),
     recipe=Recipe(batch=1, epochs=25, report_steps=100),

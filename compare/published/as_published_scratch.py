@@ -3,10 +3,9 @@
 from typing import Any
 
 import numpy as np
-
-from scratch import BatchNorm2d
-from scratch.module import Array
-from scratch.optim import Optimizer
+from twofold.scratch import BatchNorm2d
+from twofold.scratch.module import Array
+from twofold.scratch.optim import Optimizer
 
 
 class RestartedAdam(Optimizer):

@@ -5,19 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from twofold.compare.data import catcar, hdf5
+from twofold.compare.data.files import locate
+from twofold.compare.pair import Twin
+from twofold.compare.published.figure import Curves, Entry, Run, Series
+from twofold.compare.published.sides import Setup, load, moved
+from twofold.compare.published.sources import read
+from twofold.compare.sides import Side
+from twofold.scratch.module import Array
 
-from compare.data import catcar, hdf5
-from compare.data.files import locate
-from compare.pair import Twin
-from compare.published.figure import Curves, Entry, Run, Series
-from compare.published.sides import Setup, load, moved
-from compare.published.sources import read
-from compare.sides import Side
-from scratch.module import Array
-
-MODEL = Twin("scratch.models.catcar_mlp:CatCarMLP", "reference.models.catcar_mlp:CatCarMLP", {"hidden": (20,)})
-LOSS = Twin("scratch:HalfMSELoss", "reference.losses:HalfMSELoss")
-SGD = Twin("scratch:SGD", "torch.optim:SGD", {"lr": 0.35})
+MODEL = Twin(
+    "twofold.scratch.models.catcar_mlp:CatCarMLP", "twofold.reference.models.catcar_mlp:CatCarMLP", {"hidden": (20,)}
+)
+LOSS = Twin("twofold.scratch:HalfMSELoss", "twofold.reference.losses:HalfMSELoss")
+SGD = Twin("twofold.scratch:SGD", "torch.optim:SGD", {"lr": 0.35})
 EPOCHS, BATCH, TWINS = 300, 38, 5
 NAME = "test accuracy after epoch 300"
 Parts = tuple[Array, Array, Array, Array]

@@ -4,13 +4,12 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-
-from compare.data import cifar_binary
-from compare.data.errors import mismatch
-from compare.data.fields import FLOATS, Field
-from compare.data.files import locate
-from compare.data.numpy_files import read_npy
-from scratch.module import Array
+from twofold.compare.data import cifar_binary
+from twofold.compare.data.errors import mismatch
+from twofold.compare.data.fields import FLOATS, Field
+from twofold.compare.data.files import locate
+from twofold.compare.data.numpy_files import read_npy
+from twofold.scratch.module import Array
 
 FOLDER = "cifar-10-batches-bin"
 FILES = tuple((f"{FOLDER}/{name}",) for name in ("data_batch_1.bin", "val_last1000.bin", "mean_image_49000.npy"))

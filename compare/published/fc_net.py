@@ -7,25 +7,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from twofold.compare.pair import Twin
+from twofold.compare.published.cifar import FILES, images
+from twofold.compare.published.figure import Curves, Entry, Run, Series
+from twofold.compare.published.masks import give_masks
+from twofold.compare.published.sides import Setup, linear_names, load, moved, penalty_of
+from twofold.compare.published.sources import read
+from twofold.compare.published.training import TWINS, Plan, Solver, columns, curves, drawn
+from twofold.compare.sides import Side
+from twofold.scratch.module import Array
 
-from compare.pair import Twin
-from compare.published.cifar import FILES, images
-from compare.published.figure import Curves, Entry, Run, Series
-from compare.published.masks import give_masks
-from compare.published.sides import Setup, linear_names, load, moved, penalty_of
-from compare.published.sources import read
-from compare.published.training import TWINS, Plan, Solver, columns, curves, drawn
-from compare.sides import Side
-from scratch.module import Array
-
-MODEL = Twin("scratch.models.fc_net:FCNet", "reference.models.fc_net:FCNet")
-LOSS = Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss")
+MODEL = Twin("twofold.scratch.models.fc_net:FCNet", "twofold.reference.models.fc_net:FCNet")
+LOSS = Twin("twofold.scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss")
 REGULARISATION = 3.14
 SMALL = (15, 20, 30, 10)  # the net of the initial losses
 
-SGD = Twin("scratch:SGD", "torch.optim:SGD")
-ADAM = Twin("scratch:Adam", "torch.optim:Adam", {"betas": (0.9, 0.999), "eps": 1e-8})
-RMSPROP = Twin("scratch:RMSprop", "torch.optim:RMSprop", {"lr": 1e-4, "alpha": 0.99, "eps": 1e-8})
+SGD = Twin("twofold.scratch:SGD", "torch.optim:SGD")
+ADAM = Twin("twofold.scratch:Adam", "torch.optim:Adam", {"betas": (0.9, 0.999), "eps": 1e-8})
+RMSPROP = Twin("twofold.scratch:RMSprop", "torch.optim:RMSprop", {"lr": 1e-4, "alpha": 0.99, "eps": 1e-8})
 
 
 class Setting(NamedTuple):

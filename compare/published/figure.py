@@ -6,10 +6,9 @@ from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
-
-from compare.data.files import Alternatives
-from compare.published.printed import AS_SEEN, Form
-from scratch.module import Array
+from twofold.compare.data.files import Alternatives
+from twofold.compare.published.printed import AS_SEEN, Form
+from twofold.scratch.module import Array
 
 
 class Basis(StrEnum):

@@ -7,11 +7,10 @@ are not equal, the envelope places it too.
 from collections.abc import Mapping
 
 import numpy as np
-
-from compare.judge.curves import INFORMATIVE, envelope
-from compare.judge.floor import LIMIT
-from compare.published.figure import Basis, Curves, Entry, Figure, Run, Series
-from scratch.module import Array
+from twofold.compare.judge.checks.curves import INFORMATIVE, envelope
+from twofold.compare.judge.evidence.floor import LIMIT
+from twofold.compare.published.figure import Basis, Curves, Entry, Figure, Run, Series
+from twofold.scratch.module import Array
 
 SIDES = ("scratch", "reference")
 

@@ -6,28 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from twofold.compare.pair import Twin
+from twofold.compare.published.figure import Curves, Entry, Run, Series
+from twofold.compare.published.masks import give_masks
+from twofold.compare.published.printed import AS_SEEN, Form
+from twofold.compare.published.sides import Setup, load, moved, penalty_of
+from twofold.compare.published.sources import read
+from twofold.compare.published.training import TWINS
+from twofold.compare.sides import Side
+from twofold.scratch.module import Array
 
-from compare.pair import Twin
-from compare.published.figure import Curves, Entry, Run, Series
-from compare.published.masks import give_masks
-from compare.published.printed import AS_SEEN, Form
-from compare.published.sides import Setup, load, moved, penalty_of
-from compare.published.sources import read
-from compare.published.training import TWINS
-from compare.sides import Side
-from scratch.module import Array
-
-FC_NET = Twin("scratch.models.fc_net:FCNet", "reference.models.fc_net:FCNet")
-CONVOLUTION = Twin("scratch:Conv2d", "torch.nn:Conv2d")
-LINEAR = Twin("scratch:Linear", "torch.nn:Linear")
-DROPOUT = Twin("scratch:Dropout", "torch.nn:Dropout")
-NOTHING = Twin("scratch:Flatten", "torch.nn:Flatten")
-SOFTMAX = Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss")
-HINGE = Twin("scratch:MultiClassHingeLoss", "reference.losses:MultiClassHingeLoss")
-MOMENTUM = Twin("scratch:SGD", "torch.optim:SGD", {"lr": 1e-3, "momentum": 0.9})
+FC_NET = Twin("twofold.scratch.models.fc_net:FCNet", "twofold.reference.models.fc_net:FCNet")
+CONVOLUTION = Twin("twofold.scratch:Conv2d", "torch.nn:Conv2d")
+LINEAR = Twin("twofold.scratch:Linear", "torch.nn:Linear")
+DROPOUT = Twin("twofold.scratch:Dropout", "torch.nn:Dropout")
+NOTHING = Twin("twofold.scratch:Flatten", "torch.nn:Flatten")
+SOFTMAX = Twin("twofold.scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss")
+HINGE = Twin("twofold.scratch:MultiClassHingeLoss", "twofold.reference.losses:MultiClassHingeLoss")
+MOMENTUM = Twin("twofold.scratch:SGD", "torch.optim:SGD", {"lr": 1e-3, "momentum": 0.9})
 BATCH_NORM = Twin(
-    "compare.published.as_published_scratch:BiasedBatchNorm2d",
-    "compare.published.as_published_reference:BiasedBatchNorm2d",
+    "twofold.compare.published.as_published_scratch:BiasedBatchNorm2d",
+    "twofold.compare.published.as_published_reference:BiasedBatchNorm2d",
     {"num_features": 4},
 )
 PRINTED_ARRAY = Form(decimals=8)  # as NumPy prints arrays: final zeros dropped

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from scratch import Dropout
-from scratch.module import Array
+from twofold.scratch import Dropout
+from twofold.scratch.module import Array
 
 
 def give_masks(model: Any, masks: Sequence[Array]) -> None:

@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from twofold.compare.data import mnist
+from twofold.compare.data.files import locate
+from twofold.compare.pair import Twin
+from twofold.compare.published.figure import Curves, Entry, Run, Series
+from twofold.compare.published.sides import Setup, load
+from twofold.compare.published.sources import read
+from twofold.compare.sides import Side
+from twofold.scratch.module import Array
 
-from compare.data import mnist
-from compare.data.files import locate
-from compare.pair import Twin
-from compare.published.figure import Curves, Entry, Run, Series
-from compare.published.sides import Setup, load
-from compare.published.sources import read
-from compare.sides import Side
-from scratch.module import Array
-
-MODEL = Twin("scratch.models.mnist_cnn:MnistCNN", "reference.models.mnist_cnn:MnistCNN")
-LOSS = Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss")
+MODEL = Twin("twofold.scratch.models.mnist_cnn:MnistCNN", "twofold.reference.models.mnist_cnn:MnistCNN")
+LOSS = Twin("twofold.scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss")
 OPTIMIZER = Twin(
-    "compare.published.as_published_scratch:RestartedAdam", "compare.published.as_published_reference:RestartedAdam"
+    "twofold.compare.published.as_published_scratch:RestartedAdam",
+    "twofold.compare.published.as_published_reference:RestartedAdam",
 )
 RECORDS, BATCH = 1000, 32
 Plan = tuple[dict[str, Array], Array]  # weights by name, and the records' order in the steps

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-
-from compare.judge.rounding import nudged
-from compare.pair import Twin
-from compare.sides import Reference, Scratch, Side
-from scratch.module import Array
+from twofold.compare.judge.evidence.rounding import nudged
+from twofold.compare.pair import Twin
+from twofold.compare.sides import Reference, Scratch, Side
+from twofold.scratch.module import Array
 
 Weights = Mapping[str, Array]
 
@@ -47,7 +46,7 @@ def linear_names(layers: int) -> list[str]:
 
 def penalty_of(side: Side, reg: float) -> float:
     """The L2 penalty on the weights as they are."""
-    twin = Twin("scratch:L2Penalty", "reference.losses:L2Penalty", {"reg": reg})
+    twin = Twin("twofold.scratch:L2Penalty", "twofold.reference.losses:L2Penalty", {"reg": reg})
     if isinstance(side, Scratch):
         return float(twin.build("scratch", side.model.named_parameters()).forward())
     return float(twin.build("reference", side.model.named_parameters())().detach())

@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from twofold.compare.judge.checks.curves import INFORMATIVE
+from twofold.compare.pair import Twin
+from twofold.compare.published.figure import Curves, Entry, Run, Series
+from twofold.compare.published.judge import widths
+from twofold.compare.published.printed import Form
+from twofold.compare.published.sides import Setup, load, moved
+from twofold.compare.published.sources import read
+from twofold.compare.sides import Scratch, Side
+from twofold.scratch.module import Array
 
-from compare.judge.curves import INFORMATIVE
-from compare.pair import Twin
-from compare.published.figure import Curves, Entry, Run, Series
-from compare.published.judge import widths
-from compare.published.printed import Form
-from compare.published.sides import Setup, load, moved
-from compare.published.sources import read
-from compare.sides import Scratch, Side
-from scratch.module import Array
-
-MODEL = Twin("scratch.models.sine_rnn:SineRNN", "reference.models.sine_rnn:SineRNN", {"steps": 50})
-LOSS = Twin("scratch:MSELoss", "torch.nn:MSELoss", {"reduction": "sum"})
+MODEL = Twin("twofold.scratch.models.sine_rnn:SineRNN", "twofold.reference.models.sine_rnn:SineRNN", {"steps": 50})
+LOSS = Twin("twofold.scratch:MSELoss", "torch.nn:MSELoss", {"reduction": "sum"})
 BROADCAST = Twin(
-    "compare.published.as_published_scratch:broadcast_step", "compare.published.as_published_reference:broadcast_step"
+    "twofold.compare.published.as_published_scratch:broadcast_step",
+    "twofold.compare.published.as_published_reference:broadcast_step",
 )
 STEPS, TRAINING, VALIDATION = 50, 100, 50
 LIMIT, RATE = 10.0, 1e-4

@@ -4,12 +4,12 @@ import json
 from importlib import resources
 from typing import Any
 
-from compare.published.figure import Entry
+from twofold.compare.published.figure import Entry
 
 
 def read(name: str) -> Any:
     """The content of `name`.json."""
-    return json.loads(resources.files("compare.published").joinpath(f"{name}.json").read_text(encoding="utf-8"))
+    return json.loads(resources.files("twofold.compare.published").joinpath(f"{name}.json").read_text(encoding="utf-8"))
 
 
 def single(name: str, published: Any) -> tuple[Entry, ...]:

@@ -3,13 +3,21 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from compare.data.files import absence, first
-from compare.errors import BadInput
-from compare.processes import spread
-from compare.published import catcar_mlp, fc_net, known_values, mnist_cnn, sine_rnn, three_layer_convnet, unavailable
-from compare.published.figure import Figure, Run
-from compare.published.judge import judged
-from compare.published.judge import unavailable as not_computed
+from twofold.compare.data.files import absence, first
+from twofold.compare.errors import BadInput
+from twofold.compare.processes import spread
+from twofold.compare.published import (
+    catcar_mlp,
+    fc_net,
+    known_values,
+    mnist_cnn,
+    sine_rnn,
+    three_layer_convnet,
+    unavailable,
+)
+from twofold.compare.published.figure import Figure, Run
+from twofold.compare.published.judge import judged
+from twofold.compare.published.judge import unavailable as not_computed
 
 SYSTEMS = (mnist_cnn, sine_rnn, catcar_mlp, fc_net, three_layer_convnet, known_values, unavailable)
 
@@ -59,7 +67,7 @@ def missing(run: Run, directory: Path | None) -> str:
 
 def figures(place: int, directory: Path | None) -> list[Figure]:
     """One run, computed on one thread: how many there are decides the order of summation."""
-    from compare.threads import one_thread
+    from twofold.compare.threads import one_thread
 
     run = runs()[place]
     with one_thread():

@@ -6,23 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from compare.pair import Twin
-from compare.published.cifar import FILES, images
-from compare.published.figure import Curves, Entry, Run, Series
-from compare.published.printed import Form
-from compare.published.sides import Setup, load, moved, penalty_of
-from compare.published.sources import read
-from compare.published.training import TWINS, Solver, columns, curves, drawn
-from compare.sides import Side
-from scratch.module import Array
+from twofold.compare.pair import Twin
+from twofold.compare.published.cifar import FILES, images
+from twofold.compare.published.figure import Curves, Entry, Run, Series
+from twofold.compare.published.printed import Form
+from twofold.compare.published.sides import Setup, load, moved, penalty_of
+from twofold.compare.published.sources import read
+from twofold.compare.published.training import TWINS, Solver, columns, curves, drawn
+from twofold.compare.sides import Side
+from twofold.scratch.module import Array
 
 PAIR = "three-layer-convnet"
 MODEL = Twin(
-    "scratch.models.three_layer_convnet:ThreeLayerConvNet", "reference.models.three_layer_convnet:ThreeLayerConvNet"
+    "twofold.scratch.models.three_layer_convnet:ThreeLayerConvNet",
+    "twofold.reference.models.three_layer_convnet:ThreeLayerConvNet",
 )
-LOSS = Twin("scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss")
-ADAM = Twin("scratch:Adam", "torch.optim:Adam", {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8})
+LOSS = Twin("twofold.scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss")
+ADAM = Twin("twofold.scratch:Adam", "torch.optim:Adam", {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8})
 SOLVER = Solver(images=100, batch=50, epochs=15)
 REGULARISATION = 0.5
 # iterations and epochs that come out to the digit; by iteration 3 float32 differs by 1e-5

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from compare.judge.curves import envelope
-from compare.judge.floor import LIMIT
-from compare.published.cifar import Labelled
-from compare.published.figure import Curves, Entry, Series
-from compare.published.masks import give_masks
-from compare.published.sides import Setup, load, moved
-from compare.sides import Side
-from scratch.module import Array
+from twofold.compare.judge.checks.curves import envelope
+from twofold.compare.judge.evidence.floor import LIMIT
+from twofold.compare.published.cifar import Labelled
+from twofold.compare.published.figure import Curves, Entry, Series
+from twofold.compare.published.masks import give_masks
+from twofold.compare.published.sides import Setup, load, moved
+from twofold.compare.sides import Side
+from twofold.scratch.module import Array
 
 TWINS = 5
 EVALUATED = 1000  # training images that an accuracy is measured on at most

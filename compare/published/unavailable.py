@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from compare.data.files import Alternatives
-from compare.published.figure import Curves, Entry, Run, Series
-from compare.published.sources import read
+from twofold.compare.data.files import Alternatives
+from twofold.compare.published.figure import Curves, Entry, Run, Series
+from twofold.compare.published.sources import read
 
 CIFAR10: tuple[Alternatives, ...] = tuple((f"cifar-10-batches-bin/data_batch_{n}.bin",) for n in range(1, 6))
 NEEDS: dict[str, tuple[Alternatives, ...]] = {

@@ -10,28 +10,27 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-from compare.bench.steps import StepTime, step_time
-from compare.data import DataError, Dataset, load
-from compare.faults.matrix import Row, row
-from compare.faults.summary import as_json as faults_as_json
-from compare.judge import battery
-from compare.judge.battery import Result
-from compare.judge.checks import BATTERY
-from compare.judge.finding import Finding, gravest
-from compare.judge.floor import LIMIT, Verdict
-from compare.judge.raising import raised
-from compare.judge.rounding import moved
-from compare.judge.trial import Trial
-from compare.pair import Draw, Pair, SideName
-from compare.processes import in_order, spread
-from compare.report import plots
-from compare.report.console import explanations, flipped, summary, verdict_line
-from compare.report.killing import Faults, escaped, kill_matrix
-from compare.report.pictures.gates import gate_heat_map
-from compare.sides import devices
-from compare.threads import one_thread
-from compare.train import Configuration, Training
+from twofold.compare.bench.steps import StepTime, step_time
+from twofold.compare.data import DataError, Dataset, load
+from twofold.compare.faults.matrix import Row, row
+from twofold.compare.faults.summary import as_json as faults_as_json
+from twofold.compare.judge import battery
+from twofold.compare.judge.battery import Result
+from twofold.compare.judge.checks.table import BATTERY
+from twofold.compare.judge.diagnosis.raising import raised
+from twofold.compare.judge.evidence.floor import LIMIT, Verdict
+from twofold.compare.judge.evidence.rounding import moved
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.finding import Finding, gravest
+from twofold.compare.pair import Draw, Pair, SideName
+from twofold.compare.processes import in_order, spread
+from twofold.compare.report import plots
+from twofold.compare.report.console import explanations, flipped, summary, verdict_line
+from twofold.compare.report.killing import Faults, escaped, kill_matrix
+from twofold.compare.report.pictures.gates import gate_heat_map
+from twofold.compare.sides import devices
+from twofold.compare.threads import one_thread
+from twofold.compare.training.train import Configuration, Training
 
 # At recipe size one float64 gradient is compared; the rest of the battery runs at check size.
 LAST_STEPS = 20
@@ -235,7 +234,10 @@ def page(reports: Sequence[PairReport]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("compare.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader("twofold.compare.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
     results = [result for report in reports for result in (*report.results, report.full_size)]
     return environment.get_template("report.html").render(

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
-
-from compare.judge.battery import Result
-from compare.judge.finding import Finding
-from compare.judge.floor import Quantity, Verdict
-from compare.judge.trial import Divergence
+from twofold.compare.judge.battery import Result
+from twofold.compare.judge.evidence.floor import Quantity, Verdict
+from twofold.compare.judge.evidence.trial import Divergence
+from twofold.compare.judge.finding import Finding
 
 MARKS = {
     Verdict.PASS: "[green]pass[/]",

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from compare.faults import FAULTS
-from compare.faults.matrix import Cell, Row
-from compare.faults.summary import summary, survivor
-from compare.judge.battery import DTYPES
-from compare.judge.sensitivity import Sensitivity
+from twofold.compare.faults import FAULTS
+from twofold.compare.faults.matrix import Cell, Row
+from twofold.compare.faults.summary import summary, survivor
+from twofold.compare.judge.battery import DTYPES
+from twofold.compare.judge.evidence.sensitivity import Sensitivity
 
 # What became of a pair's faults, or why none was planted in it.
 Faults = Row | str

@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
-from compare.checkpoint import Curves
-from compare.metrics import LABELS
-from compare.pair import Pair
+from twofold.compare.pair import Pair
+from twofold.compare.training.checkpoint import Curves
+from twofold.compare.training.metrics import LABELS
 
 SCRATCH, REFERENCE, TRAIN, VALIDATION, TEST = "#c2410c", "#1d4ed8", "#475569", "#dca5e3", "#0f766e"
 # Narrow dashes with small dots, on a plain line, on a wide pale one: curves that coincide are all seen.

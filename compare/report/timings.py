@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
-
-from compare.bench import goals
-from compare.bench.rows import Peak, Row, geometric_means
+from twofold.compare.bench import goals
+from twofold.compare.bench.rows import Peak, Row, geometric_means
 
 TITLES = {
     "step": "A training step, ms: scratch / reference with the quartiles of the rounds, and its matrix products alone",

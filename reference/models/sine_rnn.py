@@ -1,8 +1,7 @@
 """The next value of a wave from the fifty before it: the pair `sine-rnn`."""
 
 from torch import Tensor, nn
-
-from reference.recurrent import SigmoidRNN
+from twofold.reference.recurrent import SigmoidRNN
 
 
 class SineRNN(nn.Module):

@@ -5,8 +5,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
-
-from reference.raw import Raw
+from twofold.reference.raw import Raw
 
 
 class TwoConvNet(nn.Module):

@@ -4,8 +4,7 @@ from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
-
-from reference.raw import Raw
+from twofold.reference.raw import Raw
 
 
 class TwoLayerFC(nn.Module):

@@ -1,8 +1,7 @@
 """Element-wise functions. All take and return arrays of one shape."""
 
 import numpy as np
-
-from scratch.module import Array, Module
+from twofold.scratch.module import Array, Module
 
 
 class ReLU(Module):

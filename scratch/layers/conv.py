@@ -6,9 +6,8 @@ instead of kh * kw); its rows i are then kh matrix products on views of those co
 
 import numpy as np
 from numpy.random import Generator
-
-from scratch import init
-from scratch.module import Array, Module, Parameter
+from twofold.scratch import init
+from twofold.scratch.module import Array, Module, Parameter
 
 # Bytes of unfolded images handled at a time, so that they stay in the L2 cache between the kh products that read them.
 CHUNK_BYTES = 1 << 19

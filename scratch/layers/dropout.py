@@ -2,8 +2,7 @@
 
 import numpy as np
 from numpy.random import Generator
-
-from scratch.module import Array, Module
+from twofold.scratch.module import Array, Module
 
 
 class Dropout(Module):

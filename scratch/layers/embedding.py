@@ -2,9 +2,8 @@
 
 import numpy as np
 from numpy.random import Generator
-
-from scratch import init
-from scratch.module import Array, Module, Parameter
+from twofold.scratch import init
+from twofold.scratch.module import Array, Module, Parameter
 
 
 class Embedding(Module):

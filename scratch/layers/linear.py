@@ -2,9 +2,8 @@
 
 import numpy as np
 from numpy.random import Generator
-
-from scratch import init
-from scratch.module import Array, Module, Parameter, blocks
+from twofold.scratch import init
+from twofold.scratch.module import Array, Module, Parameter, blocks
 
 BLOCK_BYTES = 1 << 22  # of the weight gradient that are computed at a time
 

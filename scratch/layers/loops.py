@@ -4,10 +4,9 @@ Some thousand times slower than the fast forms in conv.py and pooling.py, and th
 """
 
 import numpy as np
-
-from scratch.layers.conv import Conv2d
-from scratch.layers.pooling import MaxPool2d
-from scratch.module import Array
+from twofold.scratch.layers.conv import Conv2d
+from twofold.scratch.layers.pooling import MaxPool2d
+from twofold.scratch.module import Array
 
 
 class LoopConv2d(Conv2d):

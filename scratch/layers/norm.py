@@ -3,8 +3,7 @@
 import math
 
 import numpy as np
-
-from scratch.module import Array, Buffer, Module, Parameter
+from twofold.scratch.module import Array, Buffer, Module, Parameter
 
 
 def line_sum(x: Array) -> Array:

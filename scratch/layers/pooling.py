@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-
-from scratch.layers.conv import Size, pair
-from scratch.module import Array, Module, blocks
+from twofold.scratch.layers.conv import Size, pair
+from twofold.scratch.module import Array, Module, blocks
 
 # Bytes of images handled at a time, so that they stay in the L2 cache from one position of the window to the next:
 # within a training step up to twice as fast as all at once.

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.random import Generator
-
-from scratch import init
-from scratch.layers.activations import sigmoid
-from scratch.module import Array, Module, Parameter, blocks
+from twofold.scratch import init
+from twofold.scratch.layers.activations import sigmoid
+from twofold.scratch.module import Array, Module, Parameter, blocks
 
 Pair = tuple[Array, Array]
 

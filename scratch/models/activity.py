@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator
-
-from scratch import GRU, LSTM, RNN, Linear, Module, ResetFirstGRU, Sequential, Tanh, init
-from scratch.module import Array
+from twofold.scratch import GRU, LSTM, RNN, Linear, Module, ResetFirstGRU, Sequential, Tanh, init
+from twofold.scratch.module import Array
 
 CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU, "reset-first-gru": ResetFirstGRU}
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 from numpy.random import Generator
-
-from scratch import BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential
+from twofold.scratch import BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential
 
 
 class BNConvNet(Sequential):

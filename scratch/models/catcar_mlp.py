@@ -2,8 +2,7 @@
 
 import numpy as np
 from numpy.random import Generator
-
-from scratch import Linear, Module, Sequential, Tanh, init
+from twofold.scratch import Linear, Module, Sequential, Tanh, init
 
 
 class CatCarMLP(Sequential):

@@ -2,8 +2,7 @@
 
 import numpy as np
 from numpy.random import Generator
-
-from scratch import BatchNorm1d, Dropout, Flatten, LayerNorm, Linear, Module, ReLU, Sequential, init
+from twofold.scratch import BatchNorm1d, Dropout, Flatten, LayerNorm, Linear, Module, ReLU, Sequential, init
 
 NORMS = {"batch": BatchNorm1d, "layer": LayerNorm}
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 from numpy.random import Generator
-
-from scratch import Linear, ReLU, Sequential, init
+from twofold.scratch import Linear, ReLU, Sequential, init
 
 
 class NotMnistMLP(Sequential):

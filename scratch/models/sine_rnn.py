@@ -2,9 +2,8 @@
 
 import numpy as np
 from numpy.random import Generator
-
-from scratch import Linear, Module, SigmoidRNN
-from scratch.module import Array
+from twofold.scratch import Linear, Module, SigmoidRNN
+from twofold.scratch.module import Array
 
 
 class SineRNN(Module):

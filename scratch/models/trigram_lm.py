@@ -2,9 +2,8 @@
 
 import numpy as np
 from numpy.random import Generator
-
-from scratch import Embedding, Linear, Module, Sigmoid, init
-from scratch.module import Array
+from twofold.scratch import Embedding, Linear, Module, Sigmoid, init
+from twofold.scratch.module import Array
 
 
 class TrigramLM(Module):

@@ -16,24 +16,26 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import test_blocks
-import test_fast_forms
-import test_initial_weights
-import test_layers
-import test_models
-import test_modules
-import test_optim
-from test_battery import CASES
+from twofold.compare import nest
+from twofold.compare.faults.matrix import faulty
+from twofold.compare.judge.checks.optimizers import twins_of
+from twofold.compare.judge.checks.table import CHECKS_BY_NAME
+from twofold.compare.judge.evidence.floor import Verdict
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.finding import Finding, gravest, waived
+from twofold.compare.pair import Case
+from twofold.compare.sides import Scratch
 
-from compare import nest
-from compare.faults.matrix import faulty
-from compare.judge.checks import CHECKS_BY_NAME
-from compare.judge.finding import Finding, gravest, waived
-from compare.judge.floor import Verdict
-from compare.judge.optimizers import twins_of
-from compare.judge.trial import Trial
-from compare.pair import Case
-from compare.sides import Scratch
+from tests.judge.test_battery import CASES
+from tests.scratch import (
+    test_blocks,
+    test_fast_forms,
+    test_initial_weights,
+    test_layers,
+    test_models,
+    test_modules,
+    test_optim,
+)
 
 from .plant import HOME, Change
 from .sites import Site

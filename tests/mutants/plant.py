@@ -9,7 +9,7 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
 
-import scratch
+from twofold import scratch
 
 from .sites import Site
 
@@ -18,7 +18,7 @@ HOME = Path(scratch.__file__).parent
 
 def module_of(file: str) -> Any:
     """The module of a file of scratch: "layers/conv.py"."""
-    return import_module(".".join(["scratch", *Path(file).with_suffix("").parts]))
+    return import_module(".".join(["twofold.scratch", *Path(file).with_suffix("").parts]))
 
 
 @dataclass(frozen=True)

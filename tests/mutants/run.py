@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from compare.processes import spread
-from compare.threads import one_thread
+from twofold.compare.processes import spread
+from twofold.compare.threads import one_thread
 
 from .killers import killed
 from .plant import HOME, change_of

@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from itertools import chain
 
-from compare.data.errors import mismatch
+from twofold.compare.data.errors import mismatch
 
 NOTE = f"from the documentation of Python {sys.version_info.major}.{sys.version_info.minor}, another version's differs"
 TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|[.,:;?!()]")

@@ -1,5 +1,5 @@
 """What a trained pair has to show, each picture a function that returns PNG bytes."""
 
-from compare.report.pictures.gallery import gallery
+from twofold.compare.report.pictures.gallery import gallery
 
 __all__ = ["gallery"]

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-
-from compare.metrics import confusion
-from compare.report.plots import png, sheet
-from scratch.module import Array
+from twofold.compare.report.plots import png, sheet
+from twofold.compare.training.metrics import confusion
+from twofold.scratch.module import Array
 
 
 def classes_of(values: Array) -> Array:

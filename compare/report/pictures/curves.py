@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-
-from compare.metrics import LABELS
-from compare.pair import Pair
-from compare.report.plots import caption, count_along, figure, fit_scale, png, smoothed
-from compare.sweep import Trained, label
+from twofold.compare.pair import Pair
+from twofold.compare.report.plots import caption, count_along, figure, fit_scale, png, smoothed
+from twofold.compare.training.metrics import LABELS
+from twofold.compare.training.sweep import Trained, label
 
 NAMED = 12  # combinations in the legend
 

@@ -3,17 +3,17 @@
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from twofold.compare.data import Dataset, Split
+from twofold.compare.report import plots
+from twofold.compare.report.pictures import samples
+from twofold.compare.report.pictures.confusion import confusion_matrices
+from twofold.compare.report.pictures.filtering import filtered_picture, photograph
+from twofold.compare.report.pictures.predictions import as_text, next_words, waves
+from twofold.compare.report.pictures.weights import filters, hidden_units, plane_shape
+from twofold.compare.training.train import Training, outputs
+from twofold.scratch.module import Array, Parameter
 
-import scratch
-from compare.data import Dataset, Split
-from compare.report import plots
-from compare.report.pictures import samples
-from compare.report.pictures.confusion import confusion_matrices
-from compare.report.pictures.filtering import filtered_picture, photograph
-from compare.report.pictures.predictions import as_text, next_words, waves
-from compare.report.pictures.weights import filters, hidden_units, plane_shape
-from compare.train import Training, outputs
-from scratch.module import Array, Parameter
+from twofold import scratch
 
 MOST_CLASSES = 12
 PATCH = 92

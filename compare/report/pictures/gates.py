@@ -3,10 +3,9 @@
 import textwrap
 
 import numpy as np
-
-from compare.judge.floor import LIMIT
-from compare.judge.gates import GateMap
-from compare.report.plots import figure, png
+from twofold.compare.judge.evidence.floor import LIMIT
+from twofold.compare.judge.gates import GateMap
+from twofold.compare.report.plots import figure, png
 
 LEAST, MOST = 1e-2, 1e6  # floors: where the colours end, the upper end farther if an error is larger
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from compare.bench.rows import Row
-from compare.report.plots import REFERENCE, SCRATCH, figure, png
+from twofold.compare.bench.rows import Row
+from twofold.compare.report.plots import REFERENCE, SCRATCH, figure, png
 
 SIDES = (("reference", "second", REFERENCE, {"lw": 2.6, "alpha": 0.5}), ("scratch", "first", SCRATCH, {"lw": 1.3}))
 

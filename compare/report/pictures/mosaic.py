@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-
-from compare.report.plots import png, sheet
-from scratch.module import Array
+from twofold.compare.report.plots import png, sheet
+from twofold.scratch.module import Array
 
 GAP = (0.75, 0.85, 0.95)
 

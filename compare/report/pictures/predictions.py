@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from compare.data import Split
-from compare.report.plots import TEST, TRAIN, figure, png
-from compare.sides import Side
-from compare.train import outputs
-from scratch.module import Array
+from twofold.compare.data import Split
+from twofold.compare.report.plots import TEST, TRAIN, figure, png
+from twofold.compare.sides import Side
+from twofold.compare.training.train import outputs
+from twofold.scratch.module import Array
 
 MOST_PROBABLE = 10
 

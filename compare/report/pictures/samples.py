@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.random import Generator
-
-from compare.report.pictures.mosaic import frames, mosaic, panels, pixels, show
-from compare.report.plots import png
-from scratch.module import Array
+from twofold.compare.report.pictures.mosaic import frames, mosaic, panels, pixels, show
+from twofold.compare.report.plots import png
+from twofold.scratch.module import Array
 
 PATCHES = 200
 

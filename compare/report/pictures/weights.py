@@ -2,8 +2,8 @@
 
 import math
 
-from compare.report.pictures.mosaic import mosaic, panels, signed
-from scratch.module import Array
+from twofold.compare.report.pictures.mosaic import mosaic, panels, signed
+from twofold.scratch.module import Array
 
 MOST = 104  # images in one picture
 GREY = "white is positive, black negative; each image by its largest weight"

@@ -1,0 +1,1 @@
+"""The battery: what each check judges, and the table of them."""

@@ -1,0 +1,124 @@
+"""What scratch promises whatever it computes: names, memory of its own, and a backward pass that can be repeated."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from twofold.compare import nest
+from twofold.compare.judge.evidence.floor import Quantity, exactly
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.sides import Side
+from twofold.scratch.module import Array, Module
+
+
+def names(trial: Trial) -> Iterator[Quantity]:
+    """Names and shapes, and of buffers the values that they begin with; parameters are drawn."""
+    side = trial.scratch()
+    scratch, reference = side.state(), trial.reference().state()
+    if not scratch and not reference:
+        yield exactly("no parameters", True, "")
+    for name in dict.fromkeys((*scratch, *reference)):
+        shapes = [state[name].shape if name in state else "nothing" for state in (scratch, reference)]
+        yield exactly(name, shapes[0] == shapes[1], f"scratch has {shapes[0]}, reference {shapes[1]}", "conventions")
+        if name in scratch and name in reference and scratch[name].dtype != reference[name].dtype:
+            told = f"scratch has {scratch[name].dtype}, reference {reference[name].dtype}"
+            yield exactly(f"{name} dtype", False, told, "scratch")
+    parameters = dict(side.model.named_parameters())
+    for name in (name for name in scratch if name in reference and name not in parameters):
+        equal = np.array_equal(scratch[name], reference[name])
+        yield exactly(f"{name} at first", equal, "buffers begin with other values", "conventions")
+
+
+def load(trial: Trial) -> Iterator[Quantity]:
+    for side in (trial.scratch(), trial.reference()):
+        side.load(trial.state)
+        read = side.state()
+        for name, value in trial.state.items():
+            equal = name in read and np.array_equal(read[name], value)
+            yield exactly(f"{name} in {side.name}", equal, "what was loaded is not what is read back", side.name)
+        if not trial.state:
+            yield exactly(f"{side.name} has no state", not read, f"reads {sorted(read)}", side.name)
+
+
+def memory(trial: Trial) -> Iterator[Quantity]:
+    """Arrays that were handed in or out are overwritten; no side may notice."""
+    sides: tuple[Side, ...] = (trial.scratch(), trial.reference())
+    for side in sides:
+        state, inputs = copied(trial.state), nest.apply(np.array, trial.inputs)
+        side.load(state)
+        side.zero_grad()
+        out = side.forward(inputs)
+        dinputs = side.backward(trial.cotangents)
+        handed = {"state": state, "inputs": nest.numbered("input", inputs), "outputs": nest.numbered("<output>", out)}
+        handed |= {"input gradients": nest.numbered("input", dinputs)}
+        handed |= {"read state": side.state(), "gradients": side.gradients()}
+        before = copied(side.state()), copied(side.gradients())
+        for what, arrays in handed.items():
+            for array in arrays.values():
+                array.fill(77)
+            equal = all(map(same, before, (side.state(), side.gradients())))
+            yield exactly(
+                f"{what} of {side.name}", equal, "the side keeps the very memory that it handed over", side.name
+            )
+
+
+def copied(arrays: dict[str, Array]) -> dict[str, Array]:
+    return {name: array.copy() for name, array in arrays.items()}
+
+
+def same(first: dict[str, Array], second: dict[str, Array]) -> bool:
+    return first.keys() == second.keys() and all(identical(first[name], second[name]) for name in first)
+
+
+def identical(first: Array, second: Array) -> bool:
+    """Equal, NaN included."""
+    floating = np.issubdtype(first.dtype, np.floating)
+    return np.array_equal(first, second, equal_nan=bool(floating))
+
+
+def twice(trial: Trial) -> Iterator[Quantity]:
+    """Scratch's second backward doubles every gradient exactly; nothing handed out or in and no cache is written to."""
+    side = trial.scratch()
+    side.load(trial.state)
+    model, inputs, cotangents = side.model, nest.apply(np.array, trial.inputs), nest.apply(np.array, trial.cotangents)
+    sent = cotangents if isinstance(cotangents, tuple) else (cotangents,)
+    out = model(*inputs)
+    kept_out, caches = nest.apply(np.array, out), cached(model)
+    dinputs = model.backward(*sent)
+    once, kept_dinputs = side.gradients(), nest.apply(np.array, dinputs)
+
+    def holds(name: str, equal: bool, reason: str) -> Quantity:
+        return exactly(name, equal, reason, "scratch")
+
+    for path, arrays in cached(model).items():
+        yield holds(f"cache of {path or 'model'}", alike(arrays, caches[path]), "backward writes to its cache")
+    again = model.backward(*sent)
+    for name, gradient in side.gradients().items():
+        yield holds(name, np.array_equal(gradient, 2 * once[name]), "the second backward does not add the same again")
+    yield holds("input gradient", alike(again, kept_dinputs), "the second backward sends another gradient back")
+    yield holds("cotangent", alike(cotangents, trial.cotangents), "backward writes to the gradient that it was given")
+    yield holds("input", alike(inputs, trial.inputs), "the input is written to")
+    model(*nest.apply(lambda a: a[::-1].copy(), trial.inputs))
+    model.backward(*sent)
+    yield holds("returned output", alike(out, kept_out), "a later call overwrites what forward returned")
+    yield holds("returned gradient", alike(dinputs, kept_dinputs), "a later call overwrites what backward returned")
+    if trial.target is not None:
+        side.forward(trial.inputs)
+        side.loss(trial.target)
+        single, double = (side.criterion.backward(side.dtype.type(dloss)) for dloss in (1, 2))
+        yield holds(
+            "loss gradient", alike(double, 2 * single), "the loss does not pass on the gradient that it is given"
+        )
+
+
+def cached(model: Module) -> dict[str, tuple[Array, ...]]:
+    """Copies of the arrays in every module's cache."""
+    caches = {path: nest.flatten(vars(module).get("cache")) for path, module in model.named_modules()}
+    return {path: tuple(np.array(a) for a in kept if isinstance(a, np.ndarray)) for path, kept in caches.items()}
+
+
+def alike(first: object, second: object) -> bool:
+    firsts, seconds = nest.flatten(first), nest.flatten(second)
+    return len(firsts) == len(seconds) and all(
+        (a is None and b is None) or (a is not None and b is not None and identical(a, b))
+        for a, b in zip(firsts, seconds, strict=True)
+    )

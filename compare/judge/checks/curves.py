@@ -1,0 +1,76 @@
+"""Training curves: both sides run free from one state, and are held to the envelope of one-ulp twins."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+from twofold.compare.judge.evidence.branches import pinned
+from twofold.compare.judge.evidence.floor import LIMIT, Quantity, Verdict, not_finite, sure
+from twofold.compare.judge.evidence.rounding import moved
+from twofold.compare.judge.evidence.training import batches
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.sides import Side
+from twofold.compare.sides.trace import Trace
+from twofold.scratch.module import Array
+
+FREE_STEPS, TWINS = 50, 5
+# An envelope wider than this part of the loss says nothing any more.
+INFORMATIVE = 0.01
+
+
+def no_verdict(trial: Trial) -> str:
+    return "" if trial.dtype == "float64" else "free-running curves give a verdict in float64 alone"
+
+
+def free(trial: Trial) -> list[Quantity]:
+    """The loss of 50 steps on either side, in units of the envelope, as long as that is informative."""
+    found, masks = free_run(trial, trial.scratch(), trial.state)
+    star, _ = free_run(trial, trial.reference(), trial.state, masks)
+    least = inside(found, star, [star])
+    if sure([least]):
+        return [least]
+    twins = [free_run(trial, trial.reference(), moved(trial.state, seed), masks)[0] for seed in range(TWINS)]
+    return [inside(found, star, twins)]
+
+
+def inside(found: Array, star: Array, twins: list[Array]) -> Quantity:
+    """Within LIMIT envelopes at every step before the envelope passes INFORMATIVE of the value."""
+    if quantity := not_finite("loss", [found], [star, *twins], "a loss of "):
+        return quantity
+    error, width = np.abs(found - star), envelope(star, twins)
+    blurred = np.flatnonzero(width > INFORMATIVE * np.abs(star))
+    steps = int(blurred[0]) if blurred.size else len(star)
+    if steps == 0:
+        return Quantity("loss", 0.0, float(width[0]), 0.0, Verdict.INCONCLUSIVE, reason="not informative from step 1")
+    ratios = error[:steps] / width[:steps]
+    worst = int(ratios.argmax())
+    reason = f"not informative from step {steps + 1}" if blurred.size else ""
+    verdict = Verdict.PASS
+    if ratios[worst] > LIMIT:
+        verdict, reason = Verdict.FAIL, f"leaves the envelope at step {np.argmax(ratios > LIMIT) + 1}"
+    return Quantity("loss", float(error[worst]), float(width[worst]), float(ratios[worst]), verdict, reason=reason)
+
+
+def envelope(star: Array, twins: list[Array]) -> Array:
+    """The running maximum up to t of the largest distance of any twin from the reference, plus 8 ulp: (steps,)."""
+    distance = np.abs(np.array(twins) - star).max(axis=0)
+    return np.maximum.accumulate(distance) + 8 * np.spacing(np.abs(star))
+
+
+def free_run(
+    trial: Trial, side: Side, state: dict[str, Array], masks: list[Any] | None = None
+) -> tuple[Array, list[Any]]:
+    """The losses from `state` (steps,) and the dropout masks of each step; a reference takes those of `masks`."""
+    side.load(state)
+    side.train()
+    losses, drawn = [], []
+    for step, (inputs, target) in enumerate(batches(trial, FREE_STEPS)):
+        side.zero_grad()
+        given: AbstractContextManager = nullcontext() if masks is None else pinned(side.model, {}, masks[step])
+        with given, side.watch() if masks is None else nullcontext(Trace()) as trace:
+            side.forward(inputs)
+            losses.append(float(side.loss(target)))
+            side.backward()
+        side.step()
+        drawn.append(trace.masks)
+    return np.array(losses), drawn

@@ -1,0 +1,99 @@
+"""Integers through the layers that keep them: ties and zeros are real, and every sum is exact in any order."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+from twofold.compare import nest
+from twofold.compare.judge.evidence.floor import Quantity, Verdict, exactly, not_finite
+from twofold.compare.judge.evidence.trial import Divergence, Reading, Trial, failures, leaves
+from twofold.scratch.module import Array
+
+# LeakyReLU where its slope is a power of two
+EXACT_LAYERS = {
+    "Conv2d",
+    "Embedding",
+    "Flatten",
+    "LeakyReLU",
+    "Linear",
+    "LoopConv2d",
+    "LoopMaxPool2d",
+    "MaxPool2d",
+    "ReLU",
+}
+
+
+def exact(trial: Trial) -> Iterator[Quantity]:
+    """Small integers everywhere: sums are exact in any order, ties and zeros are real, nothing is pinned."""
+    whole, bound = signed(trial), integers(trial, signed=False)
+    most, exact_to = largest(bound.observe(bound.reference("float64"))), 2.0 ** np.finfo(trial.dtype).nmant
+    if most > exact_to / 4:
+        reason = f"partial sums up to {most:.3g} may exceed the exact integers of {trial.dtype}"
+        yield Quantity("bound", most, 0.0, 0.0, Verdict.INCONCLUSIVE, reason=reason)
+        return
+    for stage, judged in compared(whole).items():
+        yield from (replace(quantity, name=f"{stage} {quantity.name}") for quantity in judged)
+
+
+def compared(whole: Trial) -> dict[str, list[Quantity]]:
+    scratch, reference = whole.observe(whole.scratch()), whole.observe(whole.reference())
+    stages = ("forward", "backward", "gradient") if whole.shows(reference) else ("gradient",)
+    shown = {stage: whole.called(scratch[stage], reference) for stage in ("forward", "backward")}
+    return {stage: list(bitwise((scratch | shown)[stage], reference[stage])) for stage in stages}
+
+
+def bitwise(scratch: dict[str, Array], reference: dict[str, Array]) -> Iterator[Quantity]:
+    for name in dict.fromkeys((*scratch, *reference)):
+        if name not in scratch or name not in reference:
+            yield exactly(name, False, "missing on one side")
+            continue
+        ours, theirs = scratch[name], reference[name]
+        unequal = exactly(name, np.array_equal(ours, theirs), "not bit for bit equal")
+        yield not_finite(name, [ours], [theirs]) or unequal
+
+
+def placed_in(trial: Trial) -> Trial:
+    """The trial itself, where its own numbers differ: at the kinks, where integers lie, derivatives say less."""
+    return trial if failures(trial.judged("gradient")) else signed(trial)
+
+
+def first(whole: Trial) -> Divergence | None:
+    if whole.divergence:
+        return whole.divergence
+    judged = compared(whole)
+    return whole.locate({stage: judged.get(stage, []) for stage in ("forward", "backward", "gradient")})
+
+
+@lru_cache(maxsize=1)
+def signed(trial: Trial) -> Trial:
+    return integers(trial, signed=True)
+
+
+def integers(trial: Trial, signed: bool) -> Trial:
+    """The trial with weights in {-1, 0, 1}, inputs up to 3, cotangents up to 2; unsigned: their absolute values."""
+    whole = Trial(trial.case, trial.dtype, trial.device, trial.seed)
+    rng = trial.rng("integers")
+
+    def draw(array: Array, most: int) -> Array:
+        if not np.issubdtype(array.dtype, np.floating):
+            return array
+        drawn = rng.integers(-most, most + 1, array.shape).astype(array.dtype)
+        return drawn if signed else np.abs(drawn)
+
+    whole.state = {name: draw(array, 1) for name, array in trial.state.items()}
+    whole.inputs = nest.apply(lambda array: draw(array, 3), trial.inputs)
+    whole.cotangents = nest.apply(lambda array: draw(array, 2), trial.cotangents)
+    return whole
+
+
+def largest(reading: Reading) -> float:
+    stages = ("forward", "backward", "gradient")
+    return max(float(np.abs(array).max(initial=0)) for stage in stages for array in reading[stage].values())
+
+
+def inexact(trial: Trial) -> str:
+    if trial.device != "cpu":
+        return "bit for bit is promised on the CPU alone"
+    others = sorted({type(module).__name__ for module in leaves(trial.scratch().model)} - EXACT_LAYERS)
+    return f"{', '.join(others)} rounds even integers" if others else ""

@@ -1,0 +1,137 @@
+"""Training and evaluation mode: both reach every module, evaluation gives the same, and nothing is carried over."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+from twofold.compare import nest
+from twofold.compare.judge.checks.contract import same
+from twofold.compare.judge.evidence.branches import pinned
+from twofold.compare.judge.evidence.floor import Quantity, exactly
+from twofold.compare.judge.evidence.trial import Between, Divergence, Trial, identical, redrawn
+from twofold.compare.sides import Scratch
+from twofold.scratch.module import Array
+
+PASSES = 20  # over which dropout masks are counted
+
+
+def modes(trial: Trial) -> Iterator[Quantity]:
+    """Both modes reach every module; evaluation gives the same outputs and leaves the buffers alone."""
+    scratch, reference = trial.scratch(), trial.reference()
+    for mode in (False, True):
+        for side in (scratch, reference):
+            side.train(mode)
+        flags, expected = scratch.modes(), reference.modes()
+        for path in (path for path in flags if path in expected) if trial.shows_modules else ("",):
+            told = flags.get(path), expected.get(path)
+            name = f"{path or 'model'} told to {'train' if mode else 'evaluate'}"
+            deaf = "reference" if told[0] == mode else "scratch"
+            yield exactly(name, told[0] == told[1] == mode, f"scratch says {told[0]}, reference {told[1]}", deaf)
+    yield from drawn(trial)
+    found = trial.observe(scratch, training=False)
+    unchanged = same(scratch.state(), trial.state)
+    yield exactly("state after evaluation", unchanged, "a pass in eval mode changes it", "scratch")
+    again = trial.observe(scratch, training=False)
+    carried = "something is carried over from one call to the next"
+    yield exactly("a second evaluation", same(found["forward"], again["forward"]), carried, "scratch")
+    for mode in (True, False):
+        name = f"another batch in {'training' if mode else 'evaluation'}"
+        yield exactly(name, forgets(trial, mode), carried, "scratch")
+    if trial.target is not None and len(trial.inputs) == 1:
+        differs = "loss or output are not those of forward and loss"
+        yield exactly("evaluate", evaluates(trial), differs, "scratch")
+    for stage in ("forward", "gradient"):
+        yield from (replace(quantity, name=f"{quantity.name} evaluating") for quantity in evaluated(trial)[0][stage])
+
+
+def forgets(trial: Trial, training: bool) -> bool:
+    """Whether a side that saw other weights and a larger batch does as one made afresh does, bit for bit."""
+    used, fresh = trial.scratch(), trial.scratch()
+    for mode in (True, False):
+        trial.observe(used, training=mode)
+    state = redrawn(trial.state, trial.rng("another state"))
+    inputs, target = shorter(trial)
+    cotangents = None if target is not None else trial.draw_cotangents(used.forward(inputs), trial.rng("cotangents"))
+
+    def run(side: Scratch) -> tuple[dict[str, Array], ...]:
+        side.load(state)
+        side.reseed(trial.seed)
+        side.zero_grad()
+        side.train(training)
+        out = nest.numbered("<output>", side.forward(inputs))
+        if target is not None:
+            out["loss"] = side.loss(target)
+        dinputs = nest.numbered("<input>", side.backward(cotangents))
+        return out, side.gradients(), {name: dinput for name, dinput in dinputs.items() if dinput is not None}
+
+    return all(map(same, run(used), run(fresh)))
+
+
+def shorter(trial: Trial) -> tuple[Any, Array | None]:
+    """Inputs and target without the last record, where all arrays lie records first and have more than three."""
+    target = trial.target
+    arrays = [*nest.flatten(trial.inputs), *([] if target is None else [target])]
+    records = {len(array) for array in arrays}
+    if trial.case.time_axis == 0 or len(records) > 1 or max(records) < 4:  # of fewer a norm has no variance
+        return trial.inputs, target
+    return nest.apply(lambda array: array[:-1], trial.inputs), None if target is None else target[:-1]
+
+
+def evaluates(trial: Trial) -> bool:
+    """Whether `evaluate`, which training measures by, gives what forward and loss give."""
+    side, (x,), target = trial.scratch(), trial.inputs, trial.target
+    assert target is not None
+    side.load(trial.state)
+    side.train(False)
+    side.reseed(trial.seed)
+    loss, out = side.evaluate(np.array(x), np.array(target))
+    side.reseed(trial.seed)
+    expected = nest.numbered("<output>", side.forward(trial.inputs))
+    return loss == float(side.loss(target)) and same(nest.numbered("<output>", out), expected)
+
+
+def drawn(trial: Trial) -> Iterator[Quantity]:
+    """Of dropout what no comparison sees, as the reference takes scratch's masks: their share, and that each is new."""
+    scratch, expected = trial.scratch(), dict(trial.reference().model.named_modules())
+    if not trial.found["masks"]:
+        return
+    scratch.load(trial.state)
+    passes = []
+    for _ in range(PASSES):
+        with scratch.watch() as trace:
+            scratch.forward(trial.inputs)
+        passes.append(trace.masks)
+    for key in passes[0]:
+        if not hasattr(module := expected.get(key.partition("#")[0]), "p"):
+            continue
+        masks, keep = np.array([masks[key] for masks in passes]), 1 - module.p  # type: ignore[union-attr]
+        told = f"keeps {masks.mean():.3g} of all entries, told to keep {keep:.3g}"
+        sigma = np.sqrt(keep * (1 - keep) / masks.size)
+        yield exactly(f"{key} share", bool(abs(masks.mean() - keep) <= 6 * sigma), told, "scratch")
+        rows = masks.reshape(len(masks) * masks.shape[1], -1)
+        anew = rows.shape[1] < 8 or len(np.unique(rows, axis=0)) > len(rows) / 2  # few units repeat by chance
+        yield exactly(f"{key} drawn anew", anew, "passes or samples share one mask", "scratch")
+        if rows.shape[1] > 1:
+            alike = float(np.mean((rows[:, 1:] - keep) * (rows[:, :-1] - keep)) / (keep * (1 - keep)))
+            told = f"neighbours correlate by {alike:.3g}"
+            yield exactly(f"{key} independent", abs(alike) <= 6 / np.sqrt(rows[:, 1:].size), told, "scratch")
+
+
+@lru_cache(maxsize=1)
+def evaluated(trial: Trial) -> tuple[dict[str, list[Quantity]], Between]:
+    """One pass in evaluation mode, by stage, and what passes between its modules."""
+    found = trial.observe(trial.scratch(), training=False)
+    with pinned((side := trial.reference("float64")).model, found["taken"], found["masks"]):
+        star = trial.observe(side, training=False)
+    # a reference that does in both modes the same has the same floors too
+    measured = trial.measured if identical(star, trial.star) else trial.measure(found, training=False)
+    judged = {stage: trial.judged_by(measured, stage, found) for stage in ("forward", "backward", "gradient")}
+    return judged, partial(trial.between, found=found, measured=measured)
+
+
+def first_evaluated(trial: Trial) -> Divergence | None:
+    judged, between = evaluated(trial)
+    where = trial.locate(judged, between=between)
+    return where and replace(where, evaluating=True)

@@ -1,0 +1,141 @@
+"""Optimizers judged apart from gradients: both sides get the same gradients, state and step count."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+from numpy.random import Generator
+from twofold.compare.judge.checks.variants import Holding
+from twofold.compare.judge.evidence.floor import Quantity, Verdict, exactly, sure
+from twofold.compare.judge.evidence.rounding import moved
+from twofold.compare.judge.evidence.trial import RERUNS, Divergence, Trial
+from twofold.compare.judge.finding import worst_by_name
+from twofold.compare.layers import OPTIMIZERS
+from twofold.compare.pair import Twin
+from twofold.compare.sides import Reference, Scratch, Side, States
+from twofold.scratch.module import Array
+
+STEPS = 3
+
+
+def equal_gradients(trial: Trial) -> list[Quantity]:
+    """The pair's own optimizer and those of the same class with every argument away from its default.
+
+    Each starts once afresh and once in the middle of a training. Of every tensor the worst of all rounds is given.
+    """
+    first = [quantity for twin in twins_of(trial) for quantity in first_states(trial, twin)]
+    return first + worst_by_name(round for twin in twins_of(trial) for round in rounds(trial, twin))
+
+
+def first_states(trial: Trial, twin: Twin) -> Iterator[Quantity]:
+    """What torch keeps before the first step, such as Adagrad's initial sum."""
+    found = Scratch(trial.case.model, None, twin, trial.dtype).optimizer_state()
+    for name, entries in reference(trial, twin).optimizer_state().items():
+        for key, value in entries.items():
+            equal = key in found.get(name, {}) and np.array_equal(found[name][key], value)
+            yield exactly(f"{name} {key} at first", equal, f"{twin.scratch} begins with another", "scratch")
+
+
+def twins_of(trial: Trial) -> tuple[Twin, ...]:
+    own = trial.case.optimizer
+    assert own is not None
+    return (own, *(twin for twin in OPTIMIZERS if twin.scratch == own.scratch))
+
+
+def first_update(trial: Trial) -> Divergence | None:
+    """The first step of the first optimizer in which a tensor differs."""
+    for twin in twins_of(trial):
+        for quantity in first_states(trial, twin):
+            if quantity.verdict is Verdict.FAIL:
+                return Divergence("optimizer", trial.owner(quantity.name.partition(" ")[0]), None, quantity.name)
+        for place, (_, judged) in enumerate(rounds(trial, twin)):
+            for quantity in judged:
+                if quantity.verdict is Verdict.FAIL:
+                    owner = trial.owner(quantity.name.partition(" ")[0])
+                    return Divergence("optimizer", owner, place % STEPS + 1, quantity.name)
+    return None
+
+
+def rounds(trial: Trial, twin: Twin) -> Iterator[tuple[str, list[Quantity]]]:
+    rng = trial.rng(f"optimizer {sorted(twin.arguments.items())}")
+    # Weights of the size of one update: larger ones would hide it under their own rounding.
+    size = twin.arguments["lr"]
+    weights = trial.scratch().gradients()
+    drawn = {name: (size * rng.standard_normal(a.shape)).astype(a.dtype) for name, a in weights.items()}
+    gradients = [{name: graded(a, rng) for name, a in weights.items()} for _ in range(STEPS)]
+    start = {**trial.state, **drawn}
+    states: dict[str, States] = {"from the start": Scratch(trial.case.model, None, twin, trial.dtype).optimizer_state()}
+    if running := midway(trial, twin, start, gradients[0], rng):
+        states["midway"] = running
+    for label, state in states.items():
+        given = start, state, gradients
+        with patch("twofold.scratch.optim.BLOCK_BYTES", Holding(3)) if label == "midway" else nullcontext():
+            found = steps(Scratch(trial.case.model, None, twin, trial.dtype, clip=clip_of(trial)), *given)
+        star = steps(reference(trial, twin, "float64"), *given)
+        judged = [trial.judge(ours, theirs, []) for ours, theirs in zip(found, star, strict=True)]
+        if not all(map(sure, judged)):
+            side = reference(trial, twin)
+            reruns = [steps(side, *moved(given, seed)) for seed in range(RERUNS)]
+            if trial.dtype != "float64":
+                reruns.append(steps(side, *given))
+            judged = [trial.judge(ours, theirs, runs) for ours, theirs, *runs in zip(found, star, *reruns, strict=True)]
+        arguments = ", ".join(f"{key}={value}" for key, value in twin.arguments.items())
+        for step, quantities in enumerate(judged, 1):
+            yield f"{twin.scratch.rpartition(':')[2]}({arguments}), step {step} {label}", quantities
+
+
+def reference(trial: Trial, twin: Twin, dtype: str | None = None) -> Reference:
+    return Reference(trial.case.model, None, twin, dtype or trial.dtype, trial.device, clip=clip_of(trial))
+
+
+def clip_of(trial: Trial) -> float | None:
+    """Where the recipe clips, a bound that the graded gradients pass: its own is never met at check size."""
+    return None if trial.case.clip is None else 0.01
+
+
+def graded(array: Array, rng: Generator) -> Array:
+    """Gradients of either sign and every magnitude from 1e-9 to 1."""
+    return (rng.choice((-1.0, 1.0), array.shape) * 10 ** rng.uniform(-9, 0, array.shape)).astype(array.dtype)
+
+
+def midway(trial: Trial, twin: Twin, start: dict[str, Array], gradients: dict[str, Array], rng: Generator) -> States:
+    """A state as of step 5, of whatever entries torch keeps for this optimizer; empty if it keeps none."""
+    side = reference(trial, twin)
+    side.load(start)
+    side.set_gradients(gradients)
+    side.step()
+
+    def draw(key: str, array: Array) -> Array:
+        if key == "step":
+            return np.array(5)
+        magnitudes = graded(array, rng)
+        return np.square(magnitudes) if key in ("exp_avg_sq", "square_avg", "sum") else magnitudes
+
+    state = {
+        name: {key: draw(key, array).astype(np.int64 if key == "step" else trial.dtype) for key, array in entry.items()}
+        for name, entry in side.optimizer_state().items()
+    }
+    return state if any(state.values()) else {}
+
+
+def steps(side: Side, start: dict[str, Array], state: States, gradients: Any) -> list[dict[str, Array]]:
+    """Parameters and optimizer state after each step."""
+    if isinstance(side, Reference):
+        side.renew_optimizer()  # what one keeps beside its state must not reach the next run
+    side.load(start)
+    side.load_optimizer_state(state)
+    after = []
+    for gradient in gradients:
+        side.set_gradients(gradient)
+        side.step()
+        kept = {f"{name} gradient": left for name, left in side.gradients().items()}  # no step may write to it
+        parameters = {name: value for name, value in side.state().items() if name in gradient}
+        after.append({**parameters, **named_states(side), **kept})
+    return after
+
+
+def named_states(side: Side) -> dict[str, Array]:
+    """The optimizer's state as {"fc1.weight exp_avg": array}."""
+    return {f"{name} {key}": array for name, entry in side.optimizer_state().items() for key, array in entry.items()}

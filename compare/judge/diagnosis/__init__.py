@@ -1,0 +1,1 @@
+"""Where a difference begins, which side is wrong, and what the mistake looks like."""

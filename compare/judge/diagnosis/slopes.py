@@ -1,0 +1,116 @@
+"""Gradients of a side somewhere, and difference quotients of its loss there."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from twofold.compare import nest
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.sides import Scratch, Side
+from twofold.compare.sides.trace import Trace
+from twofold.scratch.module import Array
+
+# longdouble resolves a disagreement of 1e-9 of the gradient; where it is no wider than float64, 1e-6 or better.
+WIDE = "longdouble" if np.finfo(np.longdouble).eps < np.finfo(np.float64).eps else "float64"
+STEPS = tuple(10.0**-k for k in range(1, 8))  # relative to the size of what is moved
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where a gradient is taken: of the loss, or without a target of sum(out * cotangents)."""
+
+    state: Mapping[str, Array]
+    inputs: Any
+    target: Array | None = None
+    training: bool = True
+
+
+def gradients(trial: Trial, scene: Scene, side: Side) -> tuple[dict[str, Array], Trace]:
+    """Of every parameter and floating-point input, and what the modules took."""
+    with side.watch() as trace:
+        out = forward(trial, scene, side, scene.state, scene.inputs)
+        if scene.target is None:
+            dinputs = side.backward(cotangents(trial, out))
+        else:
+            side.loss(scene.target)
+            dinputs = side.backward()
+    of_inputs = {
+        name: gradient
+        for name, gradient in nest.numbered("<input>", dinputs).items()
+        if name not in trial.case.constants
+    }
+    return side.gradients() | of_inputs, trace
+
+
+def forward(trial: Trial, scene: Scene, side: Side, state: Mapping[str, Array], inputs: Any) -> Any:
+    side.load(state)
+    side.train(scene.training)
+    side.zero_grad()
+    if isinstance(side, Scratch):
+        side.reseed(trial.seed)  # dropout masks stand still
+    return side.forward(inputs)
+
+
+def cotangents(trial: Trial, out: Any) -> Any:
+    """The trial's own where the output has the reference's shape, and ones like them where it has not."""
+    return trial.draw_cotangents(out, trial.rng("cotangents"))
+
+
+def settled_slope(
+    trial: Trial,
+    scene: Scene,
+    side: Side,
+    directions: Mapping[str, Array],
+    within: float,
+    still: Callable[[], AbstractContextManager] = nullcontext,
+) -> float | None:
+    """The slope of a side's loss along the directions; None where no three difference quotients agree `within`.
+
+    `still` keeps branches and masks where they are, for one pass at a time.
+    """
+
+    def objective(h: float) -> Any:
+        state = {name: moved_along(value, directions.get(name), h) for name, value in scene.state.items()}
+        named = nest.numbered("<input>", scene.inputs)
+        shifted = iter([moved_along(value, directions.get(name), h) for name, value in named.items()])
+        with still():
+            out = forward(trial, scene, side, state, nest.fill(scene.inputs, shifted))
+        if scene.target is not None:
+            return side.loss(scene.target)
+        pairs = zip(nest.flatten(out), nest.flatten(cotangents(trial, out)), strict=True)
+        return sum((a.astype(WIDE) * c).sum() for a, c in pairs)
+
+    return settled(objective, within)
+
+
+def settled(objective: Callable[[float], Any], within: float) -> float | None:
+    """The objective's slope at 0: the quotient that three consecutive steps agree on best, if they do `within`."""
+    quotients = np.array([(objective(h) - objective(-h)) / (2 * h) for h in STEPS], float)
+    triples = [quotients[k : k + 3] for k in range(len(STEPS) - 2)]
+    spreads = [float(np.ptp(triple)) for triple in triples]
+    best = int(np.argmin(spreads))
+    return float(triples[best][1]) if spreads[best] <= within else None
+
+
+def moved_along(value: Array, direction: Array | None, h: float) -> Array:
+    """In the wide dtype where it moves: a step of 1e-7 is lost in float32."""
+    return value if direction is None else value.astype(WIDE) + h * direction.astype(WIDE)
+
+
+def place(scene: Scene, name: str) -> Array:
+    return {**scene.state, **nest.numbered("<input>", scene.inputs)}[name]
+
+
+def random_directions(trial: Trial, scene: Scene, side: Side) -> dict[str, Array]:
+    """N(0, 1) times the size of the tensor, for every parameter and floating-point input."""
+    rng, inputs = trial.rng("arbiter"), nest.numbered("<input>", scene.inputs)
+    values = {name: scene.state[name] for name, _ in side.model.named_parameters()}
+    values |= {name: value for name, value in inputs.items() if name not in trial.case.constants}
+    floats = {name: value for name, value in values.items() if np.issubdtype(value.dtype, np.floating)}
+    return {name: rms(value) * rng.standard_normal(value.shape) for name, value in floats.items()}
+
+
+def rms(array: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(array.astype(np.float64))))) or 1.0

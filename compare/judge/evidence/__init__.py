@@ -1,0 +1,1 @@
+"""The runs: everything that is measured."""

@@ -1,0 +1,151 @@
+"""ReLU signs, pool winners and dropout masks: the reference takes those that scratch took.
+
+A pre-activation within rounding of zero may fall on either side of the kink. That is no fault, but it moves everything
+behind it by far more than rounding does. So the reference alone is pinned: each of its ReLUs keeps the entries that are
+positive in what scratch's ReLU of the same path was given, each of its pools picks the winners of scratch's input. Only
+the *inputs* of scratch's modules are used, so that a scratch ReLU that decides wrongly differs and is found.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from twofold.compare.sides.trace import call_key, call_of
+from twofold.scratch import LeakyReLU, MaxPool2d, ReLU
+from twofold.scratch.module import Array, Module
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Entries of one module that the reference by itself would have decided otherwise.
+
+    `ulps` is the largest distance of such an entry from the kink, in eps(dtype) times the largest entry of the input.
+    """
+
+    module: str
+    count: int
+    ulps: float
+
+
+@contextmanager
+def pinned(model: Any, taken: Mapping[str, Array], masks: Mapping[str, Array] | None = None) -> Iterator[list[Flip]]:
+    """Pins every nn.ReLU, nn.LeakyReLU and nn.MaxPool2d of a torch model to the inputs `taken`, named as in a Trace.
+
+    In training mode every nn.Dropout takes the boolean keep pattern of `masks` and scales by itself.
+
+    Modules whose input has another shape than the one taken stay as they are: that difference will be found.
+    """
+    from torch import nn
+
+    flips: list[Flip] = []
+    forwards = []
+    for path, module in model.named_modules():
+        pin = {nn.ReLU: _relu, nn.LeakyReLU: _relu, nn.MaxPool2d: _pool, nn.Dropout: _dropout}.get(type(module))
+        if pin and path:
+            known = (masks or {}) if pin is _dropout else taken
+            forwards.append((module, _pinned_forward(path, module, pin, known, flips)))
+    with _shadowed(forwards):
+        yield flips
+
+
+@contextmanager
+def _shadowed(forwards: Sequence[tuple[Any, Callable]]) -> Iterator[None]:
+    """Modules of either side with another forward on the instance, and afterwards with what was there."""
+    own = [vars(module).get("forward") for module, _ in forwards]
+    for module, forward in forwards:
+        vars(module)["forward"] = forward
+    try:
+        yield
+    finally:
+        for (module, _), forward in zip(forwards, own, strict=True):
+            del vars(module)["forward"]
+            if forward:
+                vars(module)["forward"] = forward
+
+
+def _pinned_forward(path: str, module: Any, pin: Any, taken: Mapping[str, Array], flips: list[Flip]) -> Any:
+    forward = module.forward
+    calls = 0
+
+    def decided(x: Any) -> Any:
+        nonlocal calls
+        key = call_key(path, calls)
+        calls += 1
+        if key not in taken or taken[key].shape != tuple(x.shape):
+            return forward(x)
+        out, distances = pin(module, x, taken[key])
+        if distances.size:
+            unit = np.finfo(distances.dtype).eps * float(x.detach().abs().max())
+            flips.append(Flip(key, distances.size, float(distances.max() / unit)))
+        return out
+
+    return decided
+
+
+def _relu(module: Any, x: Any, taken: Array) -> tuple[Any, Array]:
+    import torch
+
+    keep = torch.from_numpy(taken > 0).to(x.device)
+    flipped = x.detach()[keep != (x.detach() > 0)]
+    # NaN is kept: a reference that has one must not hide behind scratch's branch
+    below = getattr(module, "negative_slope", 0.0) * x
+    out = torch.where(keep | x.detach().isnan(), x, below)
+    return x.copy_(out) if module.inplace else out, flipped.abs().cpu().numpy()
+
+
+def unpinned(model: Any, masks: Mapping[str, Array]) -> str:
+    """Which nn.Dropout draws by itself, as scratch's layer of the same name shows no mask; empty where none does."""
+    from torch import nn
+
+    shown = {call_of(key) for key in masks}
+    drawing = [path for path, module in model.named_modules() if type(module) is nn.Dropout and module.training]
+    alone = [path for path in drawing if path not in shown]
+    return f": scratch keeps no `mask` for it to take in {', '.join(alone)}" if alone else ""
+
+
+def _dropout(module: Any, x: Any, mask: Array) -> tuple[Any, Array]:
+    import torch
+
+    kept = x * torch.from_numpy(mask).to(x.device) / (1 - module.p) if module.training else x
+    return kept, np.empty(0)
+
+
+def _pool(module: Any, x: Any, taken: Array) -> tuple[Any, Array]:
+    import torch
+    from torch.nn.functional import max_pool2d
+
+    def winners(images: Any) -> tuple[Any, Any]:
+        return max_pool2d(
+            images, module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode, True
+        )
+
+    _, indices = winners(torch.from_numpy(np.array(taken, np.float64)).to(x.device))
+    out = x.flatten(2).gather(2, indices.flatten(2)).reshape(indices.shape)
+    largest, _ = winners(x.detach())
+    lost = largest - out.detach()
+    return out, lost[lost > 0].cpu().numpy()
+
+
+@contextmanager
+def held(model: Module, taken: Mapping[str, Array]) -> Iterator[None]:
+    """Scratch's own ReLUs and pools, held to the branches that they took for `taken` while their inputs move.
+
+    One that is called more than once, and a subclass of them, is left alone.
+    """
+    forwards = [
+        (module, partial(_held, module, taken[path]))
+        for path, module in model.named_modules()
+        if path in taken and call_key(path, 1) not in taken and type(module) in (ReLU, LeakyReLU, MaxPool2d)
+    ]
+    with _shadowed(forwards):
+        yield
+
+
+def _held(module: Module, taken: Array, x: Array) -> Array:
+    if isinstance(module, MaxPool2d):
+        winners = np.argmax(module.taps(taken), axis=0)
+        return np.take_along_axis(np.stack(module.taps(x)), winners[None], axis=0)[0]
+    return np.where(taken > 0, x, getattr(module, "negative_slope", 0) * x)

@@ -1,0 +1,67 @@
+"""How small an error of a gradient is always seen, in closed form: errors enter linearly, so the limit is the answer.
+
+An error e in an entry that scratch has wrong by d already shows as |e + d|, and is rounded where it is stored. So it
+is seen, wherever in a row it lies and whatever its sign, from
+
+    LIMIT floors of the row + the largest error that scratch has in the row + eps of the tensor's largest entry
+
+on. The floor is that of all the re-runs that are made where an error makes one doubt it: the first few may give a lower
+one, which would promise to see what is then forgiven.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from twofold.compare.judge.evidence.branches import pinned
+from twofold.compare.judge.evidence.floor import LIMIT, floors, rows_of
+from twofold.compare.judge.evidence.trial import MORE_RERUNS, RERUNS, Measured, Reading, Trial
+from twofold.scratch.module import Array
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """The smallest error seen in every row of a gradient, as a part of the tensor's largest entry and of the row's."""
+
+    pair: str
+    dtype: str
+    tensor: str
+    smallest_detected: float
+    smallest_detected_in_row: float
+
+
+def sensitivities(trial: Trial) -> Iterator[Sensitivity]:
+    """Of every parameter's gradient that a waiver does not set aside; rows of zeros do not count."""
+    measured = doubted(trial)
+    for name in trial.state:
+        star = measured.star["gradient"].get(name)
+        if star is None or name in trial.waived or not star.any():
+            continue
+        seen = limits(trial, measured, name)
+        largest = np.abs(rows_of(star)).max(axis=1)
+        proven = largest > 0
+        smallest = float(seen.max() / largest.max())
+        in_row = float((seen[proven] / largest[proven]).max())
+        yield Sensitivity(trial.case.name, trial.dtype, name, smallest, in_row)
+
+
+def limits(trial: Trial, measured: Measured, name: str) -> Array:
+    """The size from which on an error in each row of a parameter's gradient is seen: (rows,)."""
+    star, found = (reading["gradient"][name].astype(np.float64) for reading in (measured.star, trial.found))
+    floor = floors(star, [run["gradient"][name] for run in measured.reruns], trial.dtype)
+    own = np.abs(rows_of(found - star)).max(axis=1)
+    return LIMIT * floor + own + float(np.finfo(trial.dtype).eps) * np.abs(star).max()
+
+
+def doubted(trial: Trial) -> Measured:
+    """The trial's runs, with those added that are made where an error makes one doubt the floor."""
+    measured, found, side = trial.measured, trial.found, trial.reference()
+    if len(measured.reruns) >= RERUNS + MORE_RERUNS:
+        return measured
+
+    def run(seed: int) -> Reading:
+        with pinned(side.model, found["taken"], found["masks"]):
+            return trial.observe(side, seed)
+
+    more = [run(seed) for seed in range(RERUNS, RERUNS + MORE_RERUNS)]
+    return replace(measured, reruns=[*measured.reruns, *more])

@@ -1,0 +1,133 @@
+"""What every module took, gave and was sent back, recorded by (path, call) without changing the run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from twofold.compare import nest
+from twofold.scratch.module import Array, Module
+
+States = dict[str, dict[str, Array]]  # an optimizer's, by parameter and entry
+
+
+@dataclass
+class Trace:
+    """Arrays by "path", "path#call" from the second call on, and "path[n]" where a module gives several."""
+
+    inputs: dict[str, Array] = field(default_factory=dict)
+    outputs: dict[str, Array] = field(default_factory=dict)  # in order of execution
+    gradients: dict[str, Array] = field(default_factory=dict)  # with respect to the outputs
+    sent: dict[str, Array] = field(default_factory=dict)  # with respect to the inputs
+    masks: dict[str, Array] = field(default_factory=dict)  # what scratch's dropout layers kept
+
+
+def array_of(tensor: Any) -> Array:
+    """A NumPy copy of a tensor: `.numpy()` alone would share its memory."""
+    return np.array(tensor.detach().cpu().numpy())
+
+
+def call_key(path: str, call: int) -> str:
+    return path if call == 0 else f"{path}#{call}"
+
+
+def call_of(key: str) -> str:
+    """The call that one of several arrays belongs to."""
+    return key.partition("[")[0]
+
+
+@contextmanager
+def watch_scratch(model: Module) -> Iterator[Trace]:
+    """Shadows forward and backward of every module below `model` on the instance, and takes the shadows off again."""
+    trace = Trace()
+    watched = [(path, module) for path, module in model.named_modules() if path]
+    own = {path: {k: v for k, v in vars(module).items() if k in ("forward", "backward")} for path, module in watched}
+    for path, module in watched:
+        _shadow(module, path, trace)
+    try:
+        yield trace
+    finally:
+        for _, module in watched:
+            for name in ("forward", "backward"):
+                del vars(module)[name]
+            vars(module).update(own[path])
+
+
+def _shadow(module: Module, path: str, trace: Trace) -> None:
+    forward, backward = module.forward, module.backward
+    open_calls: list[tuple[str, list[str]]] = []  # the backward passes of several calls come in reverse order
+    calls = 0
+
+    def watched_forward(*inputs: Any) -> Any:
+        nonlocal calls
+        key = call_key(path, calls)
+        calls += 1
+        trace.inputs.update(nest.numbered(key, nest.apply(np.array, inputs[0] if len(inputs) == 1 else inputs)))
+        out = forward(*inputs)
+        recorded = nest.numbered(key, nest.apply(np.array, out))
+        trace.outputs.update(recorded)
+        open_calls.append((key, list(recorded)))
+        if module.training and "mask" in vars(module):
+            trace.masks[key] = vars(module)["mask"] != 0  # a layer may keep it scaled
+        return out
+
+    def watched_backward(*douts: Any) -> Any:
+        key, outputs = open_calls.pop()
+        for name, dout in zip(outputs, nest.flatten(douts), strict=False):  # trailing ones may be left out
+            if dout is not None:
+                trace.gradients[name] = np.array(dout)
+        sent = backward(*douts)
+        trace.sent.update(nest.numbered(key, nest.apply(np.array, sent)))
+        return sent
+
+    vars(module).update(forward=watched_forward, backward=watched_backward)
+
+
+@contextmanager
+def watch_reference(model: Any) -> Iterator[Trace]:
+    """By forward hooks, and tensor hooks on the outputs (full backward hooks break on in-place ReLU and integers)."""
+    trace = Trace()
+    handles = []
+    watching = True  # tensor hooks outlive the watch, with the graph
+
+    def record(path: str) -> tuple[Any, Any]:
+        open_calls: list[str] = []
+        calls = 0
+
+        def before(module: Any, inputs: tuple[Any, ...]) -> Any:
+            nonlocal calls
+            key = call_key(path, calls)
+            calls += 1
+            open_calls.append(key)
+            # the alias of an input meets what this module sends back, the input itself what all that take it do
+            inputs = nest.apply(lambda leaf: leaf.view_as(leaf) if leaf.requires_grad else leaf, inputs)
+            given = nest.numbered(key, inputs[0] if len(inputs) == 1 else inputs)
+            keep(given, trace.inputs, trace.sent)
+            return inputs
+
+        def after(module: Any, inputs: Any, out: Any) -> None:
+            keep(nest.numbered(open_calls.pop(), out), trace.outputs, trace.gradients)
+
+        return before, after
+
+    def keep(tensors: dict[str, Any], values: dict[str, Array], gradients: dict[str, Array]) -> None:
+        for name, tensor in tensors.items():
+            values[name] = array_of(tensor)
+            if tensor.requires_grad:
+                tensor.register_hook(lambda grad, name=name: arrived(gradients, name, grad))
+
+    def arrived(kept: dict[str, Array], name: str, gradient: Any) -> None:
+        if watching:
+            kept[name] = array_of(gradient)
+
+    for path, module in model.named_modules():
+        if path:
+            before, after = record(path)
+            handles += [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
+    try:
+        yield trace
+    finally:
+        watching = False
+        for handle in handles:
+            handle.remove()

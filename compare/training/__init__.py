@@ -1,0 +1,1 @@
+"""One side trained by script: the loop, its checkpoints, sweeps and metrics."""

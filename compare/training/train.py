@@ -1,0 +1,288 @@
+"""One backend's training. The seed alone decides weights and batches, so that both backends see the same."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from twofold.compare.data import DataError, Dataset, Split
+from twofold.compare.pair import Pair, Recipe, SideName
+from twofold.compare.sides import Reference, Scratch, Side
+from twofold.compare.training import checkpoint
+from twofold.compare.training.checkpoint import Checkpoint, Curves
+from twofold.compare.training.metrics import METRICS
+from twofold.scratch.module import Array
+
+EVALUATION_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What decides a training's numbers; a checkpoint is resumed only by the same, with more epochs if wanted."""
+
+    pair: str
+    backend: SideName
+    dtype: str
+    device: str
+    seed: int
+    data: str
+
+
+class Watcher(Protocol):
+    """Told of every step and epoch as it is done."""
+
+    def step(self, training: "Training") -> None: ...
+
+    def epoch(self, training: "Training") -> None: ...
+
+
+class Training:
+    """One side of a pair on its way through the epochs.
+
+    `steps` holds the loss, the metrics and the number of records of every step so far; `epochs` the means over the
+    training set while it was trained on, the validation and test sets' figures after the epoch and the seconds of its
+    steps. Where the recipe stops by the validation loss, `best` holds the weights of the best epoch so far.
+    """
+
+    def __init__(self, pair: Pair, dataset: Dataset, configuration: Configuration) -> None:
+        self.pair, self.dataset, self.configuration = pair, dataset, configuration
+        if pair.recipe.keeps_best and dataset.validation is None:
+            raise DataError(f"{dataset.name}: expected validation records to stop {pair.name} by, found none")
+        self.side = build(pair, configuration)
+        self.side.load(pair.initial_state(configuration.seed))
+        self.draws = draws(self.side)
+        self.generator = np.random.default_rng([configuration.seed, 1])
+        self.done, self.step_in_epoch, self.seconds = 0, 0, 0.0
+        self.steps: Curves = {}
+        self.epochs: Curves = {}
+        self.best: dict[str, Array] = {}
+        self.last: dict[str, Array] = {}  # the last epoch's weights, while the best stand in their place
+        self._begin_epoch()
+
+    @property
+    def steps_an_epoch(self) -> int:
+        return -(-len(self.dataset.train) // self.pair.recipe.batch)
+
+    @property
+    def stopped(self) -> int | None:
+        """The epoch after which the recipe's rules ended the first stage."""
+        return first_stop(self.pair.recipe, self._validation_losses) if self.pair.recipe.keeps_best else None
+
+    @property
+    def _validation_losses(self) -> list[float]:
+        return self.epochs.get("validation_loss", [])
+
+    @property
+    def over(self) -> bool:
+        """Whether it was stopped for good, whatever epochs are left."""
+        return self.pair.recipe.second_stage is None and self.stopped is not None
+
+    @property
+    def kept_epoch(self) -> int:
+        """The epoch whose weights the side has after `run`: the best where the recipe keeps it, else the last."""
+        return max(best_epochs(self._validation_losses), default=0) if self.best else self.done
+
+    def _begin_epoch(self) -> None:
+        self.epoch_generator = self.generator.bit_generator.state
+        self.order = self.generator.permutation(len(self.dataset.train))
+
+    def run(self, epochs: int, watcher: Watcher) -> None:
+        """Trains until `epochs` epochs are done or the recipe stops it; takes the best weights where they are kept."""
+        if self.last:
+            self.side.load(self.last)
+            self.last = {}
+        while self.done < epochs and not self.over:
+            if self.step_in_epoch < self.steps_an_epoch:
+                self.one_step()
+                watcher.step(self)
+            if self.step_in_epoch == self.steps_an_epoch:
+                self.end_epoch()
+                watcher.epoch(self)
+        if self.best:
+            self.last = self.side.state()
+            self.side.load(self.best)
+
+    def one_step(self) -> None:
+        inputs, target = self.batch(self.step_in_epoch)
+        if self.draws:
+            self._reseed()
+        began = time.perf_counter()
+        self.side.train()
+        loss, out = self.side.train_step(inputs, target)
+        self.seconds += time.perf_counter() - began
+        append(self.steps, {"loss": loss, **measured(self.pair, out, target), "records": len(target)})
+        self.step_in_epoch += 1
+
+    def _reseed(self) -> None:
+        """What a step draws is decided by the seed and its number alone, so that resuming draws the same."""
+        sequence = np.random.SeedSequence([self.configuration.seed, 2, len(self.steps.get("loss", []))])
+        seed = int(sequence.generate_state(1)[0])
+        if isinstance(self.side, Scratch):
+            self.side.reseed(seed)
+        else:
+            self.side.torch.manual_seed(seed)
+
+    def over_last(self, steps: int) -> dict[str, float]:
+        """Loss and metrics over the last steps; a short batch counts by its records."""
+        records = self.steps["records"][-steps:]
+        return {
+            name: over_records(self.side, name, values[-steps:], records)
+            for name, values in self.steps.items()
+            if name != "records"
+        }
+
+    def batch(self, step: int) -> tuple[Array, Array]:
+        """The records of one step of this epoch; the last batch may be short."""
+        start = step * self.pair.recipe.batch
+        return records(self.dataset.train, self.order[start : start + self.pair.recipe.batch], self.side)
+
+    def end_epoch(self) -> None:
+        first = self.done * self.steps_an_epoch
+        figures = {f"train_{name}": value for name, value in self.over_last(len(self.steps["loss"]) - first).items()}
+        figures |= self.validated() | self.tested() | {"seconds": self.seconds}
+        losses = [*self._validation_losses, figures.get("validation_loss", np.nan)]
+        if self.pair.recipe.keeps_best and max(best_epochs(losses)) == len(losses):
+            self.best = self.side.state()
+        append(self.epochs, figures)
+        self.next_epoch()
+        if self.pair.recipe.second_stage is not None and self.stopped == self.done:
+            if self.best:
+                self.side.load(self.best)
+            self._second_optimizer()
+
+    def _second_optimizer(self) -> None:
+        """A new one, with nothing of the first one's state."""
+        optimizer = self.pair.optimizer.given(**(self.pair.recipe.second_stage or {}))
+        self.side.optimizer = optimizer.build(self.configuration.backend, self.side.model.named_parameters())
+
+    def next_epoch(self) -> None:
+        self.done, self.step_in_epoch, self.seconds = self.done + 1, 0, 0.0
+        self._begin_epoch()
+
+    def tested(self) -> dict[str, float]:
+        """The figures on the test set as it now stands."""
+        return {f"test_{k}": v for k, v in evaluate(self.pair, self.side, self.dataset.test).items()}
+
+    def validated(self) -> dict[str, float]:
+        """The figures on the validation set as it now stands; none where the data has no such set."""
+        split = self.dataset.validation
+        return {f"validation_{k}": v for k, v in evaluate(self.pair, self.side, split).items()} if split else {}
+
+    def checkpoint(self) -> Checkpoint:
+        return Checkpoint(
+            configuration=asdict(self.configuration),
+            weights=self.last or self.side.state(),
+            best=self.best,
+            optimizer=self.side.optimizer_state(),
+            generator=self.epoch_generator,
+            position={"epoch": self.done, "step": self.step_in_epoch, "seconds": self.seconds},
+            steps=self.steps,
+            epochs=self.epochs,
+        )
+
+    def save(self, path: Path) -> None:
+        checkpoint.save(path, self.checkpoint())
+
+    def resume(self, path: Path) -> None:
+        """Goes on where the checkpoint stopped; raises DataError if it is not of this training."""
+        stored = checkpoint.load(path)
+        for key, value in asdict(self.configuration).items():
+            if stored.configuration.get(key) != value:
+                raise DataError(f"{path}: expected {key} {value}, found {stored.configuration.get(key)}")
+        self.steps, self.epochs = stored.steps, stored.epochs
+        self.best, self.last = stored.best, {}
+        if self.pair.recipe.second_stage is not None and self.stopped is not None:
+            self._second_optimizer()
+        self.side.load(stored.weights)
+        self.side.load_optimizer_state(stored.optimizer)
+        self.generator.bit_generator.state = dict(stored.generator)
+        self._begin_epoch()
+        self.done, self.step_in_epoch = int(stored.position["epoch"]), int(stored.position["step"])
+        self.seconds = stored.position["seconds"]
+
+
+def best_epochs(losses: Sequence[float]) -> Iterator[int]:
+    """After each epoch the one, counted from 1, of the lowest loss so far, the first of equals; 0 before any number."""
+    best, lowest = 0, np.inf
+    for epoch, loss in enumerate(losses, 1):
+        if loss < lowest:
+            best, lowest = epoch, loss
+        yield best
+
+
+def first_stop(recipe: Recipe, losses: Sequence[float]) -> int | None:
+    """The first epoch, counted from 1, after which validation losses end a training by the recipe's rules."""
+    for epoch, (loss, best) in enumerate(zip(losses, best_epochs(losses), strict=True), 1):
+        if recipe.stop_below is not None and loss <= recipe.stop_below:
+            return epoch
+        if recipe.patience is not None and epoch - best >= recipe.patience:
+            return epoch
+    return None
+
+
+def build(pair: Pair, configuration: Configuration) -> Side:
+    given = pair.model, pair.loss, pair.optimizer, configuration.dtype
+    if configuration.backend == "scratch":
+        return Scratch(*given, penalty=pair.penalty, clip=pair.clip, chunk=pair.chunk)
+    return Reference(*given, configuration.device, penalty=pair.penalty, clip=pair.clip)
+
+
+def draws(side: Side) -> bool:
+    """Whether a training step draws numbers, as dropout does."""
+    if isinstance(side, Scratch):
+        return any("rng" in vars(module) for _, module in side.model.named_modules())
+    return any(isinstance(module, side.torch.nn.modules.dropout._DropoutNd) for module in side.model.modules())
+
+
+def records(split: Split, index: Any, side: Side) -> tuple[Array, Array]:
+    """Some records in the side's dtype; integers stay."""
+
+    def cast(array: Array) -> Array:
+        return array.astype(side.dtype, copy=False) if np.issubdtype(array.dtype, np.floating) else array
+
+    return cast(split.inputs[index]), cast(split.targets[index])
+
+
+def measured(pair: Pair, out: Array, target: Array) -> dict[str, float]:
+    return {name: METRICS[name](out, target) for name in pair.metrics}
+
+
+def append(curves: Curves, figures: dict[str, float]) -> None:
+    for name, value in figures.items():
+        curves.setdefault(name, []).append(value)
+
+
+def evaluate(pair: Pair, side: Side, split: Split) -> dict[str, float]:
+    """Loss and metrics over a whole split in evaluation mode, every record counted once."""
+    loss, outs = outputs(side, split)
+    _, targets = records(split, slice(None), side)
+    return {"loss": loss, **measured(pair, outs, targets)}
+
+
+def outputs(side: Side, split: Split) -> tuple[float, Array]:
+    """Loss and outputs of a whole split, in its order and in evaluation mode.
+
+    A loss that is no sum or mean over records, such as the sparse autoencoder's, is averaged over parts of 500.
+    """
+    side.train(False)
+    outs, losses, sizes = [], [], []
+    for part in parts(len(split)):
+        inputs, target = records(split, part, side)
+        loss, out = side.evaluate(inputs, target)
+        outs.append(out)
+        losses.append(loss)
+        sizes.append(len(target))
+    return over_records(side, "loss", losses, sizes), np.concatenate(outs)
+
+
+def over_records(side: Side, name: str, values: Sequence[float], sizes: Sequence[float]) -> float:
+    """A figure over several batches, each counted by its records; a loss that sums over records is summed."""
+    if name == "loss" and getattr(side.criterion, "reduction", "mean") == "sum":
+        return float(np.sum(values))
+    return float(np.average(values, weights=sizes))
+
+
+def parts(count: int) -> Iterator[slice]:
+    return (slice(start, start + EVALUATION_BATCH) for start in range(0, count, EVALUATION_BATCH))

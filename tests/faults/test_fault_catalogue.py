@@ -1,0 +1,53 @@
+"""Every fault of the catalogue, planted at home, is found by its checks, in its place, with its blame and name."""
+
+import re
+from functools import cache
+
+import pytest
+from twofold.compare.faults import FAULTS, SHARED
+from twofold.compare.faults.fault import Edit, Fault
+from twofold.compare.faults.matrix import Ground
+from twofold.compare.faults.signatures import cases, home_of, signatures
+from twofold.compare.faults.summary import survivor
+
+from tests.places import ROOT
+
+EDITS = {f"{fault.id} {edit.name}": edit for fault in FAULTS for edit in fault.edits}
+
+
+@cache
+def ground(home: str) -> Ground:
+    return Ground(cases()[home])
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
+def test_a_fault_is_found_at_home(fault: Fault) -> None:
+    home = signatures()[fault.id].case
+    assert home == home_of(fault)
+    cell = ground(home).cell(fault)
+    assert cell, f"it does not show in {home}"
+    assert not cell.survives, survivor(cell)
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_what_is_replaced_is_there_once(edit: Edit) -> None:
+    edit.planted()
+
+
+def test_every_published_fault_is_planted_or_held_by_a_test() -> None:
+    planted = {match[0] for fault in FAULTS if (match := re.match(r"F\d+", fault.id))}
+    assert planted | SHARED.keys() == {f"F{n}" for n in range(1, 36)}
+    assert not planted & SHARED.keys()
+    assert len({fault.id for fault in FAULTS}) == len(FAULTS) >= 35 + 40
+    for id, place in SHARED.items():
+        path, _, name = place.partition("::")
+        test = (ROOT / path).read_text().partition(f"\ndef {name}(")[2].partition("\n\n\n")[0]
+        assert f'"""{id}: ' in test and "plant(" in test and "pytest.raises(AssertionError, match=" in test, place
+
+
+def test_nothing_stays_planted() -> None:
+    before = {name: getattr(edit.owner, edit.name) for name, edit in EDITS.items()}
+    for fault in FAULTS:
+        with fault.planted():
+            pass
+    assert {name: getattr(edit.owner, edit.name) for name, edit in EDITS.items()} == before

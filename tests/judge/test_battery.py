@@ -1,0 +1,105 @@
+"""Layer table x checks and pair table x checks: a case is data, a check is a function, a test is their product."""
+
+from functools import cache
+
+import pytest
+from twofold.compare.judge import battery
+from twofold.compare.judge.battery import DTYPES
+from twofold.compare.judge.checks.table import BATTERY, CHECKS_BY_NAME, Check
+from twofold.compare.judge.evidence.floor import Verdict
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.finding import Finding
+from twofold.compare.layers import LAYERS
+from twofold.compare.pair import Case, Draw, Twin
+from twofold.compare.pairs import MAIN, PAIRS
+from twofold.compare.threads import one_thread
+
+# The plain loop versions under the same cases: a third opinion on the fast ones.
+LOOPS = tuple(
+    Case(
+        f"loop-{case.name}",
+        Twin(f"twofold.scratch:Loop{layer}", case.model.reference, case.model.arguments),
+        case.inputs,
+    )
+    for case in LAYERS
+    if (layer := case.model.scratch.rpartition(":")[2]) in ("Conv2d", "MaxPool2d")
+)
+CASES = {case.name: case for case in (*LAYERS, *LOOPS, *(pair.case() for pair in PAIRS.values()))}
+# One worker does all checks of a case, so that they share its runs.
+PRODUCT = [
+    pytest.param(case.name, dtype, check.name, marks=pytest.mark.xdist_group(f"{case.name} {dtype}"))
+    for case in CASES.values()
+    for dtype in DTYPES
+    for check in BATTERY
+]
+
+
+@cache
+def trial(case: str, dtype: str, device: str = "cpu", seed: int = 0) -> Trial:
+    return Trial(CASES[case], dtype, device, seed)
+
+
+def explained(finding: Finding) -> str:
+    return f"{finding.verdict}: {finding.reason or finding.worst}; {finding.first_divergence}"
+
+
+def assert_passes(check: Check, given: Trial) -> None:
+    with one_thread():
+        finding = check(given)
+    assert finding.verdict is Verdict.PASS, explained(finding)
+
+
+@pytest.mark.parametrize(("case", "dtype", "check"), PRODUCT)
+def test_case(case: str, dtype: str, check: str) -> None:
+    if reason := CHECKS_BY_NAME[check].lacking(trial(case, dtype)):
+        pytest.skip(f"not applicable: {reason}")
+    assert_passes(CHECKS_BY_NAME[check], trial(case, dtype))
+
+
+@pytest.mark.parametrize("check", CHECKS_BY_NAME)
+def test_every_check_applies_to_some_case(check: str) -> None:
+    cases = ("mnist-cnn", "linear")
+    assert any(not CHECKS_BY_NAME[check].lacking(trial(case, "float64")) for case in cases)
+
+
+def test_names_of_cases_are_unique() -> None:
+    assert len(CASES) == len(LAYERS) + len(LOOPS) + len(PAIRS)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("pair", MAIN)
+def test_other_seeds_raise_no_false_alarm(pair: str, dtype: str) -> None:
+    for seed in (1, 2):
+        result = battery.run(PAIRS[pair].case(), dtype, seed=seed)
+        assert result.passed, [explained(finding) for finding in result.findings]
+
+
+FORMS = {
+    "two_layer_fc": ({"inputs": 30, "hidden": 7, "bias": False}, (6, 30), "TwoLayerFC"),
+    "two_conv_net": ({"channels": 2, "filters": (4, 3), "image": (9, 11)}, (5, 2, 9, 11), "TwoConvNet"),
+}
+
+
+@pytest.mark.parametrize("home", FORMS)
+def test_the_three_forms_of_a_reference_are_one_computation(home: str) -> None:
+    """Module, Sequential and raw tensors with the same weights: outputs and gradients bit for bit."""
+    arguments, shape, name = FORMS[home]
+    results = []
+    for form in (name, f"Sequential{name}", f"Raw{name}"):
+        twin = Twin(f"twofold.scratch.models.{home}:{name}", f"twofold.reference.models.{home}:{form}", arguments)
+        given = Trial(Case("forms", twin, (Draw(shape),)), "float64")
+        side = given.reference()
+        side.load(given.state)
+        with one_thread():
+            out, back = side.forward(given.inputs), side.backward(given.cotangents)
+        results.append([out, *back, *side.gradients().values()])
+    for arrays in zip(*results, strict=True):
+        assert len({array.tobytes() for array in arrays}) == 1
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", CASES)
+def test_case_on_cuda(case: str, dtype: str, cuda: str) -> None:
+    result = battery.run(CASES[case], dtype, cuda)
+    assert result.passed, [explained(finding) for finding in result.findings]

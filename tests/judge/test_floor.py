@@ -1,0 +1,144 @@
+"""The floor by its formula, every verdict that it leads to, and the nudges that it is measured by."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from twofold.compare.judge.evidence.floor import Quantity, Verdict, exactly, floors, judge, rows_of, sure
+from twofold.compare.judge.evidence.rounding import nudged
+from twofold.compare.judge.finding import gravest, worst_by_name
+
+from tests.judge.verdicts import quantity
+
+EPS = np.finfo(np.float64).eps
+STAR = np.array([[1.0, -4.0], [0.0, 2.0]])
+
+
+def test_floor_by_hand() -> None:
+    """Row 0: the re-runs stray by 3 and 1, the largest entry is 4; row 1: by 0 and 5, and 2."""
+    reruns = [STAR + [[0, 3], [0, 0]], STAR + [[-1, 0], [5, 0]]]
+    np.testing.assert_array_equal(floors(STAR, reruns, "float64"), [3 + 32 * EPS, 5 + 16 * EPS])
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis", "rows"),
+    [((), 0, (1, 1)), ((7,), 0, (1, 7)), ((3, 4), 0, (3, 4)), ((3, 4, 5, 6), 0, (3, 120)), ((3, 4, 5), 1, (4, 15))],
+)
+def test_rows(shape: tuple[int, ...], axis: int, rows: tuple[int, int]) -> None:
+    assert rows_of(np.zeros(shape), axis).shape == rows
+
+
+def test_a_row_of_a_sequence_is_a_time_step() -> None:
+    x = np.arange(24.0).reshape(2, 3, 4)
+    np.testing.assert_array_equal(rows_of(x, 1)[1], x[:, 1].ravel())
+
+
+def judged(found: np.ndarray | None, star: np.ndarray | None = STAR, moved: float = 1e-15) -> Quantity:
+    return judge("x", found, star, [] if star is None else [star + moved, star - moved], "float64")
+
+
+JUDGEMENTS = [
+    ("equal", STAR, Verdict.PASS, ""),
+    ("within 8 floors", STAR + 7.9e-15, Verdict.PASS, ""),
+    ("one part in ten thousand", STAR * 1.0001, Verdict.FAIL, "row"),
+    ("NaN", np.where(STAR == 0, np.nan, STAR), Verdict.FAIL, "NaN or inf in scratch"),
+    ("inf", np.where(STAR == 0, np.inf, STAR), Verdict.FAIL, "NaN or inf in scratch"),
+    ("missing", None, Verdict.FAIL, "scratch does not have it"),
+    ("another shape", STAR[None], Verdict.FAIL, "scratch has shape (1, 2, 2)"),
+    ("transposed square", STAR.T, Verdict.FAIL, "row"),
+    ("another dtype", STAR.astype(np.float32), Verdict.FAIL, "scratch gives float32 where float64 was given"),
+    ("all zero", STAR * 0, Verdict.FAIL, "row"),
+]
+
+
+@pytest.mark.parametrize(("what", "found", "verdict", "reason"), JUDGEMENTS, ids=[row[0] for row in JUDGEMENTS])
+def test_judgement(what: str, found: np.ndarray | None, verdict: Verdict, reason: str) -> None:
+    quantity = judged(found)
+    assert quantity.verdict is verdict
+    assert quantity.reason.startswith(reason)
+
+
+def test_nan_on_the_reference_fails_even_where_scratch_has_it_too() -> None:
+    bad = np.where(STAR == 0, np.nan, STAR)
+    assert judged(STAR, bad).verdict is Verdict.FAIL
+    assert judged(bad, bad).verdict is Verdict.FAIL
+
+
+def test_a_tensor_that_only_scratch_has_fails() -> None:
+    assert judged(STAR, None).reason == "reference does not have it"
+
+
+def test_nothing_above_the_floor_is_vacuous_and_zero_rows_are_counted() -> None:
+    assert judged(np.zeros((2, 2)), np.zeros((2, 2))).verdict is Verdict.VACUOUS
+    assert judged(STAR, STAR, moved=1.0).verdict is Verdict.VACUOUS
+    half = STAR * [[1], [0]]
+    quantity = judge("x", half, half, [half], "float64")
+    assert (quantity.verdict, quantity.rows_proven, quantity.rows) == (Verdict.PASS, 1, 2)
+
+
+def test_a_zero_row_of_the_reference_must_be_zero_in_scratch() -> None:
+    half = STAR * [[1], [0]]
+    assert judge("x", half + [[0], [1e-300]], half, [half], "float64").verdict is Verdict.FAIL
+
+
+def test_a_small_row_is_not_hidden_by_a_large_one() -> None:
+    star = np.array([[1.0, 1.0], [1e-12, 1e-12]])
+    found = star * [[1], [1.0001]]
+    assert judge("x", found, star, [star], "float64").reason == "row 1 of 2"
+
+
+def test_nothing_at_all_proves_nothing() -> None:
+    assert gravest([]) is Verdict.VACUOUS
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.data())
+def test_a_nudge_is_one_ulp(dtype, data) -> None:
+    """Zeros stay, equal values move together, integers and the array itself are left alone."""
+    width = np.dtype(dtype).itemsize * 8
+    elements = st.floats(-1e6, 1e6, width=width, allow_subnormal=False)
+    x = data.draw(arrays.arrays(dtype, st.integers(0, 20), elements=elements))
+    x = np.concatenate([x, x])
+    before = x.copy()
+    moved = nudged(x, seed=3)
+    np.testing.assert_array_equal(x, before)
+    np.testing.assert_array_equal(moved[: len(x) // 2], moved[len(x) // 2 :])
+    lower, upper = np.nextafter(x, dtype(-np.inf)), np.nextafter(x, dtype(np.inf))
+    np.testing.assert_array_equal(x == 0, moved == 0)
+    assert (((moved == lower) | (moved == upper)) | (x == 0)).all()
+    assert moved.dtype == dtype
+
+
+def test_nudges_go_both_ways_and_depend_on_the_seed() -> None:
+    x = np.random.default_rng(0).standard_normal(1000)
+    ups = [(nudged(x, seed) > x).mean() for seed in range(5)]
+    assert all(0.4 < up < 0.6 for up in ups)
+    assert len({nudged(x, seed).tobytes() for seed in range(5)}) == 5
+    tokens = np.arange(3)
+    assert nudged(tokens, 0) is tokens
+
+
+def test_of_many_rounds_the_worst_counts_and_one_proof_is_enough() -> None:
+    rounds = [
+        ("step 1", [quantity("a", Verdict.VACUOUS), quantity("b", Verdict.PASS, 2), quantity("c", Verdict.VACUOUS)]),
+        ("step 2", [quantity("a", Verdict.PASS), quantity("b", Verdict.FAIL, 9), quantity("c", Verdict.VACUOUS)]),
+    ]
+    verdicts = {q.name: q for q in worst_by_name(rounds)}
+    assert [q.verdict for q in verdicts.values()] == [Verdict.PASS, Verdict.FAIL, Verdict.VACUOUS]
+    assert verdicts["b"].reason.startswith("step 2")
+
+
+def test_one_error_above_the_least_floor_asks_for_re_runs() -> None:
+    least = judge("x", STAR + 40 * EPS, STAR, [STAR], "float64")  # row 0: 40 eps of 32, row 1: of 16
+    assert least.verdict is Verdict.PASS and least.ratio > 1
+    assert not sure([least])
+    assert sure([judge("x", STAR + 16 * EPS, STAR, [STAR], "float64")])
+
+
+def test_exactly() -> None:
+    assert exactly("x", True, "unused").reason == ""
+    assert exactly("x", False, "why") == Quantity("x", math.inf, 0.0, math.inf, Verdict.FAIL, reason="why")

@@ -1,0 +1,165 @@
+"""The report: one self-contained page and its JSON."""
+
+import json
+import re
+from dataclasses import replace
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from twofold.compare.faults import summary
+from twofold.compare.faults.matrix import Row
+from twofold.compare.judge.battery import as_json, run
+from twofold.compare.judge.checks.table import BATTERY, CHECKS_BY_NAME
+from twofold.compare.judge.evidence.floor import Verdict
+from twofold.compare.pair import Case
+from twofold.compare.pairs import PAIRS
+from twofold.compare.report import build
+from twofold.compare.report.build import PairReport, gates_of, measure, planted, report_command
+from twofold.compare.report.killing import Faults
+from twofold.compare.threads import one_thread
+
+from tests.judge.planting import plant
+from twofold import scratch
+
+# A short training, on the smallest pair.
+SHORT = replace(PAIRS["catcar-mlp"], recipe=replace(PAIRS["catcar-mlp"].recipe, report_steps=5))
+
+
+@pytest.fixture(scope="module")
+def measured() -> PairReport:
+    with one_thread():
+        return measure(SHORT, None, ["cpu"], 0, print)
+
+
+def rewritten(report: PairReport, out: Path) -> bool:
+    """Writes the report of what was measured before, and says whether it passed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "measure", lambda *arguments: report)
+        return report_command([SHORT], out, None, "cpu", 0)
+
+
+@pytest.fixture(scope="module")
+def written(measured: PairReport, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("report")
+    assert rewritten(measured, out)
+    return out
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.headings = 0
+
+    def handle_starttag(self, tag: str, attributes: list) -> None:
+        given = dict(attributes)
+        self.headings += tag in ("h1", "h2")
+        if tag in ("img", "script", "link", "iframe"):
+            self.sources.append(given.get("src") or given.get("href") or "")
+
+
+def test_the_page_needs_nothing_from_outside(written: Path) -> None:
+    tags = Tags()
+    page = (written / "index.html").read_text()
+    tags.feed(page)
+    assert len(tags.sources) == 3
+    assert all(source.startswith("data:image/png;base64,") for source in tags.sources)
+    assert not re.search(r"https?://", page)
+    assert tags.headings >= 3
+
+
+def test_the_verdict_comes_first(written: Path) -> None:
+    body = unescape((written / "index.html").read_text()).partition("<body>")[2]
+    assert body.index("The two implementations are the same computation") < body.index("<table>")
+    assert all(check.name in body and check.proves in body for check in BATTERY)
+
+
+def test_the_json(written: Path) -> None:
+    content = json.loads((written / "report.json").read_text())
+    assert {result["pair"] for result in content["results"]} == {"catcar-mlp", "catcar-mlp at recipe size"}
+    (run,) = content["training"]
+    assert run["steps"] == len(run["sides"]["scratch"]["losses"]) == 5
+    assert run["largest_relative_difference"] < 1e-12
+    assert [time["dtype"] for time in run["milliseconds_a_step"]] == ["float64", "float32"]
+
+
+def test_a_difference_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forward = scratch.Tanh.forward
+    monkeypatch.setattr(scratch.Tanh, "forward", lambda self, x: forward(self, x) * 1.001)
+    assert not report_command([SHORT], tmp_path, None, "cpu", 0)
+    page = (tmp_path / "index.html").read_text()
+    assert "1 of 1 pairs differ" in page
+    assert "scratch is wrong; it begins in tanh1 (forward)" in page
+    assert "the first that differs: tanh1 (forward)" in page
+    assert "no faults are planted where the sides do not agree" in page
+    assert json.loads((tmp_path / "report.json").read_text())["faults"]["faults"] == []
+
+
+def row_of(faults: Faults) -> Row:
+    assert isinstance(faults, Row)
+    return faults
+
+
+def read(out: Path) -> str:
+    return unescape((out / "index.html").read_text())
+
+
+def test_the_kill_matrix_is_shown(measured: PairReport, written: Path) -> None:
+    row, page = row_of(measured.faults), read(written)
+    count, ids = len(row.cells), {cell.fault for cell in row.cells}
+    headline = f"{count} of {count} faults found, placed, blamed and named rightly: {len(ids)} kinds in 1 case"
+    assert count >= 20 and page.index(headline) < page.index("<table>")
+    matrix = page[page.index("<details>") : page.index("</details>")]
+    assert set(re.findall(r'<td class="fault"><b>(.+?)</b>', matrix)) == ids
+    assert matrix.count("✓</td>") == count and "✗</td>" not in matrix
+    assert all(cell.title in matrix for cell in row.cells)
+    for note in summary.summary([row], row.cells)[1:]:
+        assert note in page
+    for dtype in ("float64", "float32"):
+        worst = max((s for s in row.sensitivities if s.dtype == dtype), key=lambda s: s.smallest_detected)
+        assert re.search(rf">{worst.smallest_detected:.1e}</td><td[^>]*>{worst.tensor}<", page)
+
+
+def test_the_json_has_the_faults(measured: PairReport, written: Path) -> None:
+    content = json.loads((written / "report.json").read_text())["faults"]
+    assert content == json.loads(json.dumps(summary.as_json([row_of(measured.faults)])))
+
+
+def test_a_survivor_fails_the_report_and_is_not_folded(measured: PairReport, tmp_path: Path) -> None:
+    row = row_of(measured.faults)
+    survivor = replace(row.cells[3], blame="reference")
+    cells = (*row.cells[:3], survivor, *row.cells[4:])
+    assert not rewritten(replace(measured, faults=replace(row, cells=cells)), tmp_path)
+    page = read(tmp_path)
+    assert "The two implementations are the same computation" in page
+    assert page.index('<div class="banner bad">') < page.index(f"{len(cells) - 1} of {len(cells)} faults found")
+    assert page.index(f'<p class="told">{summary.survivor(survivor)}</p>') < page.index("<details>")
+    assert page.count("✗</td>") == 1
+    content = json.loads((tmp_path / "report.json").read_text())["faults"]
+    assert [(cell["fault"], cell["blame"]) for cell in content["survivors"]] == [(survivor.fault, "reference")]
+
+
+def test_faults_that_cannot_be_planted_fail_the_report(
+    measured: PairReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as after a change of scratch's source: without them nothing is proven."""
+
+    def raising(case: Case) -> Row:
+        raise ValueError("Tanh.backward: expected 'out * out' once, found it 0 times")
+
+    monkeypatch.setattr(build, "row", raising)
+    faults = planted(SHORT, Verdict.PASS)
+    assert not rewritten(replace(measured, faults=faults), tmp_path)
+    assert "catcar-mlp: no faults were planted: ValueError: Tanh.backward: expected 'out * out' once" in read(tmp_path)
+
+
+def test_a_recurrent_fault_has_a_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch, scratch.LSTM, "backward_steps", "dc * c[t] * (f", "dc * (f * c[t] + i * g) * (f")
+    result = run(PAIRS["activity-lstm"].case(), "float64", checks=[CHECKS_BY_NAME["gradient"]])
+    assert gates_of([result]).startswith("data:image/png;base64,")
+    (check,) = as_json([result])["results"][0]["checks"]
+    assert (check["blame"], check["gates"]["stage"]) == ("scratch", "backward")
+    assert len(check["gates"]["ratios"]) == 7 and check["gates"]["gates"] == ("i", "f", "g", "o")
+    assert gates_of([replace(result, findings=())]) == ""

@@ -1,0 +1,90 @@
+"""Losses, penalties and optimizers of scratch by hand."""
+
+import numpy as np
+import pytest
+
+from twofold import scratch
+
+
+def test_clipping_by_value() -> None:
+    parameter = scratch.Parameter(np.zeros(3))
+    parameter.grad[...] = [-20, 3, 20]
+    scratch.clip_grad_value_([parameter], 10)
+    assert parameter.grad.tolist() == [-10, 3, 10]
+
+
+def test_l2_penalty_by_hand() -> None:
+    """0.5 * 0.1 * (1 + 4 + 9) on the weight alone, and 0.1 W into its gradient."""
+    layer = scratch.Linear(3, 1)
+    layer.weight.data[...] = [1, 2, 3]
+    penalty = scratch.L2Penalty(layer.named_parameters(), reg=0.1)
+    assert penalty.forward() == pytest.approx(0.7)
+    layer.weight.grad[...] = 1
+    penalty.backward()
+    np.testing.assert_allclose(layer.weight.grad, [[1.1, 1.2, 1.3]], rtol=1e-6)
+    assert not layer.bias.grad.any()
+
+
+@pytest.mark.parametrize("optimizer", [scratch.SGD, scratch.Adam, scratch.RMSprop, scratch.Adagrad])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
+def test_optimizers_keep_the_dtype(optimizer, dtype) -> None:
+    parameter = scratch.Parameter(np.ones(3, dtype))
+    parameter.grad[...] = 1
+    arguments = {"momentum": 0.5} if optimizer in (scratch.SGD, scratch.RMSprop) else {}
+    updated = optimizer([("p", parameter)], weight_decay=0.1, **arguments)
+    updated.step()
+    assert parameter.data.dtype == dtype
+    assert (parameter.data < 1).all()
+    assert all(value.dtype == (np.int64 if key == "step" else dtype) for key, value in updated.state["p"].items())
+
+
+def test_sgd_by_hand() -> None:
+    """Two steps with momentum 0.5 and decay 0.1 from p = 1 with gradient 2 and lr 0.1, worked on paper."""
+    parameter = scratch.Parameter(np.array([1.0]))
+    optimizer = scratch.SGD([("p", parameter)], lr=0.1, momentum=0.5, weight_decay=0.1)
+    parameter.grad[...] = 2
+    optimizer.step()  # g = 2.1, v = 2.1, p = 0.79
+    assert parameter.data[0] == pytest.approx(0.79, rel=1e-15, abs=0)
+    optimizer.step()  # g = 2.079, v = 3.129, p = 0.4771
+    assert parameter.data[0] == pytest.approx(0.4771, rel=1e-15, abs=0)
+
+
+def test_the_first_momentum_is_a_copy_of_the_gradient() -> None:
+    parameter = scratch.Parameter(np.zeros(1))
+    optimizer = scratch.SGD([("p", parameter)], lr=0.5, momentum=0.5)
+    parameter.grad[...] = 4
+    optimizer.step()  # v = 4, p = -2
+    parameter.grad[...] = 0
+    optimizer.step()  # v = 2, p = -3
+    assert parameter.data.tolist() == [-3]
+
+
+def test_zero_grad_of_an_optimizer() -> None:
+    parameter = scratch.Parameter(np.ones(3))
+    parameter.grad[...] = 1
+    scratch.SGD([("p", parameter)]).zero_grad()
+    assert not parameter.grad.any()
+
+
+@pytest.mark.parametrize("name", ["CrossEntropyLoss", "MSELoss", "HalfMSELoss", "MultiClassHingeLoss"])
+def test_a_loss_goes_back_from_its_own_value(name: str) -> None:
+    loss, rng = getattr(scratch, name)(), np.random.default_rng(0)
+    classes = name in ("CrossEntropyLoss", "MultiClassHingeLoss")
+    loss(rng.random((4, 5), np.float32), np.array([0, 1, 4, 2]) if classes else rng.random((4, 5), np.float32))
+    assert loss.backward().dtype == np.float32
+    np.testing.assert_array_equal(loss.backward(), loss.backward(1.0))
+
+
+def test_the_autoencoders_loss_goes_back_from_its_own_value() -> None:
+    loss, rng = scratch.SparseAutoencoderLoss(), np.random.default_rng(0)
+    loss(rng.random((4, 5), np.float32), rng.random((4, 3), np.float32))
+    assert loss.backward().dtype == np.float32
+    np.testing.assert_array_equal(loss.backward(), loss.backward(1.0))
+
+
+def test_sigmoid_and_cross_entropy_of_large_inputs_are_finite() -> None:
+    x = np.array([[-1000.0, 0.0, 1000.0]], np.float32)
+    assert scratch.Sigmoid()(x).tolist() == [[0.0, 0.5, 1.0]]
+    loss = scratch.CrossEntropyLoss()
+    assert loss(x, np.array([0])) == 2000
+    assert np.isfinite(loss.backward()).all()
