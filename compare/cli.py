@@ -10,6 +10,7 @@ from textwrap import fill
 from typing import Annotated, Any, Literal, NoReturn
 
 import typer
+
 from twofold.compare.errors import BadInput
 from twofold.compare.pairs import MAIN, PAIRS
 
@@ -91,6 +92,7 @@ def check(
     Example: twofold check mnist-cnn --dtype float32
     """
     from rich.console import Console
+
     from twofold.compare.judge import battery
     from twofold.compare.report.console import print_check
     from twofold.compare.sides import devices
@@ -106,7 +108,7 @@ def check(
         results = battery.run_all(work, seed, jobs, status.update)
     print_check(console, results)
     if json_file:
-        battery.write_json(json_file, battery.as_json(results))
+        write_json(json_file, as_json(results))
     raise typer.Exit(0 if all(result.passed for result in results) else 1)
 
 

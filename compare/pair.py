@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import DTypeLike
+
 from twofold.scratch.module import Array
 
 SideName = Literal["scratch", "reference"]

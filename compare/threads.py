@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from threadpoolctl import threadpool_limits
+
 from twofold.compare.sides import import_torch
 
 

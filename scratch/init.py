@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 from numpy.random import Generator
+
 from twofold.scratch.module import Array, Module
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import numpy as np
+
 from twofold.scratch.module import Array, Module, Parameter
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+
 from twofold.scratch.module import Array, Parameter, blocks
 
 # Of each array, updated at a time: intermediate results stay in the cache, two to four times faster on large weights.

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from twofold.compare.pairs import MAIN, PAIRS
 
 from tests.places import ROOT
+from twofold.compare.pairs import MAIN, PAIRS
 
 # What each side may import beside itself and the standard library; compare may import whatever is installed.
 ALLOWED = {"scratch": {"twofold.scratch", "numpy"}, "reference": {"twofold.reference", "torch"}}

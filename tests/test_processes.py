@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from twofold.compare.processes import gathered, in_order, spread
 
 

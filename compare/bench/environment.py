@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_info
-from twofold.compare.judge import battery
+
+from twofold.compare import environment as plain
 from twofold.compare.sides import import_torch
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -24,7 +25,7 @@ def environment() -> dict[str, Any]:
         for pool in threadpool_info()
         if pool["user_api"] == "blas"
     ]
-    return battery.environment() | {
+    return plain.environment() | {
         "cpu": processor(),
         "threads": {"torch": torch.get_num_threads(), "numpy": max((pool["threads"] for pool in blas), default=1)},
         "blas": blas,

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
+
 from twofold.compare import nest
-from twofold.compare.judge.diagnosis.raising import raised
 from twofold.compare.judge.evidence.branches import pinned
-from twofold.compare.judge.evidence.floor import Verdict, judge_all
-from twofold.compare.judge.evidence.rounding import moved, shaken
+from twofold.compare.judge.evidence.floor import judge_all
+from twofold.compare.judge.evidence.rounding import perturbed, perturbing
+from twofold.compare.judge.finding import Verdict, raised
 from twofold.compare.sides import Reference, Scratch, Side, States
 from twofold.scratch.module import Array
 
@@ -23,16 +24,16 @@ Differences = tuple[str, ...]
 
 
 def differing(
-    found: Mapping[str, Array],
+    actual: Mapping[str, Array],
     reference: Callable[[DTypeLike, int | None], Mapping[str, Array]],
     dtype: DTypeLike,
     waived: Iterable[str] = (),
 ) -> Differences:
-    """What scratch found, judged by runs of the reference in a dtype and moved by a seed, or not moved."""
-    star, plain = reference("float64", None), () if dtype == "float64" else (reference(dtype, None),)
+    """What scratch gave, judged by runs of the reference in a dtype and moved by a seed, or not moved."""
+    golden, plain = reference("float64", None), () if dtype == "float64" else (reference(dtype, None),)
     reruns = [*plain, *(reference(dtype, seed) for seed in range(RERUNS))]
     lines = []
-    for quantity in judge_all(found, star, reruns, dtype):
+    for quantity in judge_all(actual, golden, reruns, dtype):
         if quantity.verdict is Verdict.FAIL and quantity.name not in waived:
             error = f"error {quantity.error:.3g}, {quantity.ratio:.3g} floors, limit {quantity.limit:g}"
             lines.append(f"{quantity.name}: {error if np.isfinite(quantity.ratio) else quantity.reason}")
@@ -56,9 +57,9 @@ def of_step(
 ) -> Differences:
     """One training step from equal weights: output, loss, gradients, and the update by equal gradients from zero."""
     with scratch.watch() as trace:
-        found = step(scratch, state, batch)
+        actual = step(scratch, state, batch)
     gradients, optimizer = scratch.gradients(), scratch.optimizer_state()
-    found |= update(scratch, gradients, optimizer)
+    actual |= update(scratch, gradients, optimizer)
     sides = {str(scratch.dtype): reference(scratch.dtype)}
     if scratch.dtype == np.float32 and not shows_modules(sides["float32"]):
         return ()  # nothing to pin: pre-activations within rounding of zero would pass for differences; see float64
@@ -66,19 +67,19 @@ def of_step(
     def run(dtype: DTypeLike, seed: int | None) -> Arrays:
         name = str(np.dtype(dtype))
         side = sides[name] = sides.get(name) or reference(dtype)
-        with pinned(side.model, trace.inputs, trace.masks), shaken(side, seed):
+        with pinned(side.model, trace.inputs, trace.masks), perturbing(side, seed):
             arrays = step(side, state, batch, seed)
         return arrays if seed is not None else arrays | update(side, gradients, optimizer)
 
-    return differing(found, run, scratch.dtype, waived)
+    return differing(actual, run, scratch.dtype, waived)
 
 
 def step(side: Side, state: Mapping[str, Array], batch: tuple[Array, Array], seed: int | None = None) -> Arrays:
     """Output, loss and gradients of the very step that is timed."""
     (x, target) = (given(side, array) for array in batch)
-    side.load(state if seed is None else moved(state, seed))
+    side.load(perturbed(state, seed))
     side.train()
-    loss, out = side.train_step(x if seed is None else moved(x, seed), target)
+    loss, out = side.train_step(perturbed(x, seed), target)
     return {"<output>": np.array(out), "loss": np.array(loss, side.dtype), **side.gradients()}
 
 
@@ -97,7 +98,7 @@ def of_layer(
     other: Callable[[DTypeLike], Side],
     state: Mapping[str, Array],
     inputs: Any,
-    sent: Any,
+    cotangents: Any,
     constants: Iterable[str] = (),
 ) -> Differences:
     """Output and gradients of one layer, against its reference or against another form of itself.
@@ -106,11 +107,11 @@ def of_layer(
     """
 
     def run(side: Side, seed: int | None = None) -> Arrays:
-        side.load(state if seed is None else moved(state, seed))
+        side.load(perturbed(state, seed))
         side.train()
         side.zero_grad()
-        out = side.forward(inputs if seed is None else moved(inputs, seed))
-        dinputs = side.backward(sent)
+        out = side.forward(perturbed(inputs, seed))
+        dinputs = side.backward(cotangents)
         return nest.numbered("<output>", out) | nest.numbered("<input>", dinputs) | side.gradients()
 
     return differing(run(scratch), lambda dtype, seed: run(other(dtype), seed), scratch.dtype, constants)

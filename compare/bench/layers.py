@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
+
 from twofold.compare import nest
 from twofold.compare.bench import equal, products
 from twofold.compare.bench.rows import Row
 from twofold.compare.bench.timing import Work, interleaved
-from twofold.compare.judge.evidence.trial import redrawn
+from twofold.compare.judge.evidence.draws import redrawn
 from twofold.compare.layers import case, loss
 from twofold.compare.pair import Case, Draw, Twin
 from twofold.compare.sides import Reference, Scratch, Side
@@ -81,16 +82,18 @@ def both_ways(kind: str, form: Case, dtype: str, other: Callable[[DTypeLike], Si
     batch = inputs[0].shape[1 if form.time_axis == 0 else 0]
     scratch = Scratch(form.model, dtype=dtype)
     state = redrawn(scratch.state(), rng)
-    sent: list[Any] = []
+    cotangents: list[Any] = []
 
     def compare() -> equal.Differences:
         scratch.load(state)
-        sent.append(nest.apply(lambda out: np.asarray(rng.standard_normal(out.shape), dtype), scratch.forward(inputs)))
-        return equal.of_layer(scratch, other, state, inputs, sent[0], form.constants)
+        cotangents.append(
+            nest.apply(lambda out: np.asarray(rng.standard_normal(out.shape), dtype), scratch.forward(inputs))
+        )
+        return equal.of_layer(scratch, other, state, inputs, cotangents[0], form.constants)
 
     if differences := equal.guarded(compare):
         return [Row(kind, form.name, part, dtype, batch, None, None, differences) for part in ("forward", "backward")]
-    ours, theirs = works(scratch, state, inputs, sent[0]), works(other(dtype), state, inputs, sent[0])
+    ours, theirs = works(scratch, state, inputs, cotangents[0]), works(other(dtype), state, inputs, cotangents[0])
     passes = products.of_layer(scratch.model, inputs[0].shape)
     alone = (passes.forward, passes.weights + passes.inputs) if kind == "layer" else ([], [])
     return [
@@ -99,17 +102,17 @@ def both_ways(kind: str, form: Case, dtype: str, other: Callable[[DTypeLike], Si
     ]
 
 
-def works(side: Side, state: Mapping[str, Array], inputs: Any, sent: Any) -> tuple[Work, Work]:
+def works(side: Side, state: Mapping[str, Array], inputs: Any, cotangents: Any) -> tuple[Work, Work]:
     """One side's forward pass, and the backward pass of what it gave; nothing is copied."""
     side.load(state)
     side.train()
     model = side.model
     if isinstance(side, Scratch):
         model(*inputs)
-        douts = sent if isinstance(sent, tuple) else (sent,)
+        douts = cotangents if isinstance(cotangents, tuple) else (cotangents,)
         return lambda: model(*inputs), lambda: model.backward(*douts)
     given = [tensor.requires_grad_(tensor.is_floating_point()) for tensor in map(side.tensor, inputs)]
-    outs, tensors = nest.flatten(model(*given)), [side.tensor(array) for array in nest.flatten(sent)]
+    outs, tensors = nest.flatten(model(*given)), [side.tensor(array) for array in nest.flatten(cotangents)]
     wanted = [tensor for tensor in (*given, *model.parameters()) if tensor.requires_grad]
     gradients = partial(side.torch.autograd.grad, outs, wanted, tensors, retain_graph=True)
     return lambda: model(*given), gradients

@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+
 from twofold.compare.bench.equal import given
 from twofold.compare.bench.rows import Peak
 from twofold.compare.bench.steps import Step, configured

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import DTypeLike
+
 from twofold.compare.bench.timing import Work
 from twofold.compare.sides.trace import Trace, call_of
 from twofold.scratch import Conv2d, Linear, Module
@@ -83,7 +84,7 @@ def of_step(model: Module, step: Trace, whole: Trace) -> Products:
     one that neither did has its forward pass alone. A step in chunks makes the calls of a pass over and over.
     """
     modules = dict(model.named_modules())
-    in_step, in_whole = ({call_of(key) for key in trace.sent} for trace in (step, whole))
+    in_step, in_whole = ({call_of(key) for key in trace.grad_inputs} for trace in (step, whole))
     calls = list(dict.fromkeys(call_of(key) for key in step.outputs))
     a_pass = list(dict.fromkeys(call_of(key) for key in whole.outputs))
     products: Products = []

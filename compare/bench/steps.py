@@ -6,12 +6,13 @@ from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import DTypeLike
+
 from twofold.compare.bench import equal, goals
 from twofold.compare.bench.products import Product, of_step, together
 from twofold.compare.bench.rows import Row
 from twofold.compare.bench.timing import Timing, Work, interleaved
 from twofold.compare.data import Dataset
-from twofold.compare.judge.evidence.trial import redrawn
+from twofold.compare.judge.evidence.draws import redrawn
 from twofold.compare.pair import Pair, SideName
 from twofold.compare.sides import Reference, Scratch, Side
 from twofold.compare.training.train import Configuration, build

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
 from twofold.compare.bench.environment import described, environment
 from twofold.compare.bench.layers import LAYERS, LOOPS, MATRICES, adam_row, layer_rows, loop_rows
 from twofold.compare.bench.rows import Peak, Row, as_json
@@ -15,7 +16,7 @@ from twofold.compare.bench.steps import DTYPES, GROWING, growth_rows, recipe_row
 from twofold.compare.commands.train import make_folder
 from twofold.compare.data import Dataset, load
 from twofold.compare.errors import BadInput
-from twofold.compare.judge.battery import write_json
+from twofold.compare.output import write_json
 from twofold.compare.pair import Pair
 from twofold.compare.report.timings import TABLES, TITLES, differences, means, memory_table, show
 from twofold.compare.threads import threads

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+
 from twofold.compare.data import Entry, fetch, found, known
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
 from twofold.compare.faults import FAULTS
 from twofold.compare.faults.matrix import Cell, at_home, everywhere, rows
 from twofold.compare.faults.summary import as_json, summary, survivor
-from twofold.compare.judge.battery import write_json
+from twofold.compare.output import write_json
 from twofold.compare.pair import Pair
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+
 from twofold.compare.pair import Pair, Twin
 from twofold.scratch import init
 

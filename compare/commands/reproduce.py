@@ -11,8 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
 from twofold.compare.errors import BadInput
-from twofold.compare.judge.battery import write_json
+from twofold.compare.output import write_json
 from twofold.compare.published.figure import Basis, Figure
 from twofold.compare.published.table import chosen, reproduced, runs
 

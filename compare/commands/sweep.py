@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
 from twofold.compare.commands.train import make_folder, place_of
 from twofold.compare.data import load
 from twofold.compare.errors import BadInput

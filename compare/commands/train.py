@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
 from twofold.compare.data import DataError, load
 from twofold.compare.pair import Pair, SideName
 from twofold.compare.sides import SideError, devices

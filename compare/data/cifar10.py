@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
 from twofold.compare.data import cifar_binary
 from twofold.compare.data.embedded import figures
 from twofold.compare.data.errors import mismatch

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+
 from twofold.compare.data import cifar10, cifar_binary, fields, numpy_files
 from twofold.compare.data.splits import Dataset, Split
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
 from twofold.compare.data.errors import mismatch
 
 SHAPE = (3, 32, 32)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
+
 from twofold.compare.data.errors import mismatch
 
 # Starts of NumPy's dtype strings, and what they are called in a message.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+
 from twofold.compare.data.errors import mismatch
 from twofold.compare.data.fields import Field, check, finite
 

@@ -14,6 +14,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+
 from twofold.compare.data.errors import mismatch
 
 UNSIGNED_BYTES = 0x08

@@ -9,6 +9,7 @@ from pathlib import Path
 from tokenize import TokenError
 
 import numpy as np
+
 from twofold.compare.data.errors import mismatch
 from twofold.compare.data.fields import Field, check, finite
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
 from twofold.compare.data import hdf5
 from twofold.compare.data.embedded import photograph
 from twofold.compare.data.errors import mismatch

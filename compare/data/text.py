@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+
 from twofold.compare.data.errors import mismatch
 from twofold.compare.data.splits import Split
 

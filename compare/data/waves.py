@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
 from twofold.compare.data.embedded import series
 from twofold.compare.data.splits import Dataset, Split
 

@@ -11,6 +11,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+
 from twofold.compare.errors import BadInput
 from twofold.compare.pair import Case
 from twofold.compare.sides import Scratch

@@ -3,17 +3,19 @@
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 from twofold.compare.faults import FAULTS
 from twofold.compare.faults.fault import Expected, Fault, parts_of
 from twofold.compare.faults.signatures import cases, signatures
-from twofold.compare.judge.checks.resync import few_steps
+from twofold.compare.faults.suspects import Seen, suspects
+from twofold.compare.judge.battery import examined
 from twofold.compare.judge.checks.table import BATTERY, CHECKS_BY_NAME
-from twofold.compare.judge.diagnosis.causes import Seen, with_causes
-from twofold.compare.judge.evidence.floor import Verdict
+from twofold.compare.judge.diagnosis.causes import with_causes
+from twofold.compare.judge.evidence.resync import few_steps
 from twofold.compare.judge.evidence.sensitivity import Sensitivity, sensitivities
-from twofold.compare.judge.evidence.trial import Divergence, Trial
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.finding import Divergence, Verdict
 from twofold.compare.pair import Case
 from twofold.compare.processes import gathered
 from twofold.compare.threads import one_thread
@@ -92,8 +94,8 @@ class Ground:
             return None
         trial = faulty(self.trial)
         with few_steps(), fault.planted():
-            findings = [CHECKS_BY_NAME[name](trial) for name in expected.checks]
-            findings = with_causes(trial, findings, seen_with(fault.id))
+            findings = [examined(trial, CHECKS_BY_NAME[name]) for name in expected.checks]
+            findings = with_causes(trial, findings, partial(suspects, seen=seen_with(fault.id)))
         failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
         return Cell(
             fault.id,
@@ -126,8 +128,7 @@ def seen_with(fault: str) -> Seen:
 def faulty(trial: Trial) -> Trial:
     """The trial with the reference's runs kept and scratch's forgotten."""
     other = copy(trial)
-    for name in ("found", "divergence"):
-        vars(other).pop(name, None)
+    vars(other).pop("actual", None)
     return other
 
 

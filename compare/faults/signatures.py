@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 from rich.progress import track
+
 from twofold.compare.errors import BadInput
 from twofold.compare.faults import FAULTS
 from twofold.compare.faults.fault import Fault, parts_of
-from twofold.compare.judge.checks.resync import few_steps
 from twofold.compare.judge.checks.table import CHECKS_BY_NAME
-from twofold.compare.judge.evidence.floor import Quantity, Verdict
+from twofold.compare.judge.evidence.resync import few_steps
 from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.finding import Quantity, Verdict
 from twofold.compare.layers import LAYERS
 from twofold.compare.pair import Case
 from twofold.compare.pairs import PAIRS

@@ -1,11 +1,59 @@
-"""What a check yields: its quantities, and one verdict over them."""
+"""What is said: the verdict on a tensor, a check's finding, where a difference begins and who is wrong."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
-from twofold.compare.judge.evidence.floor import Quantity, Verdict
-from twofold.compare.judge.evidence.trial import MOST_WAIVED, Divergence
-from twofold.compare.judge.gates import GateMap
+import numpy as np
+
+from twofold.compare.judge.gates import LIMIT, GateMap
+from twofold.scratch.module import Array
+
+
+class Verdict(StrEnum):
+    PASS = "pass"
+    FAIL = "fail"
+    VACUOUS = "vacuous"
+    INCONCLUSIVE = "inconclusive"
+    NOT_APPLICABLE = "not applicable"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One tensor judged: `error` and `floor` are those of its worst row, `ratio` is error / floor.
+
+    `rows_proven` counts the rows whose largest entry exceeds LIMIT floors: only those prove anything. `side` is the one
+    that the comparison by itself convicts, such as the one with a NaN.
+    """
+
+    name: str
+    error: float
+    floor: float
+    ratio: float
+    verdict: Verdict
+    rows: int = 1
+    rows_proven: int = 1
+    reason: str = ""
+    limit: float = LIMIT
+    side: str = ""
+    largest: float | None = None  # error of any row, where a smaller one is worse in floors
+
+
+def exactly(name: str, equal: bool, reason: str, side: str = "") -> Quantity:
+    """A comparison without rounding; `reason` and `side` say what differs and by whom, dropped where nothing does."""
+    if equal:
+        return Quantity(name, 0.0, 0.0, 0.0, Verdict.PASS)
+    return Quantity(name, float("inf"), 0.0, float("inf"), Verdict.FAIL, reason=reason, side=side)
+
+
+def not_finite(name: str, scratch: Sequence[Array], reference: Sequence[Array], where: str = "") -> Quantity | None:
+    """The failure of a tensor with NaN or inf on either side; a side is convicted that alone has it."""
+    sides = {"scratch": scratch, "reference": reference}
+    bad = [side for side, arrays in sides.items() if not all(np.isfinite(array).all() for array in arrays)]
+    if not bad:
+        return None
+    return exactly(name, False, f"NaN or inf in {where}{' and '.join(bad)}", bad[0] if len(bad) == 1 else "")
+
 
 # From the one that decides most to the one that decides least.
 GRAVITY = (Verdict.FAIL, Verdict.VACUOUS, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.NOT_APPLICABLE)
@@ -40,6 +88,20 @@ def _proof_first(rivals: list[Quantity]) -> list[Quantity]:
 
 
 @dataclass(frozen=True)
+class Divergence:
+    """The first that differs: the stage (forward, backward, loss, optimizer, update), its module, the step from 1.
+
+    Stage train_step: a step by forward and backward agrees, and the same as training takes it does not.
+    """
+
+    stage: str
+    module: str
+    step: int | None = None
+    tensor: str | None = None
+    evaluating: bool = False
+
+
+@dataclass(frozen=True)
 class Blame:
     """scratch, reference, conventions or inconclusive, and the evidence in one sentence."""
 
@@ -49,12 +111,16 @@ class Blame:
 
 @dataclass(frozen=True)
 class Finding:
-    """One check's result."""
+    """One check's result: what it judged, and once it is diagnosed where a failure begins, who is wrong and why.
+
+    `error` is what a side raised, until the diagnosis has read it.
+    """
 
     check: str
     verdict: Verdict
     quantities: tuple[Quantity, ...] = ()
     reason: str = ""
+    error: Exception | None = None
     first_divergence: Divergence | None = None
     blame: Blame | None = None
     gates: GateMap | None = None  # of the recurrent layer that differs first
@@ -66,27 +132,14 @@ class Finding:
         return worst(self.quantities)
 
 
-def waived(finding: Finding, waivers: Mapping[str, str]) -> Finding:
-    """The finding with each failure that `waivers` names ("check" or "check: tensor") set aside, its reason shown.
+def failures(quantities: Iterable[Quantity]) -> set[str]:
+    return {quantity.name for quantity in quantities if quantity.verdict is Verdict.FAIL}
 
-    A waiver for a tensor sets aside all that is said of it. One that nothing needs any more is itself a failure.
-    """
-    keys = {key: reason for key, reason in waivers.items() if key.partition(":")[0] == finding.check}
-    if not keys:
-        return finding
-    needed = set()
-    quantities = []
-    for quantity in finding.quantities:
-        tensor = quantity.name.partition(" ")[0]  # a waiver for a tensor is one for its gradient and moments too
-        key = next((k for k in (f"{finding.check}: {tensor}", finding.check) if k in keys), None)
-        magnified = finding.check == "resync" and not quantity.name.endswith(" gradient")
-        if key and ":" in key and not magnified and quantity.ratio > MOST_WAIVED:
-            key = None
-        if key and quantity.verdict in (Verdict.FAIL, Verdict.VACUOUS):
-            needed.add(key)
-        if key and (quantity.verdict is not Verdict.PASS or ":" in key):
-            quantity = replace(quantity, verdict=Verdict.NOT_APPLICABLE, reason=f"waived: {keys[key]}")
-        quantities.append(quantity)
-    for key in keys.keys() - needed:
-        quantities.append(Quantity(key, 0.0, 0.0, 0.0, Verdict.FAIL, reason="this waiver is no longer needed"))
-    return replace(finding, quantities=tuple(quantities), verdict=gravest(q.verdict for q in quantities))
+
+def raised(error: Exception) -> str:
+    """What was raised and by which line, in one line."""
+    frame = error.__traceback__
+    while frame and frame.tb_next:
+        frame = frame.tb_next
+    place = f" at {frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}" if frame else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{place}"

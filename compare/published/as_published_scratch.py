@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+
 from twofold.scratch import BatchNorm2d
 from twofold.scratch.module import Array
 from twofold.scratch.optim import Optimizer

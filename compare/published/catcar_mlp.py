@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from twofold.compare.data import catcar, hdf5
 from twofold.compare.data.files import locate
+from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.pair import Twin
 from twofold.compare.published.figure import Curves, Entry, Run, Series
-from twofold.compare.published.sides import Setup, load, moved
+from twofold.compare.published.sides import Setup, load
 from twofold.compare.published.sources import read
 from twofold.compare.sides import Side
 from twofold.scratch.module import Array
@@ -63,7 +65,7 @@ def trained(side: Side, data: Parts, twin: int | None = None) -> Array:
     """The test accuracy in percent after the last epoch; each epoch permutes what the one before left."""
     load(side, weights(), twin)
     images, labels, test_images, test_labels = data
-    images = moved(images, twin)
+    images = perturbed(images, twin)
     rng: Any = np.random.RandomState(7)
     order = np.arange(len(images))
     for _ in range(EPOCHS):

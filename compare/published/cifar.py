@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+
 from twofold.compare.data import cifar_binary
 from twofold.compare.data.errors import mismatch
 from twofold.compare.data.fields import FLOATS, Field

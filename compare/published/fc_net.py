@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.pair import Twin
 from twofold.compare.published.cifar import FILES, images
 from twofold.compare.published.figure import Curves, Entry, Run, Series
 from twofold.compare.published.masks import give_masks
-from twofold.compare.published.sides import Setup, linear_names, load, moved, penalty_of
+from twofold.compare.published.sides import Setup, linear_names, load, penalty_of
 from twofold.compare.published.sources import read
 from twofold.compare.published.training import TWINS, Plan, Solver, columns, curves, drawn
 from twofold.compare.sides import Side
@@ -140,7 +142,7 @@ def initial(weights: Mapping[str, Array], inputs: Array, labels: Array, reg: flo
         load(side, weights, twin)
         give_masks(side.model, masks)
         side.train()
-        return np.array([side.evaluate(moved(inputs, twin), labels)[0] + penalty_of(side, reg)])
+        return np.array([side.evaluate(perturbed(inputs, twin), labels)[0] + penalty_of(side, reg)])
 
     setup = Setup(model, LOSS)
     twins = tuple(loss(setup.reference(), twin) for twin in range(TWINS))

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
+
 from twofold.compare.data.files import Alternatives
 from twofold.compare.published.printed import AS_SEEN, Form
 from twofold.scratch.module import Array

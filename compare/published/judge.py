@@ -7,8 +7,9 @@ are not equal, the envelope places it too.
 from collections.abc import Mapping
 
 import numpy as np
+
 from twofold.compare.judge.checks.curves import INFORMATIVE, envelope
-from twofold.compare.judge.evidence.floor import LIMIT
+from twofold.compare.judge.gates import LIMIT
 from twofold.compare.published.figure import Basis, Curves, Entry, Figure, Run, Series
 from twofold.scratch.module import Array
 
@@ -78,18 +79,18 @@ def widths(curves: Curves) -> Array:
     return np.pad(width, (0, len(curves.reference) - steps), constant_values=np.inf)
 
 
-def basis_of(series: Series, entry: Entry, width: Array, star: Array) -> Basis:
+def basis_of(series: Series, entry: Entry, width: Array, golden: Array) -> Basis:
     """Digits as far as the recipe says; then the envelope, for good no longer once it passes 1 % of the value."""
     if series.exact is None or entry.at < series.exact:
         return Basis.DIGIT
-    blurred = entry.at >= blurred_from(width, star) and not series.within_range
+    blurred = entry.at >= blurred_from(width, golden) and not series.within_range
     return Basis.NOT_INFORMATIVE if blurred else Basis.ENVELOPE
 
 
-def blurred_from(width: Array, star: Array) -> int:
+def blurred_from(width: Array, golden: Array) -> int:
     """The first step at which the envelope says nothing any more; the number of steps if there is none."""
-    blurred = np.flatnonzero(width > INFORMATIVE * np.abs(star))
-    return int(blurred[0]) if blurred.size else len(star)
+    blurred = np.flatnonzero(width > INFORMATIVE * np.abs(golden))
+    return int(blurred[0]) if blurred.size else len(golden)
 
 
 def by_digits(

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.pair import Twin
 from twofold.compare.published.figure import Curves, Entry, Run, Series
 from twofold.compare.published.masks import give_masks
 from twofold.compare.published.printed import AS_SEEN, Form
-from twofold.compare.published.sides import Setup, load, moved, penalty_of
+from twofold.compare.published.sides import Setup, load, penalty_of
 from twofold.compare.published.sources import read
 from twofold.compare.published.training import TWINS
 from twofold.compare.sides import Side
@@ -85,14 +87,14 @@ def two_layer_net(build: Build, twin: int | None) -> Array:
         },
         twin,
     )
-    inputs = moved(np.linspace(-5.5, 4.5, 15).reshape(5, 3).T, twin)
+    inputs = perturbed(np.linspace(-5.5, 4.5, 15).reshape(5, 3).T, twin)
     loss = side.evaluate(inputs, np.array([0, 5, 1]))[0]
     return np.array([loss, loss + penalty_of(side, 1.0)])
 
 
 def loss_values(build: Build, twin: int | None) -> Array:
     rng: Any = np.random.RandomState(231)
-    scores, labels = moved(0.001 * rng.randn(50, 10), twin), rng.randint(10, size=50)
+    scores, labels = perturbed(0.001 * rng.randn(50, 10), twin), rng.randint(10, size=50)
     return np.array([build(Setup(NOTHING, loss)).evaluate(scores, labels)[0] for loss in (HINGE, SOFTMAX)])
 
 
@@ -100,7 +102,7 @@ def sgd_momentum(build: Build, twin: int | None) -> Array:
     """The source's velocity v is torch's times -lr."""
     side = build(Setup(LINEAR.given(in_features=5, out_features=4, bias=False), SOFTMAX, MOMENTUM))
     ends = (-0.4, 0.6), (-0.6, 0.4), (0.6, 0.9)
-    w, dw, velocity = (moved(np.linspace(*pair, 20).reshape(4, 5), twin) for pair in ends)
+    w, dw, velocity = (perturbed(np.linspace(*pair, 20).reshape(4, 5), twin) for pair in ends)
     side.load({"weight": w})
     side.set_gradients({"weight": dw})
     side.load_optimizer_state({"weight": {"momentum_buffer": -velocity / 1e-3}})
@@ -110,7 +112,7 @@ def sgd_momentum(build: Build, twin: int | None) -> Array:
 
 def dropout_statistics(keeps: list[float], build: Build, twin: int | None) -> Array:
     rng: Any = np.random.RandomState(231)
-    x = moved(rng.randn(500, 500) + 10, twin)
+    x = perturbed(rng.randn(500, 500) + 10, twin)
     outs = []
     for keep in keeps:
         side = build(Setup(DROPOUT.given(p=1 - keep), SOFTMAX))
@@ -124,7 +126,7 @@ def convolved(build: Build, twin: int | None) -> Array:
     side = build(Setup(CONVOLUTION.given(**shape), SOFTMAX))
     filters = np.linspace(-0.2, 0.3, 144).reshape(3, 3, 4, 4)
     load(side, {"weight": filters, "bias": np.linspace(-0.1, 0.2, 3)}, twin)
-    return side.forward((moved(np.linspace(-0.1, 0.5, 96).reshape(2, 3, 4, 4), twin),)).ravel()
+    return side.forward((perturbed(np.linspace(-0.1, 0.5, 96).reshape(2, 3, 4, 4), twin),)).ravel()
 
 
 def batch_norm(build: Build, twin: int | None) -> Array:
@@ -133,7 +135,7 @@ def batch_norm(build: Build, twin: int | None) -> Array:
     side = build(Setup(BATCH_NORM, SOFTMAX))
     side.train()
     for _ in range(50):
-        side.forward((moved(2.3 * rng.randn(10, 4, 11, 12) + 13, twin),))
+        side.forward((perturbed(2.3 * rng.randn(10, 4, 11, 12) + 13, twin),))
     side.train(False)
-    out = side.forward((moved(2.3 * rng.randn(10, 4, 11, 12) + 13, twin),))
+    out = side.forward((perturbed(2.3 * rng.randn(10, 4, 11, 12) + 13, twin),))
     return np.concatenate([out.mean(axis=(0, 2, 3)), out.std(axis=(0, 2, 3))])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from twofold.compare.data import mnist
 from twofold.compare.data.files import locate
 from twofold.compare.pair import Twin

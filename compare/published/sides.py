@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from twofold.compare.judge.evidence.rounding import nudged
+
+from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.pair import Twin
 from twofold.compare.sides import Reference, Scratch, Side
 from twofold.scratch.module import Array
@@ -29,14 +30,9 @@ class Setup:
 
 
 def load(side: Side, weights: Weights, twin: int | None = None) -> None:
-    """The weights, and zeros for all that has none; for a twin each is moved by one ulp of the side's dtype."""
-    given = {name: moved(value.astype(side.dtype), twin) for name, value in weights.items()}
+    """The weights, and zeros for all that has none; for a twin each is perturbed by one ulp of the side's dtype."""
+    given = {name: perturbed(value.astype(side.dtype), twin) for name, value in weights.items()}
     side.load({name: np.zeros_like(value) for name, value in side.state().items()} | given)
-
-
-def moved(array: Array, twin: int | None) -> Array:
-    """The array itself, or for a twin the same with every entry one ulp away."""
-    return array if twin is None else nudged(array, twin)
 
 
 def linear_names(layers: int) -> list[str]:

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
 from twofold.compare.judge.checks.curves import INFORMATIVE
+from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.pair import Twin
 from twofold.compare.published.figure import Curves, Entry, Run, Series
 from twofold.compare.published.judge import widths
 from twofold.compare.published.printed import Form
-from twofold.compare.published.sides import Setup, load, moved
+from twofold.compare.published.sides import Setup, load
 from twofold.compare.published.sources import read
 from twofold.compare.sides import Scratch, Side
 from twofold.scratch.module import Array
@@ -146,7 +148,7 @@ def as_published(names: Sequence[str], directory: Path) -> dict[str, Curves]:
 
 
 def moved_records(data: Records, twin: int) -> Records:
-    return Records(*(moved(array, twin) for array in data))
+    return Records(*(perturbed(array, twin) for array in data))
 
 
 def gathered(logs: Sequence[Sequence[tuple[float, float]]]) -> dict[str, Curves]:

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.pair import Twin
 from twofold.compare.published.cifar import FILES, images
 from twofold.compare.published.figure import Curves, Entry, Run, Series
 from twofold.compare.published.printed import Form
-from twofold.compare.published.sides import Setup, load, moved, penalty_of
+from twofold.compare.published.sides import Setup, load, penalty_of
 from twofold.compare.published.sources import read
 from twofold.compare.published.training import TWINS, Solver, columns, curves, drawn
 from twofold.compare.sides import Side
@@ -69,7 +71,7 @@ def initial_losses(directory: Path) -> dict[str, Curves]:
         side, single = build(setup), build(replace(setup, dtype="float32"))
         load(side, drawn_weights, twin)
         load(single, drawn_weights, twin)
-        plain, penalty = side.evaluate(moved(inputs, twin), labels)[0], penalty_of(single, REGULARISATION)
+        plain, penalty = side.evaluate(perturbed(inputs, twin), labels)[0], penalty_of(single, REGULARISATION)
         return np.array([[plain], [plain + penalty]])
 
     scratch, reference = losses(Setup.scratch), losses(Setup.reference)

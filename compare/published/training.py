@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from twofold.compare.judge.checks.curves import envelope
-from twofold.compare.judge.evidence.floor import LIMIT
+from twofold.compare.judge.evidence.rounding import perturbed
+from twofold.compare.judge.gates import LIMIT
 from twofold.compare.published.cifar import Labelled
 from twofold.compare.published.figure import Curves, Entry, Series
 from twofold.compare.published.masks import give_masks
-from twofold.compare.published.sides import Setup, load, moved
+from twofold.compare.published.sides import Setup, load
 from twofold.compare.sides import Side
 from twofold.scratch.module import Array
 
@@ -68,8 +70,8 @@ def drawn(solver: Solver, weights: Mapping[str, Array], rng: Any, hidden: int = 
 def played(plan: Plan, side: Side, train: Labelled, validation: Labelled, twin: int | None = None) -> dict[str, Array]:
     """The loss before each update (steps,), and of each accuracy the margins behind it (times measured, images)."""
     load(side, plan.weights, twin)
-    images, labels = moved(train[0][: plan.solver.images].astype(side.dtype), twin), train[1]
-    held_out, held_labels = moved(validation[0].astype(side.dtype), twin), validation[1]
+    images, labels = perturbed(train[0][: plan.solver.images].astype(side.dtype), twin), train[1]
+    held_out, held_labels = perturbed(validation[0].astype(side.dtype), twin), validation[1]
     give_masks(side.model, plan.masks)
     losses, training, held = [], [], []
     subsets = iter(plan.subsets)
@@ -107,8 +109,8 @@ def curves(plan: Plan, setup: Setup, train: Labelled, validation: Labelled, twin
 
 def accuracies(scratch: Array, reference: Array, twins: tuple[Array, ...]) -> Curves:
     """The share of positive margins at each measurement, and the share that rounding may turn."""
-    right, star, *others = ((margin > 0).mean(axis=1) for margin in (scratch, reference, *twins))
-    return Curves(right, star, tuple(others), undecided(reference, twins) if twins else None)
+    right, golden, *others = ((margin > 0).mean(axis=1) for margin in (scratch, reference, *twins))
+    return Curves(right, golden, tuple(others), undecided(reference, twins) if twins else None)
 
 
 def undecided(reference: Array, twins: Sequence[Array]) -> Array:

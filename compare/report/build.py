@@ -10,24 +10,28 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from twofold.compare import environment
 from twofold.compare.bench.steps import StepTime, step_time
 from twofold.compare.data import DataError, Dataset, load
 from twofold.compare.faults.matrix import Row, row
 from twofold.compare.faults.summary import as_json as faults_as_json
+from twofold.compare.faults.suspects import suspects
 from twofold.compare.judge import battery
 from twofold.compare.judge.battery import Result
 from twofold.compare.judge.checks.table import BATTERY
-from twofold.compare.judge.diagnosis.raising import raised
-from twofold.compare.judge.evidence.floor import LIMIT, Verdict
-from twofold.compare.judge.evidence.rounding import moved
+from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.trial import Trial
-from twofold.compare.judge.finding import Finding, gravest
+from twofold.compare.judge.finding import Finding, Verdict, gravest, raised
+from twofold.compare.judge.gates import LIMIT
+from twofold.compare.output import write_json
 from twofold.compare.pair import Draw, Pair, SideName
 from twofold.compare.processes import in_order, spread
 from twofold.compare.report import plots
 from twofold.compare.report.console import explanations, flipped, summary, verdict_line
 from twofold.compare.report.killing import Faults, escaped, kill_matrix
 from twofold.compare.report.pictures.gates import gate_heat_map
+from twofold.compare.report.results import as_json
 from twofold.compare.sides import devices
 from twofold.compare.threads import one_thread
 from twofold.compare.training.train import Configuration, Training
@@ -108,10 +112,10 @@ def report_command(pairs: Sequence[Pair], out: Path, data: Path | None, device: 
             progress.advance(task)
         tell("drawing")
         (out / "index.html").write_text(page(reports))
-        content = battery.as_json([r for report in reports for r in (*report.results, report.full_size)])
+        content = as_json([r for report in reports for r in (*report.results, report.full_size)])
         content["training"] = [training_json(report) for report in reports]
         content["faults"] = faults_as_json([r.faults for r in reports if isinstance(r.faults, Row)])
-        battery.write_json(out / "report.json", content)
+        write_json(out / "report.json", content)
     console.print(f"wrote {out / 'index.html'} and {out / 'report.json'}")
     return all(report.passed for report in reports)
 
@@ -156,7 +160,9 @@ def measure(
         tell(f"{pair.name}: data")
         dataset = load(pair.dataset, data)
         results = [
-            battery.run(pair.case(), dtype, place, seed, begins=Prefixed(tell, f"{pair.name}: {dtype}"))
+            battery.run(
+                pair.case(), dtype, place, seed, begins=Prefixed(tell, f"{pair.name}: {dtype}"), suspects=suspects
+            )
             for place in places
             for dtype in battery.DTYPES
         ]
@@ -190,7 +196,7 @@ def check_full_size(pair: Pair, dataset: Dataset, device: str, seed: int) -> Res
     trial = Trial(pair.full_case((Draw(inputs.shape),)), "float64", device, seed)
     trial.inputs = (inputs.astype(np.float64) if np.issubdtype(inputs.dtype, np.floating) else inputs,)
     checks = [check for check in BATTERY if check.name in FULL_SIZE_CHECKS]
-    return battery.run_trial(trial, checks)
+    return battery.run_trial(trial, checks, suspects=suspects)
 
 
 def trained(
@@ -202,7 +208,7 @@ def trained(
         pair, dataset, Configuration(pair.name, backend, "float64", place, pair.recipe.seed, dataset.source)
     )
     if twin:
-        training.side.load(moved(training.side.state(), seed=0))
+        training.side.load(perturbed(training.side.state(), seed=0))
     seconds = 0.0
     for step in range(pair.recipe.report_steps):
         if step % 10 == 0:
@@ -233,20 +239,20 @@ def page(reports: Sequence[PairReport]) -> str:
     """The whole report as one HTML text, pictures inside."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    templates = Environment(
         loader=PackageLoader("twofold.compare.report", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
     )
     results = [result for report in reports for result in (*report.results, report.full_size)]
-    return environment.get_template("report.html").render(
+    return templates.get_template("report.html").render(
         reports=[section(report) for report in reports],
         checks=[{"name": check.name, "proves": check.proves} for check in BATTERY],
         passed=sum(report.verdict is Verdict.PASS for report in reports),
         kills=kill_matrix({report.pair.name: report.faults for report in reports}),
         summary=summary(results),
-        environment=battery.environment(),
+        environment=environment.environment(),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         limit=LIMIT,
         last_steps=LAST_STEPS,

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
+
 from twofold.compare.judge.battery import Result
-from twofold.compare.judge.evidence.floor import Quantity, Verdict
-from twofold.compare.judge.evidence.trial import Divergence
-from twofold.compare.judge.finding import Finding
+from twofold.compare.judge.finding import Divergence, Finding, Quantity, Verdict
 
 MARKS = {
     Verdict.PASS: "[green]pass[/]",

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
 from twofold.compare.pair import Pair
 from twofold.compare.training.checkpoint import Curves
 from twofold.compare.training.metrics import LABELS

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
+
 from twofold.compare.bench import goals
 from twofold.compare.bench.rows import Peak, Row, geometric_means
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
+
 from twofold.compare import nest
 from twofold.compare.pair import Twin
 from twofold.compare.sides.devices import import_torch

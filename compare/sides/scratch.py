@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
+
 from twofold.compare import nest
 from twofold.compare.pair import Twin
 from twofold.compare.sides.trace import States, Trace, watch_scratch
@@ -85,8 +86,8 @@ class Scratch:
         """Gradients of the inputs: of sum(out * cotangents), or of the last loss where none are given."""
         of_loss = cotangents is None
         cotangents = nest.apply(_copy, self.loss_gradient() if of_loss else cotangents)
-        sent = cotangents if isinstance(cotangents, tuple) else (cotangents,)
-        dinputs = self.model.backward(*sent)
+        grad_output = cotangents if isinstance(cotangents, tuple) else (cotangents,)
+        dinputs = self.model.backward(*grad_output)
         if of_loss and self.penalty:
             self.penalty.backward()
         dinputs = dinputs if isinstance(dinputs, tuple) else (dinputs,)

@@ -1,4 +1,4 @@
-"""What every module took, gave and was sent back, recorded by (path, call) without changing the run."""
+"""What every module took, gave, was sent and sent back, recorded by (path, call) without changing the run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
 from twofold.compare import nest
 from twofold.scratch.module import Array, Module
 
@@ -18,8 +19,8 @@ class Trace:
 
     inputs: dict[str, Array] = field(default_factory=dict)
     outputs: dict[str, Array] = field(default_factory=dict)  # in order of execution
-    gradients: dict[str, Array] = field(default_factory=dict)  # with respect to the outputs
-    sent: dict[str, Array] = field(default_factory=dict)  # with respect to the inputs
+    grad_outputs: dict[str, Array] = field(default_factory=dict)  # with respect to the outputs
+    grad_inputs: dict[str, Array] = field(default_factory=dict)  # with respect to the inputs
     masks: dict[str, Array] = field(default_factory=dict)  # what scratch's dropout layers kept
 
 
@@ -76,10 +77,10 @@ def _shadow(module: Module, path: str, trace: Trace) -> None:
         key, outputs = open_calls.pop()
         for name, dout in zip(outputs, nest.flatten(douts), strict=False):  # trailing ones may be left out
             if dout is not None:
-                trace.gradients[name] = np.array(dout)
-        sent = backward(*douts)
-        trace.sent.update(nest.numbered(key, nest.apply(np.array, sent)))
-        return sent
+                trace.grad_outputs[name] = np.array(dout)
+        grad_input = backward(*douts)
+        trace.grad_inputs.update(nest.numbered(key, nest.apply(np.array, grad_input)))
+        return grad_input
 
     vars(module).update(forward=watched_forward, backward=watched_backward)
 
@@ -103,11 +104,11 @@ def watch_reference(model: Any) -> Iterator[Trace]:
             # the alias of an input meets what this module sends back, the input itself what all that take it do
             inputs = nest.apply(lambda leaf: leaf.view_as(leaf) if leaf.requires_grad else leaf, inputs)
             given = nest.numbered(key, inputs[0] if len(inputs) == 1 else inputs)
-            keep(given, trace.inputs, trace.sent)
+            keep(given, trace.inputs, trace.grad_inputs)
             return inputs
 
         def after(module: Any, inputs: Any, out: Any) -> None:
-            keep(nest.numbered(open_calls.pop(), out), trace.outputs, trace.gradients)
+            keep(nest.numbered(open_calls.pop(), out), trace.outputs, trace.grad_outputs)
 
         return before, after
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from twofold.compare.data import DataError
 from twofold.compare.sides import States
 from twofold.scratch.module import Array

@@ -12,14 +12,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from twofold import scratch
 from twofold.compare.data import Dataset
 from twofold.compare.errors import BadInput
 from twofold.compare.pair import Pair, Twin
 from twofold.compare.training.checkpoint import Curves
 from twofold.compare.training.train import Configuration, Training, Watcher
 from twofold.scratch.optim import Optimizer
-
-from twofold import scratch
 
 SCHEMA = 1
 CURVE_POINTS = 400  # a curve over the steps is kept as the means of so many blocks

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+
 from twofold.compare.data import DataError, Dataset, Split
 from twofold.compare.pair import Pair, Recipe, SideName
 from twofold.compare.sides import Reference, Scratch, Side

@@ -4,6 +4,7 @@ from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
+
 from twofold.reference.recurrent import ResetFirstGRU
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU, "reset-first-gru": ResetFirstGRU}

@@ -1,6 +1,7 @@
 """The next value of a wave from the fifty before it: the pair `sine-rnn`."""
 
 from torch import Tensor, nn
+
 from twofold.reference.recurrent import SigmoidRNN
 
 

@@ -5,6 +5,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
+
 from twofold.reference.raw import Raw
 
 

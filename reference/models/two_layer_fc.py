@@ -4,6 +4,7 @@ from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
+
 from twofold.reference.raw import Raw
 
 

@@ -1,6 +1,7 @@
 """Element-wise functions. All take and return arrays of one shape."""
 
 import numpy as np
+
 from twofold.scratch.module import Array, Module
 
 

@@ -6,6 +6,7 @@ instead of kh * kw); its rows i are then kh matrix products on views of those co
 
 import numpy as np
 from numpy.random import Generator
+
 from twofold.scratch import init
 from twofold.scratch.module import Array, Module, Parameter
 

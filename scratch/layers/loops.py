@@ -4,6 +4,7 @@ Some thousand times slower than the fast forms in conv.py and pooling.py, and th
 """
 
 import numpy as np
+
 from twofold.scratch.layers.conv import Conv2d
 from twofold.scratch.layers.pooling import MaxPool2d
 from twofold.scratch.module import Array

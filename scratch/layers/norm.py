@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+
 from twofold.scratch.module import Array, Buffer, Module, Parameter
 
 

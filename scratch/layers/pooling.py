@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+
 from twofold.scratch.layers.conv import Size, pair
 from twofold.scratch.module import Array, Module, blocks
 

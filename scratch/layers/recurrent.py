@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.random import Generator
+
 from twofold.scratch import init
 from twofold.scratch.layers.activations import sigmoid
 from twofold.scratch.module import Array, Module, Parameter, blocks

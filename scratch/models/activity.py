@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator
+
 from twofold.scratch import GRU, LSTM, RNN, Linear, Module, ResetFirstGRU, Sequential, Tanh, init
 from twofold.scratch.module import Array
 

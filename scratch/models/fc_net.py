@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.random import Generator
+
 from twofold.scratch import BatchNorm1d, Dropout, Flatten, LayerNorm, Linear, Module, ReLU, Sequential, init
 
 NORMS = {"batch": BatchNorm1d, "layer": LayerNorm}

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.random import Generator
+
 from twofold.scratch import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, init
 
 

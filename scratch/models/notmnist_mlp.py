@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.random import Generator
+
 from twofold.scratch import Linear, ReLU, Sequential, init
 
 

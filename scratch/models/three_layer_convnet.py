@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.random import Generator
+
 from twofold.scratch import BatchNorm2d, Conv2d, Flatten, GroupNorm, Linear, MaxPool2d, Module, ReLU, Sequential, init
 
 

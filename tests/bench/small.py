@@ -1,6 +1,7 @@
 """What the tests of the bench measure: `catcar-mlp` on seven drawn records."""
 
 import numpy as np
+
 from twofold.compare.data import Dataset, Split
 from twofold.compare.pairs import PAIRS
 

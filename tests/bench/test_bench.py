@@ -7,6 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.bench.small import CARS, CATCAR, DTYPES
+from tests.judge.planting import plant
+from twofold import scratch
 from twofold.compare.bench import memory, rows
 from twofold.compare.bench.environment import described, environment
 from twofold.compare.bench.rows import Peak
@@ -14,10 +18,6 @@ from twofold.compare.bench.steps import growth_rows
 from twofold.compare.cli import main
 from twofold.compare.pairs import PAIRS
 from twofold.compare.report.pictures.growth import growth_curves
-
-from tests.bench.small import CARS, CATCAR, DTYPES
-from tests.judge.planting import plant
-from twofold import scratch
 
 pytestmark = pytest.mark.usefixtures("brief")
 

@@ -4,6 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.bench.small import CARS, CATCAR, DTYPES
+from tests.judge.planting import plant
+from twofold import scratch
 from twofold.compare.bench import layers
 from twofold.compare.bench.layers import adam_row, both_ways, layer_rows, loop_rows
 from twofold.compare.bench.steps import Step, recipe_rows, step_time
@@ -11,10 +15,6 @@ from twofold.compare.layers import FORMS
 from twofold.compare.pair import Case, Draw, Twin
 from twofold.compare.sides import Scratch
 from twofold.scratch.layers import loops
-
-from tests.bench.small import CARS, CATCAR, DTYPES
-from tests.judge.planting import plant
-from twofold import scratch
 
 pytestmark = pytest.mark.usefixtures("brief")
 

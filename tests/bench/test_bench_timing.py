@@ -5,6 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
+
+from tests.bench.small import CARS, CATCAR, DTYPES
+from twofold import scratch
 from twofold.compare.bench import goals, timing
 from twofold.compare.bench.environment import environment
 from twofold.compare.bench.products import Passes, Product, of_layer
@@ -14,9 +17,6 @@ from twofold.compare.bench.timing import Timing, goes_on, interleaved
 from twofold.compare.data import Dataset, Split
 from twofold.compare.pairs import MAIN, PAIRS
 from twofold.compare.threads import threads
-
-from tests.bench.small import CARS, CATCAR, DTYPES
-from twofold import scratch
 
 pytestmark = pytest.mark.usefixtures("brief")
 

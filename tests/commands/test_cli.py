@@ -8,12 +8,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from twofold.compare.cli import main
-from twofold.compare.data import mnist
-from twofold.compare.pairs import PAIRS
 
 from tests.places import ROOT
 from twofold import scratch
+from twofold.compare.cli import main
+from twofold.compare.data import mnist
+from twofold.compare.pairs import PAIRS
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.data.test_readers import form, refusal, steady, written
 from twofold.compare import data
 from twofold.compare.data import cifar10, cifar10_mean_image, cifar_binary
 from twofold.compare.data.cifar10 import FOLDER
-
-from tests.data.test_readers import form, refusal, steady, written
 
 SIX = (*(f"data_batch_{n}.bin" for n in range(1, 6)), "test_batch.bin")
 

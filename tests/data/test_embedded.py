@@ -8,12 +8,12 @@ import sys
 
 import numpy as np
 import pytest
-from twofold.compare import data
-from twofold.compare.data import cifar10, text
-from twofold.compare.data.embedded import documentation, figures, glyphs, photograph, signals, silhouettes
 
 from tests.data.test_readers import form
 from tests.places import ROOT
+from twofold.compare import data
+from twofold.compare.data import cifar10, text
+from twofold.compare.data.embedded import documentation, figures, glyphs, photograph, signals, silhouettes
 
 
 def arrays(loaded: data.Dataset) -> list[np.ndarray]:

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from twofold.compare import data
-from twofold.compare.data import download
 
 from tests.data.test_readers import refusal, written
+from twofold.compare import data
+from twofold.compare.data import download
 
 
 def torchvision(monkeypatch, download) -> ModuleType:

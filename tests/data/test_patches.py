@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from twofold.compare import data
-from twofold.compare.data import patches
 
 from tests.data.test_readers import form, h5_file, refusal
 from tests.judge.planting import plant
+from twofold.compare import data
+from twofold.compare.data import patches
 
 
 def random_patches(count: int) -> np.ndarray:

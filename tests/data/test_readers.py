@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+
 from twofold.compare import data
 from twofold.compare.data import hdf5, idx, text
 from twofold.compare.data.errors import mismatch

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from twofold.compare import data
-from twofold.compare.data import cifar10, cifar_binary, idx, mnist
 
 from tests.data.test_readers import form
 from tests.places import REAL_DATA
+from twofold.compare import data
+from twofold.compare.data import cifar10, cifar_binary, idx, mnist
 
 
 def real(name: str) -> data.Dataset:

@@ -9,11 +9,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from twofold.compare import data
-from twofold.compare.data import activity, catcar, mnist, trigrams
 
 from tests.data.test_readers import form, h5_file, refusal
 from tests.judge.planting import plant
+from twofold.compare import data
+from twofold.compare.data import activity, catcar, mnist, trigrams
 
 
 def test_a_split_counts_its_records():

@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 import pytest
+
+from tests.data.test_readers import form
 from twofold.compare import data
 from twofold.compare.data import waves
 from twofold.compare.data.embedded import series
-
-from tests.data.test_readers import form
 
 
 def test_triangle_by_hand():

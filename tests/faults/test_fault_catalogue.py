@@ -4,13 +4,13 @@ import re
 from functools import cache
 
 import pytest
+
+from tests.places import ROOT
 from twofold.compare.faults import FAULTS, SHARED
 from twofold.compare.faults.fault import Edit, Fault
 from twofold.compare.faults.matrix import Ground
 from twofold.compare.faults.signatures import cases, home_of, signatures
 from twofold.compare.faults.summary import survivor
-
-from tests.places import ROOT
 
 EDITS = {f"{fault.id} {edit.name}": edit for fault in FAULTS for edit in fault.edits}
 

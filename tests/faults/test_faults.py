@@ -7,21 +7,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.judge.planting import plant
+from twofold import scratch
 from twofold.compare import faults as catalogued
 from twofold.compare.faults.fault import FINDER
 from twofold.compare.judge import battery
 from twofold.compare.judge.battery import Result
-from twofold.compare.judge.checks.resync import few_steps
 from twofold.compare.judge.checks.table import BATTERY, CHECKS_BY_NAME
-from twofold.compare.judge.evidence.floor import Verdict
-from twofold.compare.judge.evidence.trial import Divergence, Trial
+from twofold.compare.judge.evidence.resync import few_steps
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.finding import Divergence, Verdict
 from twofold.compare.layers import LAYERS
 from twofold.compare.pair import Case, Twin
 from twofold.compare.pairs import MAIN, PAIRS
 from twofold.scratch.layers import activations, recurrent
-
-from tests.judge.planting import plant
-from twofold import scratch
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -193,7 +193,7 @@ CASES: dict[str, Case] = {case.name: case for case in (*LAYERS, *(pair.case() fo
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Three re-synchronised steps show each of these, and what they look like is asked elsewhere."""
-    monkeypatch.setattr(battery, "with_causes", lambda trial, findings: findings)
+    monkeypatch.setattr(battery, "with_causes", lambda trial, findings, suspects: findings)
     with few_steps():
         yield
 

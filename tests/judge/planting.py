@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from twofold.compare.faults.fault import reworded, source_of
 
 

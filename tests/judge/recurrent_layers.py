@@ -3,17 +3,17 @@
 from typing import Any
 
 import numpy as np
-import twofold.reference.recurrent as reference_recurrent
 from torch import nn
+
+import twofold.reference.recurrent as reference_recurrent
+from twofold import scratch
 from twofold.compare import nest
 from twofold.compare.judge.diagnosis import recurrence
 from twofold.compare.judge.diagnosis.recurrence import gate_map
-from twofold.compare.judge.evidence.trial import redrawn
+from twofold.compare.judge.evidence.draws import redrawn
 from twofold.compare.judge.gates import GateMap
 from twofold.compare.layers import LAYERS
 from twofold.compare.pairs import PAIRS
-
-from twofold import scratch
 
 STEPS, BATCH, INPUTS, HIDDEN = 7, 5, 3, 4
 CELLS = ("RNN", "SigmoidRNN", "LSTM", "GRU", "ResetFirstGRU")
@@ -35,8 +35,8 @@ def drawn(
     x = rng.standard_normal((STEPS, BATCH, INPUTS)).swapaxes(0, 1 if batch_first else 0)
     states = tuple(rng.standard_normal((1, BATCH, HIDDEN)) for _ in range(2 if cell == "LSTM" else 1))
     inputs = nest.apply(lambda a: a.astype(dtype), recurrence.nested((x, *states) if state else (x,)))
-    sent = nest.apply(lambda a: rng.standard_normal(a.shape).astype(dtype), layer(*inputs))
-    return layer, torch_class(cell)(INPUTS, HIDDEN, **arguments), inputs, sent
+    grad_outputs = nest.apply(lambda a: rng.standard_normal(a.shape).astype(dtype), layer(*inputs))
+    return layer, torch_class(cell)(INPUTS, HIDDEN, **arguments), inputs, grad_outputs
 
 
 def mapped(cell: str, **options: Any) -> GateMap:

@@ -6,19 +6,18 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from twofold.compare.judge.battery import DTYPES, run
-from twofold.compare.judge.checks.table import CHECKS_BY_NAME
-from twofold.compare.judge.diagnosis import arbiter, slopes
-from twofold.compare.judge.evidence.floor import Verdict
-from twofold.compare.judge.evidence.trial import Divergence
-from twofold.compare.pair import Twin
-from twofold.compare.pairs import PAIRS
-from twofold.reference.models.trigram_lm import TrigramLM
-from twofold.scratch import Linear
 
 from tests.judge.planting import plant
 from tests.judge.verdicts import Net, against, net, only
 from twofold import scratch
+from twofold.compare.judge.battery import DTYPES, run
+from twofold.compare.judge.checks.table import CHECKS_BY_NAME
+from twofold.compare.judge.diagnosis import arbiter, slopes
+from twofold.compare.judge.finding import Divergence, Verdict
+from twofold.compare.pair import Twin
+from twofold.compare.pairs import PAIRS
+from twofold.reference.models.trigram_lm import TrigramLM
+from twofold.scratch import Linear
 
 HERE = __name__
 

@@ -3,12 +3,12 @@
 from functools import cache
 
 import pytest
+
 from twofold.compare.judge import battery
 from twofold.compare.judge.battery import DTYPES
 from twofold.compare.judge.checks.table import BATTERY, CHECKS_BY_NAME, Check
-from twofold.compare.judge.evidence.floor import Verdict
 from twofold.compare.judge.evidence.trial import Trial
-from twofold.compare.judge.finding import Finding
+from twofold.compare.judge.finding import Finding, Verdict
 from twofold.compare.layers import LAYERS
 from twofold.compare.pair import Case, Draw, Twin
 from twofold.compare.pairs import MAIN, PAIRS

@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 from torch import nn
+
+from tests.judge.planting import plant
+from tests.judge.verdicts import only
 from twofold.compare.judge.battery import run, run_trial
 from twofold.compare.judge.checks.table import CHECKS_BY_NAME
-from twofold.compare.judge.evidence.floor import Verdict
-from twofold.compare.judge.evidence.trial import Divergence, Trial
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.finding import Divergence, Verdict
 from twofold.compare.pair import Case, Draw, Twin
 from twofold.compare.report.console import flipped
 from twofold.scratch import Linear, Module, ReLU, Sequential
 from twofold.scratch.layers import linear
-
-from tests.judge.planting import plant
-from tests.judge.verdicts import only
 
 HERE = __name__
 

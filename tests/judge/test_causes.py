@@ -4,22 +4,22 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from twofold.compare.faults import FAULTS
-from twofold.compare.faults.fault import Fault
-from twofold.compare.faults.signatures import signature_of, signatures
-from twofold.compare.judge import battery
-from twofold.compare.judge.battery import Result, as_json
-from twofold.compare.judge.checks.table import CHECKS_BY_NAME
-from twofold.compare.judge.diagnosis.causes import TITLES
-from twofold.compare.judge.diagnosis.relations import RELATIONS, Scene, relation
-from twofold.compare.judge.evidence.floor import Quantity, Verdict
-from twofold.compare.judge.finding import Finding
-from twofold.compare.pairs import PAIRS
-from twofold.compare.report.console import explanations
-from twofold.scratch.module import Array
 
 from tests.judge.planting import plant
 from twofold import scratch
+from twofold.compare.faults import FAULTS
+from twofold.compare.faults.fault import Fault
+from twofold.compare.faults.signatures import signature_of, signatures
+from twofold.compare.faults.suspects import suspects
+from twofold.compare.judge import battery
+from twofold.compare.judge.battery import Result
+from twofold.compare.judge.checks.table import CHECKS_BY_NAME
+from twofold.compare.judge.diagnosis.relations import RELATIONS, Scene, relation
+from twofold.compare.judge.finding import Finding, Quantity, Verdict
+from twofold.compare.pairs import PAIRS
+from twofold.compare.report.console import explanations
+from twofold.compare.report.results import as_json
+from twofold.scratch.module import Array
 
 RNG = np.random.default_rng(0)
 SQUARE, KERNEL, STACKED, WEIGHT = (RNG.standard_normal(shape) for shape in ((6, 6), (4, 3, 3, 3), (8, 5), (8, 5)))
@@ -76,22 +76,22 @@ TOLD: dict[str, tuple[Array, Callable[[Array], Array], str]] = {
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", TOLD)
 def test_a_relation_is_told(name: str, dtype: str) -> None:
-    star, done, told = TOLD[name]
-    gates = ("i", "f", "g", "o") if star is STACKED else ()
-    parameter = WEIGHT if star is STACKED else None
-    scene = Scene(done(star).astype(dtype), star, parameter, {"batch size": 32}, {"other": SQUARE**2}, gates)
+    golden, done, told = TOLD[name]
+    gates = ("i", "f", "g", "o") if golden is STACKED else ()
+    parameter = WEIGHT if golden is STACKED else None
+    scene = Scene(done(golden).astype(dtype), golden, parameter, {"batch size": 32}, {"other": SQUARE**2}, gates)
     assert relation(scene) == told
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (3,), (4, 5), (2, 3, 4, 4)])
 def test_no_relation_holds_between_strangers(shape: tuple[int, ...]) -> None:
-    found, star = (np.array(RNG.standard_normal(shape)) for _ in range(2))
-    scene = Scene(found, star, np.array(RNG.standard_normal(shape)), {"batch size": 3}, {})
+    found, golden = (np.array(RNG.standard_normal(shape)) for _ in range(2))
+    scene = Scene(found, golden, np.array(RNG.standard_normal(shape)), {"batch size": 3}, {})
     assert [told for holds in RELATIONS if (told := holds(scene))] == []
 
 
 def found(pair: str, check: str, dtype: str = "float64", seed: int = 0) -> Result:
-    result = battery.run(PAIRS[pair].case(), dtype, seed=seed, checks=[CHECKS_BY_NAME[check]])
+    result = battery.run(PAIRS[pair].case(), dtype, seed=seed, checks=[CHECKS_BY_NAME[check]], suspects=suspects)
     assert result.findings[0].verdict is Verdict.FAIL
     return result
 
@@ -115,7 +115,7 @@ def test_a_cause_is_named_in_other_words_another_pair_and_dtype(monkeypatch: pyt
     for dtype in ("float64", "float32"):
         told = finding(found("catcar-mlp", "gradient", dtype, seed=3))
         assert told.causes == ("linear-bias-forgotten",)
-        title = TITLES["linear-bias-forgotten"]
+        title = next(fault.title for fault in FAULTS if fault.id == "linear-bias-forgotten")
         assert told.probable_cause == f"fc2.bias: all zero: it is forgotten; as by linear-bias-forgotten: {title}"
 
 
@@ -135,7 +135,10 @@ def test_what_is_on_no_list_is_told_by_its_relation(monkeypatch: pytest.MonkeyPa
 def test_the_terminal_and_the_json_tell_it(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, scratch.Tanh, "backward", "(1 - out * out)", "(1 - out)")
     result = battery.run(
-        PAIRS["catcar-mlp"].case(), "float64", checks=[CHECKS_BY_NAME[n] for n in ("gradient", "backward")]
+        PAIRS["catcar-mlp"].case(),
+        "float64",
+        checks=[CHECKS_BY_NAME[n] for n in ("gradient", "backward")],
+        suspects=suspects,
     )
     lines = [line for line in explanations(result) if "probable cause" in line]
     assert lines == ["    probable cause: as by tanh-not-squared: tanh' as 1 - tanh"]

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from torch import nn
-from twofold.compare.judge.battery import DTYPES
-from twofold.compare.pair import Case, Draw, Twin
-from twofold.scratch import Linear, Module, ReLU, Sequential
 
 from tests.judge.verdicts import only
 from twofold import scratch
+from twofold.compare.judge.battery import DTYPES
+from twofold.compare.pair import Case, Draw, Twin
+from twofold.scratch import Linear, Module, ReLU, Sequential
 
 HERE = __name__
 

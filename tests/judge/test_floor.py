@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from twofold.compare.judge.evidence.floor import Quantity, Verdict, exactly, floors, judge, rows_of, sure
-from twofold.compare.judge.evidence.rounding import nudged
-from twofold.compare.judge.finding import gravest, worst_by_name
 
 from tests.judge.verdicts import quantity
+from twofold.compare.judge.evidence.floor import floors, judge, rows_of, sure
+from twofold.compare.judge.evidence.rounding import perturbed
+from twofold.compare.judge.finding import Quantity, Verdict, exactly, gravest, worst_by_name
 
 EPS = np.finfo(np.float64).eps
 STAR = np.array([[1.0, -4.0], [0.0, 2.0]])
@@ -36,8 +36,8 @@ def test_a_row_of_a_sequence_is_a_time_step() -> None:
     np.testing.assert_array_equal(rows_of(x, 1)[1], x[:, 1].ravel())
 
 
-def judged(found: np.ndarray | None, star: np.ndarray | None = STAR, moved: float = 1e-15) -> Quantity:
-    return judge("x", found, star, [] if star is None else [star + moved, star - moved], "float64")
+def judged(actual: np.ndarray | None, golden: np.ndarray | None = STAR, moved: float = 1e-15) -> Quantity:
+    return judge("x", actual, golden, [] if golden is None else [golden + moved, golden - moved], "float64")
 
 
 JUDGEMENTS = [
@@ -54,9 +54,9 @@ JUDGEMENTS = [
 ]
 
 
-@pytest.mark.parametrize(("what", "found", "verdict", "reason"), JUDGEMENTS, ids=[row[0] for row in JUDGEMENTS])
-def test_judgement(what: str, found: np.ndarray | None, verdict: Verdict, reason: str) -> None:
-    quantity = judged(found)
+@pytest.mark.parametrize(("what", "actual", "verdict", "reason"), JUDGEMENTS, ids=[row[0] for row in JUDGEMENTS])
+def test_judgement(what: str, actual: np.ndarray | None, verdict: Verdict, reason: str) -> None:
+    quantity = judged(actual)
     assert quantity.verdict is verdict
     assert quantity.reason.startswith(reason)
 
@@ -85,9 +85,9 @@ def test_a_zero_row_of_the_reference_must_be_zero_in_scratch() -> None:
 
 
 def test_a_small_row_is_not_hidden_by_a_large_one() -> None:
-    star = np.array([[1.0, 1.0], [1e-12, 1e-12]])
-    found = star * [[1], [1.0001]]
-    assert judge("x", found, star, [star], "float64").reason == "row 1 of 2"
+    golden = np.array([[1.0, 1.0], [1e-12, 1e-12]])
+    actual = golden * [[1], [1.0001]]
+    assert judge("x", actual, golden, [golden], "float64").reason == "row 1 of 2"
 
 
 def test_nothing_at_all_proves_nothing() -> None:
@@ -104,22 +104,22 @@ def test_a_nudge_is_one_ulp(dtype, data) -> None:
     x = data.draw(arrays.arrays(dtype, st.integers(0, 20), elements=elements))
     x = np.concatenate([x, x])
     before = x.copy()
-    moved = nudged(x, seed=3)
+    away = perturbed(x, seed=3)
     np.testing.assert_array_equal(x, before)
-    np.testing.assert_array_equal(moved[: len(x) // 2], moved[len(x) // 2 :])
+    np.testing.assert_array_equal(away[: len(x) // 2], away[len(x) // 2 :])
     lower, upper = np.nextafter(x, dtype(-np.inf)), np.nextafter(x, dtype(np.inf))
-    np.testing.assert_array_equal(x == 0, moved == 0)
-    assert (((moved == lower) | (moved == upper)) | (x == 0)).all()
-    assert moved.dtype == dtype
+    np.testing.assert_array_equal(x == 0, away == 0)
+    assert (((away == lower) | (away == upper)) | (x == 0)).all()
+    assert away.dtype == dtype
 
 
 def test_nudges_go_both_ways_and_depend_on_the_seed() -> None:
     x = np.random.default_rng(0).standard_normal(1000)
-    ups = [(nudged(x, seed) > x).mean() for seed in range(5)]
+    ups = [(perturbed(x, seed) > x).mean() for seed in range(5)]
     assert all(0.4 < up < 0.6 for up in ups)
-    assert len({nudged(x, seed).tobytes() for seed in range(5)}) == 5
+    assert len({perturbed(x, seed).tobytes() for seed in range(5)}) == 5
     tokens = np.arange(3)
-    assert nudged(tokens, 0) is tokens
+    assert perturbed(tokens, 0) is tokens
 
 
 def test_of_many_rounds_the_worst_counts_and_one_proof_is_enough() -> None:

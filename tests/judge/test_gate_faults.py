@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 from torch import nn
-from twofold.compare.judge.battery import DTYPES
-from twofold.compare.judge.diagnosis.recurrence import gate_map, of_trial
-from twofold.compare.judge.evidence.trial import Trial
-from twofold.scratch.layers import recurrent
 
 from tests.judge.planting import plant
 from tests.judge.recurrent_layers import CASES, HIDDEN, INPUTS, drawn, mapped
 from twofold import scratch
+from twofold.compare.judge.battery import DTYPES
+from twofold.compare.judge.diagnosis.recurrence import gate_map, of_trial
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.scratch.layers import recurrent
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -51,7 +51,7 @@ def test_one_gates_slope(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_fault_on_one_instance() -> None:
     """A closure over the layer sees the map's runs: they are made by the layer itself."""
-    layer, other, inputs, sent = drawn("LSTM")
+    layer, other, inputs, grad_outputs = drawn("LSTM")
     original = layer.backward
 
     def too_much(_: Any, *douts: Any) -> Any:
@@ -60,7 +60,7 @@ def test_a_fault_on_one_instance() -> None:
         return result
 
     layer.backward = MethodType(too_much, layer)
-    found = gate_map(layer, other, inputs, sent)
+    found = gate_map(layer, other, inputs, grad_outputs)
     assert found is not None
     assert found.line() == "backward: every gate from t = 6 down to t = 0"
 
@@ -105,8 +105,8 @@ def test_the_last_state_belongs_to_the_last_step(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(("bias", "state", "start"), [(True, False, 0), (False, False, 1), (False, True, 0)])
 def test_another_reset_gate(bias: bool, state: bool, start: int) -> None:
     """The two kinds of GRU differ where r meets n: r (W_hn h + b_hn) is no W_hn (r h) + b_hn."""
-    layer, _, inputs, sent = drawn("ResetFirstGRU", bias=bias, state=state)
-    found = gate_map(layer, nn.GRU(INPUTS, HIDDEN, bias=bias), inputs, sent)
+    layer, _, inputs, grad_outputs = drawn("ResetFirstGRU", bias=bias, state=state)
+    found = gate_map(layer, nn.GRU(INPUTS, HIDDEN, bias=bias), inputs, grad_outputs)
     assert found is not None and found.stage == "forward" and found.first == (start, ("r", "n"))
 
 

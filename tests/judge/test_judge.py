@@ -4,23 +4,25 @@ import math
 
 import numpy as np
 import pytest
+
+from tests.judge.planting import plant
 from twofold.compare import nest
 from twofold.compare.faults.fault import reworded
-from twofold.compare.judge.battery import as_json, run
+from twofold.compare.judge.battery import examined, run
 from twofold.compare.judge.checks import curves
 from twofold.compare.judge.checks.table import CHECKS_BY_NAME, Check
 from twofold.compare.judge.evidence.branches import pinned
-from twofold.compare.judge.evidence.floor import Quantity, Verdict
-from twofold.compare.judge.evidence.trial import Divergence, Trial, redrawn
+from twofold.compare.judge.evidence.draws import redrawn
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.finding import Divergence, Quantity, Verdict
 from twofold.compare.layers import LAYERS
 from twofold.compare.pair import Case, Twin
 from twofold.compare.pairs import MAIN, PAIRS
+from twofold.compare.report.results import as_json
 from twofold.compare.sides import Scratch
 from twofold.scratch import Adam, BatchNorm1d, Dropout, Linear, ReLU, Sequential
 from twofold.scratch.models.activity import Activity
 from twofold.scratch.models.sine_rnn import SineRNN
-
-from tests.judge.planting import plant
 
 EPS = np.finfo(np.float64).eps
 
@@ -42,9 +44,9 @@ def test_what_a_side_raises_is_a_failure_in_one_line() -> None:
 
 def test_envelope_by_hand() -> None:
     """Distances 0, 2, 1 of the furthest twin: the running maximum stays at 2."""
-    star = np.array([1.0, 1.0, 1.0])
-    twins = [star + [0, 2, 1], star + [0, -1, 0]]
-    np.testing.assert_array_equal(curves.envelope(star, twins), np.array([0, 2, 2]) + 8 * np.spacing(1.0))
+    golden = np.array([1.0, 1.0, 1.0])
+    twins = [golden + [0, 2, 1], golden + [0, -1, 0]]
+    np.testing.assert_array_equal(curves.envelope(golden, twins), np.array([0, 2, 2]) + 8 * np.spacing(1.0))
 
 
 CURVES = [
@@ -58,14 +60,14 @@ CURVES = [
 
 @pytest.mark.parametrize(("what", "error", "twin", "verdict", "reason"), CURVES, ids=[row[0] for row in CURVES])
 def test_free_curve(what: str, error: float, twin: list[float], verdict: Verdict, reason: str) -> None:
-    star = np.ones(2)
-    quantity = curves.inside(star + error, star, [star + twin])
+    golden = np.ones(2)
+    quantity = curves.inside(golden + error, golden, [golden + twin])
     assert (quantity.verdict, quantity.reason) == (verdict, reason)
 
 
 def test_an_envelope_that_opens_ends_the_verdict() -> None:
-    star = np.ones(2)
-    quantity = curves.inside(star + [0, 5], star, [star + [1e-13, 0.5]])
+    golden = np.ones(2)
+    quantity = curves.inside(golden + [0, 5], golden, [golden + [1e-13, 0.5]])
     assert (quantity.verdict, quantity.reason) == (Verdict.PASS, "not informative from step 2")
 
 
@@ -93,9 +95,9 @@ def test_a_flip_at_the_kink_is_rounding() -> None:
 
     model = torch.nn.Sequential()
     model.add_module("relu", torch.nn.ReLU())
-    taken = np.array([[1e-18, 1.0]])
+    given = np.array([[1e-18, 1.0]])
     x = torch.tensor([[-1e-18, 1.0]], dtype=torch.float64, requires_grad=True)
-    with pinned(model, {"relu": taken}) as flips:
+    with pinned(model, {"relu": given}) as flips:
         model(x).sum().backward()
     assert x.grad.tolist() == [[1.0, 1.0]]  # type: ignore[union-attr]
     assert [(flip.module, flip.count) for flip in flips] == [("relu", 1)]
@@ -160,7 +162,7 @@ def test_saturated_units_are_no_fault(case: str, shift: float) -> None:
 @pytest.mark.parametrize("pair", ["activity-lstm-truncated-clipped", "sine-rnn"])
 def test_clipping_that_is_left_out_is_found(pair: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("twofold.compare.sides.scratch.clip_grad_value_", lambda *_: None)
-    assert CHECKS_BY_NAME["optimizer"](Trial(PAIRS[pair].case(), "float32")).verdict is Verdict.FAIL
+    assert examined(Trial(PAIRS[pair].case(), "float32"), CHECKS_BY_NAME["optimizer"]).verdict is Verdict.FAIL
 
 
 @pytest.mark.parametrize(("pair", "tensor"), [("bn-convnet", "conv1.weight"), ("notmnist-mlp", "fc1.weight")])
@@ -185,7 +187,7 @@ TRAIN_STEP = [
 @pytest.mark.parametrize(("pair", "right", "wrong"), TRAIN_STEP)
 def test_a_fault_of_train_step_is_found(pair: str, right: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, Scratch, "train_step", right, wrong)
-    resync = CHECKS_BY_NAME["resync"](Trial(PAIRS[pair].case(), "float64"))
+    resync = examined(Trial(PAIRS[pair].case(), "float64"), CHECKS_BY_NAME["resync"])
     assert resync.verdict is Verdict.FAIL
     assert resync.first_divergence and resync.first_divergence.stage == "train_step"
     assert resync.blame and resync.blame.side == "scratch"
@@ -193,27 +195,27 @@ def test_a_fault_of_train_step_is_found(pair: str, right: str, wrong: str, monke
 
 def test_a_fault_of_evaluate_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, Scratch, "evaluate", "self._objective(out, target)", "self.criterion(out, target)")
-    modes = CHECKS_BY_NAME["modes"](Trial(PAIRS["fc-net-two-layer"].case(), "float64"))
+    modes = examined(Trial(PAIRS["fc-net-two-layer"].case(), "float64"), CHECKS_BY_NAME["modes"])
     assert {q.name for q in modes.quantities if q.verdict is Verdict.FAIL} == {"evaluate"}
 
 
 def test_scratch_is_wrong_where_it_alone_minds_the_mode(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, Linear, "forward", "return out", "return out if self.training else out / 2")
-    modes = CHECKS_BY_NAME["modes"](Trial(PAIRS["catcar-mlp"].case(), "float64"))
+    modes = examined(Trial(PAIRS["catcar-mlp"].case(), "float64"), CHECKS_BY_NAME["modes"])
     assert modes.first_divergence == Divergence("forward", "fc1", evaluating=True)
     assert modes.blame and modes.blame.side == "scratch"
 
 
 def test_glue_of_a_model_is_named_in_evaluation_mode(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, Activity, "forward", "out[:, -1]", "(out[:, -1] if self.training else out.mean(axis=1))")
-    modes = CHECKS_BY_NAME["modes"](Trial(PAIRS["activity-gru"].case(), "float64"))
+    modes = examined(Trial(PAIRS["activity-gru"].case(), "float64"), CHECKS_BY_NAME["modes"])
     assert modes.first_divergence == Divergence("forward", "activity-gru", evaluating=True)
     assert modes.blame and modes.blame.side == "scratch"
 
 
 def test_glue_of_a_model_is_named_where_only_the_input_gradient_differs(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, SineRNN, "backward", "np.arange(steps)]", "np.arange(steps)[::-1]]")
-    gradient = CHECKS_BY_NAME["gradient"](Trial(PAIRS["sine-rnn"].case(), "float64"))
+    gradient = examined(Trial(PAIRS["sine-rnn"].case(), "float64"), CHECKS_BY_NAME["gradient"])
     assert gradient.first_divergence == Divergence("backward", "sine-rnn")
     assert gradient.blame and gradient.blame.side == "scratch"
 
@@ -229,7 +231,7 @@ def test_a_state_that_the_reference_refuses_is_scratchs_fault(
     pair: str, owner: type, method: str, right: str, wrong: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch, owner, method, right, wrong)
-    resync = CHECKS_BY_NAME["resync"](Trial(PAIRS[pair].case(), "float64"))
+    resync = examined(Trial(PAIRS[pair].case(), "float64"), CHECKS_BY_NAME["resync"])
     assert resync.verdict is Verdict.FAIL
     assert resync.blame and resync.blame.side == "scratch"
 
@@ -247,7 +249,7 @@ def test_a_mask_may_be_kept_scaled(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_mask_that_is_not_shown_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     changes = [(name, name.replace("self.mask", "mask")) for name in ("self.mask =", "= self.mask", "x * self.mask")]
     monkeypatch.setattr(Dropout, "forward", reworded(Dropout.forward, changes))
-    forward = CHECKS_BY_NAME["forward"](Trial(PAIRS["fc-net-dropout"].case(), "float64"))
+    forward = examined(Trial(PAIRS["fc-net-dropout"].case(), "float64"), CHECKS_BY_NAME["forward"])
     assert forward.verdict is Verdict.INCONCLUSIVE
     assert forward.reason.endswith(": scratch keeps no `mask` for it to take in dropout1")
 
@@ -257,9 +259,9 @@ def test_a_mask_that_is_not_shown_is_said_to_be_missing(monkeypatch: pytest.Monk
 def test_re_runs_are_left_out_only_where_they_change_nothing(
     pair: str, check: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = CHECKS_BY_NAME[check](Trial(PAIRS[pair].case(), "float64"))
+    quick = examined(Trial(PAIRS[pair].case(), "float64"), CHECKS_BY_NAME[check])
     monkeypatch.setattr("twofold.compare.judge.evidence.floor.SURE", -1.0)
-    whole = CHECKS_BY_NAME[check](Trial(PAIRS[pair].case(), "float64"))
+    whole = examined(Trial(PAIRS[pair].case(), "float64"), CHECKS_BY_NAME[check])
     assert [(q.name, q.verdict) for q in quick.quantities] == [(q.name, q.verdict) for q in whole.quantities]
     assert all(q.ratio >= full.ratio for q, full in zip(quick.quantities, whole.quantities, strict=True))
     assert quick.quantities != whole.quantities

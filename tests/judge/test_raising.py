@@ -3,15 +3,14 @@
 from typing import Any
 
 import pytest
-from twofold.compare.judge import battery
-from twofold.compare.judge.checks.table import CHECKS_BY_NAME
-from twofold.compare.judge.evidence.floor import Verdict
-from twofold.compare.judge.finding import Finding
-from twofold.compare.pairs import PAIRS
-from twofold.reference.recurrent import ResetFirstGRU
 
 from tests.judge.planting import plant
 from twofold import scratch
+from twofold.compare.judge import battery
+from twofold.compare.judge.checks.table import CHECKS_BY_NAME
+from twofold.compare.judge.finding import Finding, Verdict
+from twofold.compare.pairs import PAIRS
+from twofold.reference.recurrent import ResetFirstGRU
 
 
 def found(pair: str, check: str) -> Finding:

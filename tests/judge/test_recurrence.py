@@ -7,6 +7,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+
+from tests.judge.planting import plant
+from tests.judge.recurrent_layers import BATCH, CASES, CELLS, HIDDEN, INPUTS, STEPS, drawn
+from twofold import scratch
 from twofold.compare import nest
 from twofold.compare.judge.battery import DTYPES
 from twofold.compare.judge.diagnosis import recurrence
@@ -16,10 +20,6 @@ from twofold.compare.judge.gates import GateMap
 from twofold.compare.report.pictures import gates
 from twofold.scratch.layers import recurrent
 
-from tests.judge.planting import plant
-from tests.judge.recurrent_layers import BATCH, CASES, CELLS, HIDDEN, INPUTS, STEPS, drawn
-from twofold import scratch
-
 
 @pytest.mark.parametrize("stage", ["forward", "backward"])
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no-bias"])
@@ -28,8 +28,8 @@ from twofold import scratch
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("cell", CELLS)
 def test_correct_layers_agree(cell: str, dtype: str, state: bool, batch_first: bool, bias: bool, stage: Any) -> None:
-    layer, other, inputs, sent = drawn(cell, dtype, state, batch_first, bias)
-    found = gate_map(layer, other, inputs, sent, stage)
+    layer, other, inputs, grad_outputs = drawn(cell, dtype, state, batch_first, bias)
+    found = gate_map(layer, other, inputs, grad_outputs, stage)
     assert found is not None and found.stage == stage
     assert found.ratios.shape == (STEPS, layer.gates) and len(found.gates) == layer.gates
     assert found.first is None and found.ratios.max() <= 8
@@ -42,14 +42,14 @@ def test_saturated_gates_are_no_fault(cell: str, dtype: str, monkeypatch: pytest
     """The slope of a gate near its end hangs on its last digits, which re-runs need not move; worst for one sample."""
     monkeypatch.setattr(recurrence, "MOST_COLUMNS", 1)
     for seed in range(5):
-        layer, other, inputs, sent = drawn(cell, dtype, state=True, seed=seed)
+        layer, other, inputs, grad_outputs = drawn(cell, dtype, state=True, seed=seed)
         for name, parameter in layer.named_parameters():
             parameter.data *= 6 if "bias" in name else 3
-        found = gate_map(layer, other, inputs, sent)
+        found = gate_map(layer, other, inputs, grad_outputs)
         assert found is not None and found.stage == "backward" and found.first is None
 
 
-def unrolled(kind: str, layer: Any, x: Any, state: tuple[Any, ...], sent: tuple[Any, ...]) -> Any:
+def unrolled(kind: str, layer: Any, x: Any, state: tuple[Any, ...], grad_outputs: tuple[Any, ...]) -> Any:
     """The gradients of the gates' pre-activations (T, gates, N, H), by torch operations step by step."""
     w_x, w_h, b_x, b_h = (
         parameter.detach().double()
@@ -77,19 +77,19 @@ def unrolled(kind: str, layer: Any, x: Any, state: tuple[Any, ...], sent: tuple[
         met.append(a)
         outs.append(h)
     last = (h[None], c[None]) if kind == "LSTM" else (h[None],)
-    torch.autograd.backward([torch.stack(outs), *last], list(sent))
+    torch.autograd.backward([torch.stack(outs), *last], list(grad_outputs))
     return torch.stack([a.grad.reshape(len(h), -1, h.shape[1]).swapaxes(0, 1) for a in met]).numpy()
 
 
 @pytest.mark.parametrize("batch_first", [False, True], ids=["time-first", "batch-first"])
 @pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
 def test_the_map_is_what_unrolling_gives(cell: str, batch_first: bool) -> None:
-    layer, other, inputs, sent = drawn(cell, state=True, batch_first=batch_first)
-    call = recurrence.call_of(layer, inputs, sent)
+    layer, other, inputs, grad_outputs = drawn(cell, state=True, batch_first=batch_first)
+    call = recurrence.call_of(layer, inputs, grad_outputs)
     assert call is not None
     other.double().load_state_dict({name: torch.tensor(array) for name, array in layer.state_dict().items()})
     x, *states = (torch.tensor(array) for array in nest.flatten(inputs))
-    douts = [torch.tensor(array) for array in nest.flatten(sent)]
+    douts = [torch.tensor(array) for array in nest.flatten(grad_outputs)]
     if batch_first:
         x, douts[0] = x.transpose(0, 1), douts[0].transpose(0, 1)
     expected = unrolled(cell, other, x, tuple(states), tuple(douts))
@@ -98,9 +98,9 @@ def test_the_map_is_what_unrolling_gives(cell: str, batch_first: bool) -> None:
 
 
 def test_nothing_is_changed() -> None:
-    layer, other, inputs, sent = drawn("LSTM", "float32", state=True)
+    layer, other, inputs, grad_outputs = drawn("LSTM", "float32", state=True)
     layer(*inputs)
-    layer.backward(*sent)
+    layer.backward(*grad_outputs)
     taken = nest.apply(torch.tensor, inputs)
     before, own = other(*taken), dict(vars(layer))
     torch.autograd.backward(nest.flatten(before), [torch.ones_like(out) for out in nest.flatten(before)])
@@ -110,12 +110,12 @@ def test_nothing_is_changed() -> None:
             yield from (parameter.data.tobytes(), parameter.grad.tobytes())
         for parameter in other.parameters():
             yield from (parameter.detach().numpy().tobytes(), parameter.grad.numpy().tobytes())
-        for array in nest.flatten((inputs, sent, layer.cache)):
+        for array in nest.flatten((inputs, grad_outputs, layer.cache)):
             yield array.tobytes()
 
     kept = list(held())
-    gate_map(layer, other, inputs, sent, "forward")
-    gate_map(layer, other, inputs, sent, "backward")
+    gate_map(layer, other, inputs, grad_outputs, "forward")
+    gate_map(layer, other, inputs, grad_outputs, "backward")
     assert list(held()) == kept
     assert vars(layer).keys() == own.keys() and all(vars(layer)[name] is value for name, value in own.items())
     assert other.input_size == INPUTS
@@ -123,33 +123,33 @@ def test_nothing_is_changed() -> None:
 
 
 def test_long_sequences_by_their_first_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    layer, other, inputs, sent = drawn("LSTM", state=True, batch_first=True)
-    every = recurrence.call_of(layer, inputs, sent)
+    layer, other, inputs, grad_outputs = drawn("LSTM", state=True, batch_first=True)
+    every = recurrence.call_of(layer, inputs, grad_outputs)
     monkeypatch.setattr(recurrence, "MOST_COLUMNS", STEPS * BATCH - 1)
-    first = recurrence.call_of(layer, inputs, sent)
+    first = recurrence.call_of(layer, inputs, grad_outputs)
     assert isinstance(every, Call) and isinstance(first, Call) and first.columns == STEPS
     run = torch_run(other)
     np.testing.assert_allclose(gate_gradients(run, first), gate_gradients(run, every)[:, :, :1], rtol=1e-12, atol=1e-14)
     plant(monkeypatch, scratch.LSTM, "backward_steps", "dc * c[t] *", "dc * (f * c[t] + i * g) *")
-    found = gate_map(layer, other, inputs, sent)
+    found = gate_map(layer, other, inputs, grad_outputs)
     assert found is not None and found.first == (6, ("f",))
 
 
 def test_outputs_that_are_sent_nothing() -> None:
     layer, other, inputs, (dout, (dh_n, _)) = drawn("LSTM")
-    for sent in ((dout,), (dout, None), (None, (dh_n, None)), (dout, (None, None))):
-        found = gate_map(layer, other, inputs, sent)
+    for grad_outputs in ((dout,), (dout, None), (None, (dh_n, None)), (dout, (None, None))):
+        found = gate_map(layer, other, inputs, grad_outputs)
         assert found is not None and found.stage == "backward" and found.first is None
     assert gate_map(layer, other, inputs) is None
 
 
 def test_layers_that_do_not_fit() -> None:
-    layer, other, inputs, sent = drawn("LSTM")
-    assert gate_map(scratch.Linear(3, 4), nn.Linear(3, 4), (inputs[0][0],), (sent[0][0],)) is None
-    assert gate_map(layer, nn.LSTM(INPUTS, HIDDEN + 1), inputs, sent) is None
-    assert gate_map(layer, nn.GRU(INPUTS, HIDDEN), inputs, sent) is None
-    assert gate_map(layer, nn.LSTM(INPUTS, HIDDEN, num_layers=2), inputs, sent) is None
-    assert gate_map(layer, nn.LSTM(INPUTS, HIDDEN, batch_first=True), inputs, sent) is None
+    layer, other, inputs, grad_outputs = drawn("LSTM")
+    assert gate_map(scratch.Linear(3, 4), nn.Linear(3, 4), (inputs[0][0],), (grad_outputs[0][0],)) is None
+    assert gate_map(layer, nn.LSTM(INPUTS, HIDDEN + 1), inputs, grad_outputs) is None
+    assert gate_map(layer, nn.GRU(INPUTS, HIDDEN), inputs, grad_outputs) is None
+    assert gate_map(layer, nn.LSTM(INPUTS, HIDDEN, num_layers=2), inputs, grad_outputs) is None
+    assert gate_map(layer, nn.LSTM(INPUTS, HIDDEN, batch_first=True), inputs, grad_outputs) is None
     assert other.input_size == INPUTS
 
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+
 from twofold.compare.judge import battery
 from twofold.compare.judge.evidence.floor import rows_of
 from twofold.compare.judge.evidence.sensitivity import Sensitivity, doubted, limits, sensitivities
-from twofold.compare.judge.evidence.trial import MORE_RERUNS, RERUNS, Reading, Trial, failures
+from twofold.compare.judge.evidence.trial import MORE_RERUNS, RERUNS, Reading, Trial
+from twofold.compare.judge.finding import failures
 from twofold.compare.pairs import PAIRS
 from twofold.compare.threads import one_thread
 from twofold.scratch.module import Array
@@ -36,22 +38,22 @@ class Planted:
     claims: Mapping[str, Sensitivity]
     limits: Mapping[str, Array]
 
-    def star(self, name: str) -> Array:
+    def golden(self, name: str) -> Array:
         """Rows of the reference's gradient."""
-        return rows_of(self.trial.star["gradient"][name]).astype(np.float64)
+        return rows_of(self.trial.golden["gradient"][name]).astype(np.float64)
 
-    def found(self, name: str) -> Array:
-        return rows_of(self.trial.found["gradient"][name]).astype(np.float64)
+    def actual(self, name: str) -> Array:
+        return rows_of(self.trial.actual["gradient"][name]).astype(np.float64)
 
     def reading(self, errors: Mapping[str, Error]) -> Reading:
         """Scratch's run with these errors added to its gradients."""
-        gradients = dict(self.trial.found["gradient"])
+        gradients = dict(self.trial.actual["gradient"])
         for name, error in errors.items():
             changed = gradients[name].copy()
             rows_of(changed)[error.row, error.entry] += changed.dtype.type(error.size)
             assert (changed != gradients[name]).sum() == 1
             gradients[name] = changed
-        return {**self.trial.found, "gradient": gradients}
+        return {**self.trial.actual, "gradient": gradients}
 
     def seen(self, errors: Mapping[str, Error]) -> set[str]:
         """The gradients that fail with these errors."""
@@ -62,16 +64,16 @@ class Planted:
         rng, errors = np.random.default_rng(seed), {}
         for name in self.claims:
             row = int(rng.choice(rows(name)))
-            entry = int(rng.integers(self.star(name).shape[1]))
+            entry = int(rng.integers(self.golden(name).shape[1]))
             errors[name] = Error(row, entry, float(rng.choice([-1, 1])) * size(name, row))
         return errors
 
     def every_row(self, name: str) -> Array:
-        return np.arange(len(self.star(name)))
+        return np.arange(len(self.golden(name)))
 
     def proven_rows(self, name: str) -> Array:
         """Those with an entry that is not zero."""
-        return np.flatnonzero(self.star(name).any(axis=1))
+        return np.flatnonzero(self.golden(name).any(axis=1))
 
 
 @pytest.fixture(
@@ -92,7 +94,7 @@ def planted(request: pytest.FixtureRequest) -> Iterator[Planted]:
 
 
 def test_something_is_claimed_of_every_gradient(planted: Planted) -> None:
-    parameters = planted.trial.star["gradient"].keys() & planted.trial.state.keys()
+    parameters = planted.trial.golden["gradient"].keys() & planted.trial.state.keys()
     assert planted.claims.keys() == parameters - planted.trial.waived
     assert planted.seen({}) == set()
 
@@ -102,10 +104,10 @@ def test_an_error_as_small_as_claimed_is_seen(planted: Planted) -> None:
     claims, everything = planted.claims, set(planted.claims)
 
     def in_tensor(name: str, row: int) -> float:
-        return claims[name].smallest_detected * float(np.abs(planted.star(name)).max())
+        return claims[name].smallest_detected * float(np.abs(planted.golden(name)).max())
 
     def in_row(name: str, row: int) -> float:
-        return claims[name].smallest_detected_in_row * float(np.abs(planted.star(name)[row]).max())
+        return claims[name].smallest_detected_in_row * float(np.abs(planted.golden(name)[row]).max())
 
     for seed in range(TRIES):
         assert planted.seen(planted.random(seed, in_tensor, planted.every_row)) == everything
@@ -116,7 +118,7 @@ def test_an_error_against_the_rounding_is_seen_and_no_other(planted: Planted) ->
     """One gradient at a time, in the row that forgives most, at the entry where scratch's rounding takes most away."""
     for name, seen in planted.limits.items():
         row = int(seen.argmax())
-        rounding = planted.found(name)[row] - planted.star(name)[row]
+        rounding = planted.actual(name)[row] - planted.golden(name)[row]
         entry = int(np.abs(rounding).argmax())
         against = Error(row, entry, -float(seen[row]) if rounding[entry] > 0 else float(seen[row]))
         assert planted.seen({name: against}) == {name}
@@ -126,10 +128,10 @@ def test_the_goals_are_met(planted: Planted) -> None:
     dtype, everything = planted.trial.dtype, set(planted.claims)
 
     def in_tensor(name: str, row: int) -> float:
-        return GOALS[dtype] * float(np.abs(planted.star(name)).max())
+        return GOALS[dtype] * float(np.abs(planted.golden(name)).max())
 
     def in_row(name: str, row: int) -> float:
-        return ROW_GOAL * float(np.abs(planted.star(name)[row]).max())
+        return ROW_GOAL * float(np.abs(planted.golden(name)[row]).max())
 
     assert max(claim.smallest_detected for claim in planted.claims.values()) <= GOALS[dtype]
     for seed in range(TRIES):

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from twofold.compare.judge.battery import DTYPES, run
-from twofold.compare.judge.checks import resync
-from twofold.compare.judge.evidence.floor import Verdict
-from twofold.compare.judge.evidence.trial import Trial
-from twofold.compare.pair import Case, Draw, Twin
-from twofold.compare.pairs import PAIRS
-from twofold.scratch import Linear, Module, Sequential
 
 from tests.judge.planting import plant
 from tests.judge.verdicts import Net, against, only
 from twofold import scratch
+from twofold.compare.judge.battery import DTYPES, run
+from twofold.compare.judge.evidence import resync
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.finding import Verdict
+from twofold.compare.pair import Case, Draw, Twin
+from twofold.compare.pairs import PAIRS
+from twofold.scratch import Linear, Module, Sequential
 
 HERE = __name__
 

@@ -2,18 +2,18 @@
 
 import numpy as np
 import pytest
-from twofold.compare.errors import BadInput
-from twofold.compare.judge.battery import run
-from twofold.compare.judge.checks.table import CHECKS_BY_NAME
-from twofold.compare.judge.evidence.floor import Verdict
-from twofold.compare.judge.evidence.trial import Divergence, Trial
-from twofold.compare.judge.finding import Finding, waived
-from twofold.compare.layers import LAYERS
-from twofold.compare.pairs import PAIRS
-from twofold.scratch import Conv2d, Sequential
 
 from tests.judge.planting import plant
 from tests.judge.verdicts import quantity
+from twofold.compare.errors import BadInput
+from twofold.compare.judge.battery import examined, run
+from twofold.compare.judge.checks.table import CHECKS_BY_NAME
+from twofold.compare.judge.checks.waivers import waived
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.finding import Divergence, Finding, Verdict
+from twofold.compare.layers import LAYERS
+from twofold.compare.pairs import PAIRS
+from twofold.scratch import Conv2d, Sequential
 
 
 def test_waivers() -> None:
@@ -37,7 +37,7 @@ def test_a_waiver_of_no_check_is_refused() -> None:
 
 def test_a_waiver_covers_rounding_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, Conv2d, "add_bias_gradient", "dlines.sum(axis=2)", "(dlines.sum(axis=2) + 1)")
-    finding = CHECKS_BY_NAME["gradient"](Trial(PAIRS["bn-convnet"].case(), "float64"))
+    finding = examined(Trial(PAIRS["bn-convnet"].case(), "float64"), CHECKS_BY_NAME["gradient"])
     assert {q.name for q in finding.quantities if q.verdict is Verdict.FAIL} >= {"conv1.bias", "conv2.bias"}
     assert finding.first_divergence == Divergence("backward", "conv3")
     assert finding.blame and finding.blame.side == "scratch"
@@ -47,7 +47,7 @@ def test_a_waived_tensor_hides_no_fault_of_training(monkeypatch: pytest.MonkeyPa
     """Adam makes a whole step of rounding in a gradient that is zero."""
     plant(monkeypatch, Conv2d, "add_bias_gradient", "dlines.sum(axis=2)", "(dlines.sum(axis=2) + 1e-14)")
     monkeypatch.setattr(Sequential, "accumulate", lambda self, dout: self.backward(dout / 2))
-    resync = CHECKS_BY_NAME["resync"](Trial(PAIRS["bn-convnet"].case(), "float64"))
+    resync = examined(Trial(PAIRS["bn-convnet"].case(), "float64"), CHECKS_BY_NAME["resync"])
     assert {q.verdict for q in resync.quantities} >= {Verdict.FAIL, Verdict.NOT_APPLICABLE}
     assert resync.first_divergence == Divergence("train_step", "conv1", 1, "conv1.weight")
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import torch
 from torch import nn
-from twofold.compare.judge.battery import run
-from twofold.compare.judge.checks.table import CHECKS_BY_NAME
-from twofold.compare.judge.evidence.floor import Quantity, Verdict
-from twofold.compare.pair import Case, Draw, Twin
-from twofold.scratch import Linear, Module, Sequential
 
 from twofold import scratch
+from twofold.compare.judge.battery import run
+from twofold.compare.judge.checks.table import CHECKS_BY_NAME
+from twofold.compare.judge.finding import Quantity, Verdict
+from twofold.compare.pair import Case, Draw, Twin
+from twofold.scratch import Linear, Module, Sequential
 
 HERE = __name__
 

@@ -16,15 +16,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from twofold.compare import nest
-from twofold.compare.faults.matrix import faulty
-from twofold.compare.judge.checks.optimizers import twins_of
-from twofold.compare.judge.checks.table import CHECKS_BY_NAME
-from twofold.compare.judge.evidence.floor import Verdict
-from twofold.compare.judge.evidence.trial import Trial
-from twofold.compare.judge.finding import Finding, gravest, waived
-from twofold.compare.pair import Case
-from twofold.compare.sides import Scratch
 
 from tests.judge.test_battery import CASES
 from tests.scratch import (
@@ -36,6 +27,15 @@ from tests.scratch import (
     test_modules,
     test_optim,
 )
+from twofold.compare import nest
+from twofold.compare.faults.matrix import faulty
+from twofold.compare.judge.checks.optimizers import twins_of
+from twofold.compare.judge.checks.table import CHECKS_BY_NAME
+from twofold.compare.judge.checks.waivers import waived
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.finding import Finding, Verdict, gravest
+from twofold.compare.pair import Case
+from twofold.compare.sides import Scratch
 
 from .plant import HOME, Change
 from .sites import Site

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from twofold.compare.commands.reproduce import as_json, beginnings, summary
 from twofold.compare.published.figure import Basis, Curves, Entry, Figure, Series
 from twofold.compare.published.judge import judged_series

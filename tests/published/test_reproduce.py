@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from twofold.compare.cli import main
 from twofold.compare.commands.reproduce import run
 from twofold.compare.published import fc_net, mnist_cnn, sine_rnn

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.judge.planting import plant
+from tests.training.small import Silent
 from twofold.compare.data import Dataset, Split
 from twofold.compare.pair import Pair, Recipe
 from twofold.compare.pairs import PAIRS
@@ -22,9 +25,6 @@ from twofold.compare.report.pictures.weights import columns_of, filters, hidden_
 from twofold.compare.training.metrics import confusion
 from twofold.compare.training.sweep import Trained
 from twofold.compare.training.train import Configuration, Training, evaluate
-
-from tests.judge.planting import plant
-from tests.training.small import Silent
 
 RNG = np.random.default_rng(0)
 WORDS = tuple(f"w{n}" for n in range(13))
@@ -53,6 +53,7 @@ def test_classes_of_logits_signs_and_indices() -> None:
 def test_confusion_picture_names_its_axes() -> None:
     """The text is in the figure: seen through the same drawing without the PNG."""
     from matplotlib.figure import Figure
+
     from twofold.compare.report.pictures.confusion import draw
 
     axis = Figure().add_subplot()

@@ -8,20 +8,21 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+
+from tests.judge.planting import plant
+from twofold import scratch
 from twofold.compare.faults import summary
 from twofold.compare.faults.matrix import Row
-from twofold.compare.judge.battery import as_json, run
+from twofold.compare.judge.battery import run
 from twofold.compare.judge.checks.table import BATTERY, CHECKS_BY_NAME
-from twofold.compare.judge.evidence.floor import Verdict
+from twofold.compare.judge.finding import Verdict
 from twofold.compare.pair import Case
 from twofold.compare.pairs import PAIRS
 from twofold.compare.report import build
 from twofold.compare.report.build import PairReport, gates_of, measure, planted, report_command
 from twofold.compare.report.killing import Faults
+from twofold.compare.report.results import as_json
 from twofold.compare.threads import one_thread
-
-from tests.judge.planting import plant
-from twofold import scratch
 
 # A short training, on the smallest pair.
 SHORT = replace(PAIRS["catcar-mlp"], recipe=replace(PAIRS["catcar-mlp"].recipe, report_steps=5))

@@ -5,12 +5,12 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+
+from twofold import scratch
 from twofold.compare.pair import Twin
 from twofold.compare.sides import Scratch
 from twofold.scratch.models.notmnist_mlp import NotMnistMLP
 from twofold.scratch.module import Array, Module, Parameter, blocks
-
-from twofold import scratch
 
 LINEAR, OPTIM = "twofold.scratch.layers.linear.BLOCK_BYTES", "twofold.scratch.optim.BLOCK_BYTES"
 OPTIMIZERS = [

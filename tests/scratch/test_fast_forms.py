@@ -4,6 +4,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+
 from twofold.scratch import GRU, BatchNorm1d, Conv2d, Embedding
 from twofold.scratch.layers.loops import LoopConv2d
 from twofold.scratch.module import Array

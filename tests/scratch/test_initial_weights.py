@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from twofold.compare.pairs import PAIRS
-from twofold.scratch import init
-from twofold.scratch.models.two_conv_net import TwoConvNet
 
 from tests.judge.planting import plant
 from twofold import scratch
+from twofold.compare.pairs import PAIRS
+from twofold.scratch import init
+from twofold.scratch.models.two_conv_net import TwoConvNet
 
 DRAWS = [
     ("uniform", lambda rng: init.uniform((300, 400), 0.5, rng), 0.5 / 3**0.5, 0.5),

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from twofold.compare import nest
-from twofold.compare.layers import LAYERS
 
 from twofold import scratch
+from twofold.compare import nest
+from twofold.compare.layers import LAYERS
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])

@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+
 from twofold.compare import nest
 from twofold.compare.pair import Twin
 from twofold.compare.pairs import MAIN, PAIRS

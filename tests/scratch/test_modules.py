@@ -5,12 +5,12 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+
+from twofold import scratch
 from twofold.scratch import init
 from twofold.scratch.models.mnist_cnn import MnistCNN
 from twofold.scratch.models.trigram_lm import TrigramLM
 from twofold.scratch.optim import Optimizer
-
-from twofold import scratch
 
 
 def test_names_are_attribute_paths_in_order() -> None:

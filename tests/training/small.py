@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from twofold.compare.data import Dataset, Split
 from twofold.compare.pair import Pair, Recipe, Twin
 from twofold.compare.pairs import PAIRS

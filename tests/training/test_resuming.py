@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.training.small import SIDES, STAGES, VALIDATED, Silent, small_pair, training
 from twofold.compare.data import DataError, Dataset, Split
 from twofold.compare.pair import Twin
 from twofold.compare.training import checkpoint
 from twofold.compare.training.train import Configuration, Training
-
-from tests.training.small import SIDES, STAGES, VALIDATED, Silent, small_pair, training
 
 
 @pytest.mark.parametrize("backend", SIDES)

@@ -10,6 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.judge.planting import plant
+from tests.places import ROOT
+from tests.training.small import Silent
 from twofold.compare.cli import main
 from twofold.compare.data import Dataset, Split
 from twofold.compare.errors import BadInput
@@ -17,10 +21,6 @@ from twofold.compare.pair import Recipe
 from twofold.compare.pairs import PAIRS
 from twofold.compare.training import sweep
 from twofold.compare.training.train import Configuration, Training
-
-from tests.judge.planting import plant
-from tests.places import ROOT
-from tests.training.small import Silent
 
 CATCAR = PAIRS["catcar-mlp"]
 

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.judge.planting import plant
+from tests.training.small import SIDES, SMALL, STAGES, VALIDATED, Silent, small_pair, tokens, training
 from twofold.compare.data import DataError, Split, load
 from twofold.compare.pair import Recipe
 from twofold.compare.pairs import PAIRS
@@ -12,9 +15,6 @@ from twofold.compare.training import checkpoint, train
 from twofold.compare.training.metrics import METRICS
 from twofold.compare.training.train import Configuration, Training, evaluate, first_stop
 from twofold.scratch.module import Array
-
-from tests.judge.planting import plant
-from tests.training.small import SIDES, SMALL, STAGES, VALIDATED, Silent, small_pair, tokens, training
 
 # Steps of the recipe after which the embedded data is clearly learned, for the systems that are quick.
 SHORT = {

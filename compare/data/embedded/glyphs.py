@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from twofold.compare.data.errors import mismatch
 
 if TYPE_CHECKING:

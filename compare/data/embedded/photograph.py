@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
 from twofold.compare.data.errors import mismatch
 
 FILE = "sample_data/grace_hopper.jpg"

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 import numpy as np
+
 from twofold.compare import nest
-from twofold.compare.judge.evidence.floor import Quantity, exactly
 from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.finding import Quantity, exactly
 from twofold.compare.sides import Side
 from twofold.scratch.module import Array, Module
 
@@ -80,10 +81,10 @@ def twice(trial: Trial) -> Iterator[Quantity]:
     side = trial.scratch()
     side.load(trial.state)
     model, inputs, cotangents = side.model, nest.apply(np.array, trial.inputs), nest.apply(np.array, trial.cotangents)
-    sent = cotangents if isinstance(cotangents, tuple) else (cotangents,)
+    grad_output = cotangents if isinstance(cotangents, tuple) else (cotangents,)
     out = model(*inputs)
     kept_out, caches = nest.apply(np.array, out), cached(model)
-    dinputs = model.backward(*sent)
+    dinputs = model.backward(*grad_output)
     once, kept_dinputs = side.gradients(), nest.apply(np.array, dinputs)
 
     def holds(name: str, equal: bool, reason: str) -> Quantity:
@@ -91,14 +92,14 @@ def twice(trial: Trial) -> Iterator[Quantity]:
 
     for path, arrays in cached(model).items():
         yield holds(f"cache of {path or 'model'}", alike(arrays, caches[path]), "backward writes to its cache")
-    again = model.backward(*sent)
+    again = model.backward(*grad_output)
     for name, gradient in side.gradients().items():
         yield holds(name, np.array_equal(gradient, 2 * once[name]), "the second backward does not add the same again")
     yield holds("input gradient", alike(again, kept_dinputs), "the second backward sends another gradient back")
     yield holds("cotangent", alike(cotangents, trial.cotangents), "backward writes to the gradient that it was given")
     yield holds("input", alike(inputs, trial.inputs), "the input is written to")
     model(*nest.apply(lambda a: a[::-1].copy(), trial.inputs))
-    model.backward(*sent)
+    model.backward(*grad_output)
     yield holds("returned output", alike(out, kept_out), "a later call overwrites what forward returned")
     yield holds("returned gradient", alike(dinputs, kept_dinputs), "a later call overwrites what backward returned")
     if trial.target is not None:

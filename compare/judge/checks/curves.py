@@ -4,11 +4,14 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
+
 from twofold.compare.judge.evidence.branches import pinned
-from twofold.compare.judge.evidence.floor import LIMIT, Quantity, Verdict, not_finite, sure
-from twofold.compare.judge.evidence.rounding import moved
+from twofold.compare.judge.evidence.floor import sure
+from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.training import batches
 from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.finding import Quantity, Verdict, not_finite
+from twofold.compare.judge.gates import LIMIT
 from twofold.compare.sides import Side
 from twofold.compare.sides.trace import Trace
 from twofold.scratch.module import Array
@@ -24,22 +27,22 @@ def no_verdict(trial: Trial) -> str:
 
 def free(trial: Trial) -> list[Quantity]:
     """The loss of 50 steps on either side, in units of the envelope, as long as that is informative."""
-    found, masks = free_run(trial, trial.scratch(), trial.state)
-    star, _ = free_run(trial, trial.reference(), trial.state, masks)
-    least = inside(found, star, [star])
+    actual, masks = free_run(trial, trial.scratch(), trial.state)
+    golden, _ = free_run(trial, trial.reference(), trial.state, masks)
+    least = inside(actual, golden, [golden])
     if sure([least]):
         return [least]
-    twins = [free_run(trial, trial.reference(), moved(trial.state, seed), masks)[0] for seed in range(TWINS)]
-    return [inside(found, star, twins)]
+    twins = [free_run(trial, trial.reference(), perturbed(trial.state, seed), masks)[0] for seed in range(TWINS)]
+    return [inside(actual, golden, twins)]
 
 
-def inside(found: Array, star: Array, twins: list[Array]) -> Quantity:
+def inside(actual: Array, golden: Array, twins: list[Array]) -> Quantity:
     """Within LIMIT envelopes at every step before the envelope passes INFORMATIVE of the value."""
-    if quantity := not_finite("loss", [found], [star, *twins], "a loss of "):
+    if quantity := not_finite("loss", [actual], [golden, *twins], "a loss of "):
         return quantity
-    error, width = np.abs(found - star), envelope(star, twins)
-    blurred = np.flatnonzero(width > INFORMATIVE * np.abs(star))
-    steps = int(blurred[0]) if blurred.size else len(star)
+    error, width = np.abs(actual - golden), envelope(golden, twins)
+    blurred = np.flatnonzero(width > INFORMATIVE * np.abs(golden))
+    steps = int(blurred[0]) if blurred.size else len(golden)
     if steps == 0:
         return Quantity("loss", 0.0, float(width[0]), 0.0, Verdict.INCONCLUSIVE, reason="not informative from step 1")
     ratios = error[:steps] / width[:steps]
@@ -51,10 +54,10 @@ def inside(found: Array, star: Array, twins: list[Array]) -> Quantity:
     return Quantity("loss", float(error[worst]), float(width[worst]), float(ratios[worst]), verdict, reason=reason)
 
 
-def envelope(star: Array, twins: list[Array]) -> Array:
+def envelope(golden: Array, twins: list[Array]) -> Array:
     """The running maximum up to t of the largest distance of any twin from the reference, plus 8 ulp: (steps,)."""
-    distance = np.abs(np.array(twins) - star).max(axis=0)
-    return np.maximum.accumulate(distance) + 8 * np.spacing(np.abs(star))
+    distance = np.abs(np.array(twins) - golden).max(axis=0)
+    return np.maximum.accumulate(distance) + 8 * np.spacing(np.abs(golden))
 
 
 def free_run(

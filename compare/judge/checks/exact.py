@@ -5,9 +5,10 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
+
 from twofold.compare import nest
-from twofold.compare.judge.evidence.floor import Quantity, Verdict, exactly, not_finite
-from twofold.compare.judge.evidence.trial import Divergence, Reading, Trial, failures, leaves
+from twofold.compare.judge.evidence.trial import Reading, Trial, leaves
+from twofold.compare.judge.finding import Quantity, Verdict, exactly, not_finite
 from twofold.scratch.module import Array
 
 # LeakyReLU where its slope is a power of two
@@ -51,18 +52,6 @@ def bitwise(scratch: dict[str, Array], reference: dict[str, Array]) -> Iterator[
         ours, theirs = scratch[name], reference[name]
         unequal = exactly(name, np.array_equal(ours, theirs), "not bit for bit equal")
         yield not_finite(name, [ours], [theirs]) or unequal
-
-
-def placed_in(trial: Trial) -> Trial:
-    """The trial itself, where its own numbers differ: at the kinks, where integers lie, derivatives say less."""
-    return trial if failures(trial.judged("gradient")) else signed(trial)
-
-
-def first(whole: Trial) -> Divergence | None:
-    if whole.divergence:
-        return whole.divergence
-    judged = compared(whole)
-    return whole.locate({stage: judged.get(stage, []) for stage in ("forward", "backward", "gradient")})
 
 
 @lru_cache(maxsize=1)

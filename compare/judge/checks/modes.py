@@ -1,16 +1,18 @@
 """Training and evaluation mode: both reach every module, evaluation gives the same, and nothing is carried over."""
 
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import lru_cache, partial
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+
 from twofold.compare import nest
 from twofold.compare.judge.checks.contract import same
 from twofold.compare.judge.evidence.branches import pinned
-from twofold.compare.judge.evidence.floor import Quantity, exactly
-from twofold.compare.judge.evidence.trial import Between, Divergence, Trial, identical, redrawn
+from twofold.compare.judge.evidence.draws import redrawn
+from twofold.compare.judge.evidence.trial import Measured, Reading, Trial, identical
+from twofold.compare.judge.finding import Quantity, exactly
 from twofold.compare.sides import Scratch
 from twofold.scratch.module import Array
 
@@ -30,12 +32,12 @@ def modes(trial: Trial) -> Iterator[Quantity]:
             deaf = "reference" if told[0] == mode else "scratch"
             yield exactly(name, told[0] == told[1] == mode, f"scratch says {told[0]}, reference {told[1]}", deaf)
     yield from drawn(trial)
-    found = trial.observe(scratch, training=False)
+    actual = trial.observe(scratch, training=False)
     unchanged = same(scratch.state(), trial.state)
     yield exactly("state after evaluation", unchanged, "a pass in eval mode changes it", "scratch")
     again = trial.observe(scratch, training=False)
     carried = "something is carried over from one call to the next"
-    yield exactly("a second evaluation", same(found["forward"], again["forward"]), carried, "scratch")
+    yield exactly("a second evaluation", same(actual["forward"], again["forward"]), carried, "scratch")
     for mode in (True, False):
         name = f"another batch in {'training' if mode else 'evaluation'}"
         yield exactly(name, forgets(trial, mode), carried, "scratch")
@@ -43,7 +45,9 @@ def modes(trial: Trial) -> Iterator[Quantity]:
         differs = "loss or output are not those of forward and loss"
         yield exactly("evaluate", evaluates(trial), differs, "scratch")
     for stage in ("forward", "gradient"):
-        yield from (replace(quantity, name=f"{quantity.name} evaluating") for quantity in evaluated(trial)[0][stage])
+        yield from (
+            replace(quantity, name=f"{quantity.name} evaluating") for quantity in evaluated(trial).judged[stage]
+        )
 
 
 def forgets(trial: Trial, training: bool) -> bool:
@@ -95,7 +99,7 @@ def evaluates(trial: Trial) -> bool:
 def drawn(trial: Trial) -> Iterator[Quantity]:
     """Of dropout what no comparison sees, as the reference takes scratch's masks: their share, and that each is new."""
     scratch, expected = trial.scratch(), dict(trial.reference().model.named_modules())
-    if not trial.found["masks"]:
+    if not trial.actual["masks"]:
         return
     scratch.load(trial.state)
     passes = []
@@ -119,19 +123,21 @@ def drawn(trial: Trial) -> Iterator[Quantity]:
             yield exactly(f"{key} independent", abs(alike) <= 6 / np.sqrt(rows[:, 1:].size), told, "scratch")
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """One pass in evaluation mode: scratch's run, the reference's, and what is judged of them, by stage."""
+
+    actual: Reading
+    measured: Measured
+    judged: dict[str, list[Quantity]]
+
+
 @lru_cache(maxsize=1)
-def evaluated(trial: Trial) -> tuple[dict[str, list[Quantity]], Between]:
-    """One pass in evaluation mode, by stage, and what passes between its modules."""
-    found = trial.observe(trial.scratch(), training=False)
-    with pinned((side := trial.reference("float64")).model, found["taken"], found["masks"]):
-        star = trial.observe(side, training=False)
+def evaluated(trial: Trial) -> Evaluated:
+    actual = trial.observe(trial.scratch(), training=False)
+    with pinned((side := trial.reference("float64")).model, actual["input"], actual["masks"]):
+        golden = trial.observe(side, training=False)
     # a reference that does in both modes the same has the same floors too
-    measured = trial.measured if identical(star, trial.star) else trial.measure(found, training=False)
-    judged = {stage: trial.judged_by(measured, stage, found) for stage in ("forward", "backward", "gradient")}
-    return judged, partial(trial.between, found=found, measured=measured)
-
-
-def first_evaluated(trial: Trial) -> Divergence | None:
-    judged, between = evaluated(trial)
-    where = trial.locate(judged, between=between)
-    return where and replace(where, evaluating=True)
+    measured = trial.measured if identical(golden, trial.golden) else trial.measure(actual, training=False)
+    judged = {stage: trial.judged_by(measured, stage, actual) for stage in ("forward", "backward", "gradient")}
+    return Evaluated(actual, measured, judged)

@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
+
 from twofold.compare import nest
-from twofold.compare.judge.evidence.floor import LIMIT, Quantity, Verdict
 from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.finding import Quantity, Verdict
+from twofold.compare.judge.gates import LIMIT
 
 STEPS = tuple(10.0**-k for k in range(1, 9))
 
@@ -18,7 +20,7 @@ def lacking(trial: Trial) -> str:
 def directional(trial: Trial) -> Iterator[Quantity]:
     """One quantity a parameter and floating-point input: <gradient, d> against the derivative along d."""
     rng = trial.rng("directions")
-    gradients = trial.found["gradient"]
+    gradients = trial.actual["gradient"]
     side = trial.scratch()
     cotangents = nest.flatten(trial.cotangents)
 

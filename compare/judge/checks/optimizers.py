@@ -7,11 +7,13 @@ from unittest.mock import patch
 
 import numpy as np
 from numpy.random import Generator
+
 from twofold.compare.judge.checks.variants import Holding
-from twofold.compare.judge.evidence.floor import Quantity, Verdict, exactly, sure
-from twofold.compare.judge.evidence.rounding import moved
-from twofold.compare.judge.evidence.trial import RERUNS, Divergence, Trial
-from twofold.compare.judge.finding import worst_by_name
+from twofold.compare.judge.evidence.floor import sure
+from twofold.compare.judge.evidence.rounding import perturbed
+from twofold.compare.judge.evidence.training import clip_of, named_states
+from twofold.compare.judge.evidence.trial import RERUNS, Trial
+from twofold.compare.judge.finding import Quantity, exactly, worst_by_name
 from twofold.compare.layers import OPTIMIZERS
 from twofold.compare.pair import Twin
 from twofold.compare.sides import Reference, Scratch, Side, States
@@ -31,10 +33,10 @@ def equal_gradients(trial: Trial) -> list[Quantity]:
 
 def first_states(trial: Trial, twin: Twin) -> Iterator[Quantity]:
     """What torch keeps before the first step, such as Adagrad's initial sum."""
-    found = Scratch(trial.case.model, None, twin, trial.dtype).optimizer_state()
+    actual = Scratch(trial.case.model, None, twin, trial.dtype).optimizer_state()
     for name, entries in reference(trial, twin).optimizer_state().items():
         for key, value in entries.items():
-            equal = key in found.get(name, {}) and np.array_equal(found[name][key], value)
+            equal = key in actual.get(name, {}) and np.array_equal(actual[name][key], value)
             yield exactly(f"{name} {key} at first", equal, f"{twin.scratch} begins with another", "scratch")
 
 
@@ -42,20 +44,6 @@ def twins_of(trial: Trial) -> tuple[Twin, ...]:
     own = trial.case.optimizer
     assert own is not None
     return (own, *(twin for twin in OPTIMIZERS if twin.scratch == own.scratch))
-
-
-def first_update(trial: Trial) -> Divergence | None:
-    """The first step of the first optimizer in which a tensor differs."""
-    for twin in twins_of(trial):
-        for quantity in first_states(trial, twin):
-            if quantity.verdict is Verdict.FAIL:
-                return Divergence("optimizer", trial.owner(quantity.name.partition(" ")[0]), None, quantity.name)
-        for place, (_, judged) in enumerate(rounds(trial, twin)):
-            for quantity in judged:
-                if quantity.verdict is Verdict.FAIL:
-                    owner = trial.owner(quantity.name.partition(" ")[0])
-                    return Divergence("optimizer", owner, place % STEPS + 1, quantity.name)
-    return None
 
 
 def rounds(trial: Trial, twin: Twin) -> Iterator[tuple[str, list[Quantity]]]:
@@ -72,15 +60,17 @@ def rounds(trial: Trial, twin: Twin) -> Iterator[tuple[str, list[Quantity]]]:
     for label, state in states.items():
         given = start, state, gradients
         with patch("twofold.scratch.optim.BLOCK_BYTES", Holding(3)) if label == "midway" else nullcontext():
-            found = steps(Scratch(trial.case.model, None, twin, trial.dtype, clip=clip_of(trial)), *given)
-        star = steps(reference(trial, twin, "float64"), *given)
-        judged = [trial.judge(ours, theirs, []) for ours, theirs in zip(found, star, strict=True)]
+            actual = steps(Scratch(trial.case.model, None, twin, trial.dtype, clip=clip_of(trial)), *given)
+        golden = steps(reference(trial, twin, "float64"), *given)
+        judged = [trial.judge(ours, theirs, []) for ours, theirs in zip(actual, golden, strict=True)]
         if not all(map(sure, judged)):
             side = reference(trial, twin)
-            reruns = [steps(side, *moved(given, seed)) for seed in range(RERUNS)]
+            reruns = [steps(side, *perturbed(given, seed)) for seed in range(RERUNS)]
             if trial.dtype != "float64":
                 reruns.append(steps(side, *given))
-            judged = [trial.judge(ours, theirs, runs) for ours, theirs, *runs in zip(found, star, *reruns, strict=True)]
+            judged = [
+                trial.judge(ours, theirs, runs) for ours, theirs, *runs in zip(actual, golden, *reruns, strict=True)
+            ]
         arguments = ", ".join(f"{key}={value}" for key, value in twin.arguments.items())
         for step, quantities in enumerate(judged, 1):
             yield f"{twin.scratch.rpartition(':')[2]}({arguments}), step {step} {label}", quantities
@@ -88,11 +78,6 @@ def rounds(trial: Trial, twin: Twin) -> Iterator[tuple[str, list[Quantity]]]:
 
 def reference(trial: Trial, twin: Twin, dtype: str | None = None) -> Reference:
     return Reference(trial.case.model, None, twin, dtype or trial.dtype, trial.device, clip=clip_of(trial))
-
-
-def clip_of(trial: Trial) -> float | None:
-    """Where the recipe clips, a bound that the graded gradients pass: its own is never met at check size."""
-    return None if trial.case.clip is None else 0.01
 
 
 def graded(array: Array, rng: Generator) -> Array:
@@ -134,8 +119,3 @@ def steps(side: Side, start: dict[str, Array], state: States, gradients: Any) ->
         parameters = {name: value for name, value in side.state().items() if name in gradient}
         after.append({**parameters, **named_states(side), **kept})
     return after
-
-
-def named_states(side: Side) -> dict[str, Array]:
-    """The optimizer's state as {"fc1.weight exp_avg": array}."""
-    return {f"{name} {key}": array for name, entry in side.optimizer_state().items() for key, array in entry.items()}

@@ -6,9 +6,9 @@ from dataclasses import replace
 from unittest.mock import patch
 
 import numpy as np
-from twofold.compare.judge.evidence.floor import Quantity, Verdict
+
 from twofold.compare.judge.evidence.trial import Reading, Trial, leaves
-from twofold.compare.judge.finding import worst_by_name
+from twofold.compare.judge.finding import Quantity, Verdict, worst_by_name
 from twofold.scratch.module import Array
 
 # Thresholds at which a fast path of scratch changes, and how many rows, images or time steps the check "chunks" lets
@@ -37,8 +37,8 @@ def chunks(trial: Trial) -> list[Quantity]:
             with ExitStack() as stack:
                 for name in THRESHOLDS:
                     stack.enter_context(patch(name, Holding(rows)))
-                found = trial.observe(trial.scratch())
-            yield f"{rows} at a time", list(beside_the_plain(trial, found))
+                actual = trial.observe(trial.scratch())
+            yield f"{rows} at a time", list(beside_the_plain(trial, actual))
 
     return worst_by_name(rounds())
 
@@ -46,15 +46,15 @@ def chunks(trial: Trial) -> list[Quantity]:
 def strides(trial: Trial) -> Iterator[Quantity]:
     """Scratch given the same values in arrays that are not contiguous, inputs and cotangents alike."""
     with patch("twofold.compare.sides.scratch._copy", scattered):
-        found = trial.observe(trial.scratch())
-    yield from beside_the_plain(trial, found)
+        actual = trial.observe(trial.scratch())
+    yield from beside_the_plain(trial, actual)
 
 
-def beside_the_plain(trial: Trial, found: Reading) -> Iterator[Quantity]:
+def beside_the_plain(trial: Trial, actual: Reading) -> Iterator[Quantity]:
     """Another run of scratch, which is convicted where its plain run agrees."""
     for stage in ("forward", "gradient"):
         plain = {quantity.name: quantity.verdict for quantity in trial.judged(stage)}
-        for quantity in trial.judged(stage, found):
+        for quantity in trial.judged(stage, actual):
             alone = quantity.verdict is Verdict.FAIL and plain.get(quantity.name) is not Verdict.FAIL
             yield replace(quantity, side="scratch") if alone else quantity
 

@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+
 from twofold.compare import nest
-from twofold.compare.judge.checks.resync import carries_on, resynchronised_steps
 from twofold.compare.judge.diagnosis.conventions import differences, of_optimizers, settings
 from twofold.compare.judge.diagnosis.slopes import (
     WIDE,
@@ -23,10 +23,11 @@ from twofold.compare.judge.diagnosis.slopes import (
     settled,
     settled_slope,
 )
+from twofold.compare.judge.diagnosis.where import divergence
 from twofold.compare.judge.evidence.branches import held, pinned
-from twofold.compare.judge.evidence.floor import Quantity, Verdict
-from twofold.compare.judge.evidence.trial import Divergence, Reading, Trial, failures
-from twofold.compare.judge.finding import Blame
+from twofold.compare.judge.evidence.resync import carries_on, resynchronised_steps
+from twofold.compare.judge.evidence.trial import Reading, Trial
+from twofold.compare.judge.finding import Blame, Divergence, Quantity, Verdict, failures
 from twofold.compare.sides import Reference, Side
 from twofold.scratch.module import Array
 
@@ -92,14 +93,14 @@ def of_gradients(trial: Trial, scene: Scene, failed: Set[str]) -> Blame:
     scratch, reference, wide = trial.scratch(), trial.reference("float64"), trial.scratch(WIDE)
     found, trace = gradients(trial, scene, scratch)
     with pinned(reference.model, trace.inputs, trace.masks):
-        star, _ = gradients(trial, scene, reference)
+        golden, _ = gradients(trial, scene, reference)
     names = [name for name in found if name in failed] or [name for name in found if name not in trial.waived]
-    name = max(names, key=lambda name: relative_distance(found[name], star.get(name)))
-    away = found[name].astype(WIDE) - star.get(name, 0)
+    name = max(names, key=lambda name: relative_distance(found[name], golden.get(name)))
+    away = found[name].astype(WIDE) - golden.get(name, 0)
     if not np.isfinite(away).all() or not away.any():
         return Blame("inconclusive", f"the gradients of {name} have no finite distance")
     direction = away / np.linalg.norm(away.astype(float)) * (np.linalg.norm(place(scene, name).astype(float)) or 1.0)
-    ours, theirs = (float((gradient * direction).sum()) for gradient in (found[name], star.get(name, 0 * away)))
+    ours, theirs = (float((gradient * direction).sum()) for gradient in (found[name], golden.get(name, 0 * away)))
     branches = {"": nest.flatten(scene.inputs)[0], **trace.inputs}
     within = SETTLED * abs(ours - theirs)
     slope = settled_slope(trial, scene, wide, {name: direction}, within, lambda: held(wide.model, branches))
@@ -108,18 +109,18 @@ def of_gradients(trial: Trial, scene: Scene, failed: Set[str]) -> Blame:
 
 def of_module(trial: Trial, path: str) -> Blame:
     """A module by itself, where no more than what it sends back differs: the slope of its own output decides."""
-    found, star, wide = trial.found, trial.star, trial.scratch(WIDE)
+    found, golden, wide = trial.actual, trial.golden, trial.scratch(WIDE)
     wide.load(trial.state)
     module = dict(wide.model.named_modules()).get(path)
-    if module is None or not all(path in found[stage] for stage in ("taken", "backward", "sent")):
+    if module is None or not all(path in found[stage] for stage in ("input", "backward", "grad_input")):
         return Blame("inconclusive", "no parameter's and no input's gradient differs, only one between modules")
-    away = found["sent"][path].astype(WIDE) - star["sent"][path]
+    away = found["grad_input"][path].astype(WIDE) - golden["grad_input"][path]
     direction = away / np.linalg.norm(away.astype(float))
-    ours, theirs = (float((reading["sent"][path] * direction).sum()) for reading in (found, star))
+    ours, theirs = (float((reading["grad_input"][path] * direction).sum()) for reading in (found, golden))
 
     def objective(h: float) -> Any:
-        with held(wide.model, found["taken"]):
-            return (module(found["taken"][path] + h * direction) * found["backward"][path]).sum()
+        with held(wide.model, found["input"]):
+            return (module(found["input"][path] + h * direction) * found["backward"][path]).sum()
 
     slope = settled(objective, SETTLED * abs(ours - theirs))
     return nearer(f"what {path} sends back", ours, theirs, slope, "its own output")
@@ -145,17 +146,17 @@ def beside(value: float, ours: float) -> str:
     return shown if shown != f"{ours:.6g}" else f"{value - ours:+.3g} from it"
 
 
-def relative_distance(found: Array, star: Array | None) -> float:
-    star = np.zeros_like(found) if star is None else star
-    largest = max(np.abs(found).max(initial=0), np.abs(star).max(initial=0))
-    return float(np.abs(found - star).max(initial=0) / largest) if largest else 0.0
+def relative_distance(found: Array, golden: Array | None) -> float:
+    golden = np.zeros_like(found) if golden is None else golden
+    largest = max(np.abs(found).max(initial=0), np.abs(golden).max(initial=0))
+    return float(np.abs(found - golden).max(initial=0) / largest) if largest else 0.0
 
 
 def of_outputs(trial: Trial, scene: Scene, where: Divergence) -> Blame:
     """Each side is held to its own loss; where both are consistent, the conventions differ."""
     if where.evaluating and (guilt := of_modes(trial)):
         return guilt
-    if not where.step and trial.divergence and loses_digits(trial):
+    if not where.step and divergence(trial) and loses_digits(trial):
         return Blame("scratch", f"it loses digits: computed in {WIDE} it comes a hundred times nearer")
     _, trace = gradients(trial, scene, trial.scratch())
     scratch = consistency(trial, scene, trial.scratch(WIDE), {})
@@ -173,7 +174,7 @@ def of_modes(trial: Trial) -> Blame | None:
     for side in (trial.scratch(), trial.reference()):
         outputs = []
         for mode in (True, False):
-            with pinned(side.model, {}, trial.found["masks"]) if isinstance(side, Reference) else nullcontext():
+            with pinned(side.model, {}, trial.actual["masks"]) if isinstance(side, Reference) else nullcontext():
                 outputs.append(trial.observe(side, training=mode)["forward"])
         trained, evaluated = outputs
         if all(np.array_equal(trained[name], evaluated[name]) for name in trained if name in evaluated):
@@ -197,7 +198,7 @@ def loses_digits(trial: Trial) -> bool:
 
     wide = trial.observe(trial.scratch(WIDE))["forward"]
     rounded = {"forward": {name: array.astype(trial.dtype) for name, array in wide.items()}}
-    return largest(rounded) < largest(trial.found) / 100
+    return largest(rounded) < largest(trial.actual) / 100
 
 
 def consistency(trial: Trial, scene: Scene, side: Side, masks: Mapping[str, Array]) -> str:

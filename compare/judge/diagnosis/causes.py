@@ -1,64 +1,28 @@
-"""What a mistake probably is: how wrong tensors relate to the right ones, and which planted faults look the same.
+"""What a mistake probably is: how a wrong tensor relates to the right one, and which known mistakes look the same."""
 
-The code as it stands is run at the homes of all faults that can be made where a difference begins, and those are
-suspected whose signature it shows there. So the pair, the seed and the wording of the mistake do not matter.
-"""
-
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from twofold.compare.faults import FAULTS
-from twofold.compare.faults.fault import CLIP, LOSS, OPTIMIZER, PENALTY, parts_of
-from twofold.compare.faults.signatures import shown, signatures
 from twofold.compare.judge.diagnosis.relations import relations
-from twofold.compare.judge.evidence.floor import Quantity, Verdict
-from twofold.compare.judge.evidence.trial import Divergence, Trial
-from twofold.compare.judge.finding import Finding
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.finding import Finding, Verdict
 
-Seen = dict[tuple[str, str], list[Quantity]]  # what checks said of the code as it stands, by case and check
-TITLES = {fault.id: fault.title for fault in FAULTS}
-
-
-def with_causes(trial: Trial, findings: Sequence[Finding], seen: Seen | None = None) -> list[Finding]:
-    """The findings, each failure with its probable cause. What is `seen` of this code need not be run again."""
-    seen = {} if seen is None else seen
-    failed = {finding.check for finding in findings if finding.verdict is Verdict.FAIL}
-    parts = parts_of(trial.case) if failed else {}
-    return [caused(trial, finding, failed, parts, seen) if finding.check in failed else finding for finding in findings]
+# For each finding the known mistakes that look like it, id and title. The judge knows none; `faults` does.
+Suspects = Callable[[Trial, Sequence[Finding]], Sequence[Mapping[str, str]]]
 
 
-def caused(trial: Trial, finding: Finding, failed: Set[str], parts: Mapping[str, Any], seen: Seen) -> Finding:
+def nobody(trial: Trial, findings: Sequence[Finding]) -> list[Mapping[str, str]]:
+    return [{} for _ in findings]
+
+
+def with_causes(trial: Trial, findings: Sequence[Finding], suspects: Suspects = nobody) -> list[Finding]:
+    """The findings, each failure with its probable cause."""
+    pairs = zip(findings, suspects(trial, findings), strict=True)
+    return [caused(trial, one, named) if one.verdict is Verdict.FAIL else one for one, named in pairs]
+
+
+def caused(trial: Trial, finding: Finding, named: Mapping[str, str]) -> Finding:
     where = finding.first_divergence
-    within = parts
-    if where and (where.module != trial.case.name or trial.shows_modules):  # one without modules shows no nearer place
-        within = {name: part for name, part in parts.items() if name in places(where)}
-    causes = tuple(suspects(finding, failed, within, seen))
     told = [*(relations(trial, where) if where and finding.quantities else ())]
-    told += [f"as by {fault}: {TITLES[fault]}" for fault in causes]
-    return replace(finding, causes=causes, probable_cause="; ".join(told))
-
-
-def suspects(finding: Finding, failed: Set[str], within: Mapping[str, Any], seen: Seen) -> Iterator[str]:
-    """The faults that can be made in these parts, that a failed check shows, and that look like this."""
-    if finding.blame and finding.blame.side == "reference":
-        return
-    for fault in FAULTS:
-        kept = signatures()[fault.id]
-        shows = kept.check in failed and (finding.first_divergence or finding.check in fault.checks)
-        if shows and any(map(fault.made_in, within.values())):
-            if (key := (kept.case, kept.check)) not in seen:
-                seen[key] = shown(*key)
-            if kept.fits(seen[key]):
-                yield fault.id
-
-
-def places(where: Divergence) -> set[str]:
-    """The parts of a case that a divergence may point to."""
-    if where.stage == "optimizer":
-        return {OPTIMIZER, CLIP}
-    if where.stage == "update":
-        return {where.module, OPTIMIZER, CLIP}
-    if where.stage == "loss" or where.module in (LOSS, PENALTY):
-        return {LOSS, PENALTY}
-    return {where.module}
+    told += [f"as by {fault}: {title}" for fault, title in named.items()]
+    return replace(finding, causes=tuple(named), probable_cause="; ".join(told))

@@ -5,6 +5,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+
 from twofold.compare import nest
 from twofold.compare.judge.diagnosis.recurrence import of_trial
 from twofold.compare.judge.evidence.trial import Trial
@@ -92,8 +93,8 @@ def exchanged_gates(trial: Trial, path: str, inside: str, gates: Sequence[str]) 
         order[first], order[second] = second, first
         side = trial.reference("float64")
         side.load(trial.state | {name: reordered(trial.state[name], order) for name in weights})
-        star = nest.numbered("<output>", side.forward(trial.inputs))
-        if all(np.allclose(trial.found["forward"][name], out, rtol=1e-4, atol=1e-6) for name, out in star.items()):
+        golden = nest.numbered("<output>", side.forward(trial.inputs))
+        if all(np.allclose(trial.actual["forward"][name], out, rtol=1e-4, atol=1e-6) for name, out in golden.items()):
             return f"{path}: equal after exchanging gates {gates[first]} and {gates[second]}"
     return ""
 

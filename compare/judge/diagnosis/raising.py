@@ -6,20 +6,11 @@ from traceback import walk_tb
 from types import FrameType
 
 from twofold.compare.judge.diagnosis.conventions import first_settings
-from twofold.compare.judge.evidence.trial import Divergence, Trial
-from twofold.compare.judge.finding import Blame
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.finding import Blame, Divergence
 from twofold.compare.sides import Reference, Side
 from twofold.compare.sides.trace import Trace, call_of
 from twofold.scratch.module import Array
-
-
-def raised(error: Exception) -> str:
-    """What was raised and by which line, in one line."""
-    frame = error.__traceback__
-    while frame and frame.tb_next:
-        frame = frame.tb_next
-    place = f" at {frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}" if frame else ""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}{place}"
 
 
 def raiser(trial: Trial, error: Exception) -> Blame:
@@ -65,8 +56,8 @@ def stumble(trial: Trial) -> Divergence | None:
             *(("forward", name) for name in misshapen(ours.outputs, theirs.outputs)),
             *(("forward", name) for name in unfinished(ours.inputs, ours.outputs) if stage == "forward"),
             *(("forward", name) for name in unfinished(theirs.inputs, theirs.outputs) if other == "forward"),
-            *(("backward", name) for name in misshapen(ours.sent, theirs.sent)),
-            *(("backward", name) for name in unfinished(ours.gradients, ours.sent) if stage == "backward"),
+            *(("backward", name) for name in misshapen(ours.grad_inputs, theirs.grad_inputs)),
+            *(("backward", name) for name in unfinished(ours.grad_outputs, ours.grad_inputs) if stage == "backward"),
         ]
         return next((Divergence(where, trial.module_of(name)) for where, name in places), None)
     return None
@@ -88,7 +79,7 @@ def misshapen(ours: Mapping[str, Array], theirs: Mapping[str, Array]) -> list[st
     return [name for name in ours if name in theirs and ours[name].shape != theirs[name].shape]
 
 
-def unfinished(taken: Mapping[str, Array], given: Mapping[str, Array]) -> list[str]:
+def unfinished(inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> list[str]:
     """Calls that took something and gave nothing, the innermost first."""
-    finished = {call_of(name) for name in given}
-    return [name for name in reversed(list(taken)) if call_of(name) not in finished]
+    finished = {call_of(name) for name in outputs}
+    return [name for name in reversed(list(inputs)) if call_of(name) not in finished]

@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
+
 from twofold.compare import nest
 from twofold.compare.judge.evidence.floor import judge
-from twofold.compare.judge.evidence.rounding import nudged
+from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.trial import RERUNS, Reading, Trial
 from twofold.compare.judge.gates import GateMap, Stage
 from twofold.compare.sides import import_torch
@@ -36,19 +37,19 @@ MOST_COLUMNS = 512  # where there would be more, the first sample stands for all
 class Call:
     """One call of a layer that both sides are given: its weights, what it takes, and what its outputs are sent.
 
-    `taken` is x and the initial states, `sent` the gradients of out and of the last states, with None for what is not
-    there; `sent` is empty where nothing goes backward.
+    `inputs` is x and the initial states, `grad_outputs` the gradients of out and of the last states, with None for what
+    is not there, and empty where nothing goes backward.
     """
 
     weights: Mapping[str, Array]
-    taken: tuple[Array | None, ...]
-    sent: tuple[Array | None, ...]
+    inputs: tuple[Array | None, ...]
+    grad_outputs: tuple[Array | None, ...]
     batch_first: bool
 
     @property
     def x(self) -> Array:
-        assert self.taken[0] is not None
-        return self.taken[0]
+        assert self.inputs[0] is not None
+        return self.inputs[0]
 
     @property
     def dtype(self) -> np.dtype:
@@ -77,14 +78,14 @@ class Call:
 
     def mapped(self, function: Callable[[Array], Array]) -> "Call":
         weights = {name: function(array) for name, array in self.weights.items()}
-        taken, sent = nest.apply(function, (self.taken, self.sent))
-        return replace(self, weights=weights, taken=taken, sent=sent)
+        inputs, grad_outputs = nest.apply(function, (self.inputs, self.grad_outputs))
+        return replace(self, weights=weights, inputs=inputs, grad_outputs=grad_outputs)
 
     def to(self, dtype: DTypeLike) -> "Call":
         return self.mapped(lambda array: array.astype(dtype))
 
     def forward_only(self) -> "Call":
-        return replace(self, sent=())
+        return replace(self, grad_outputs=())
 
     def of_first_sample(self) -> "Call":
         def cut(leaves: tuple[Array | None, ...]) -> tuple[Array | None, ...]:
@@ -93,14 +94,14 @@ class Call:
                 leaf if leaf is None else leaf.take([0], axis) for leaf, axis in zip(leaves, axes, strict=False)
             )
 
-        return replace(self, taken=cut(self.taken), sent=cut(self.sent))
+        return replace(self, inputs=cut(self.inputs), grad_outputs=cut(self.grad_outputs))
 
     def with_columns(self, columns: Array) -> "Call":
         """The further features of x, and their columns of weight_ih_l0: (gates * hidden, columns)."""
         marks = np.eye(self.columns, dtype=self.dtype).reshape(self.steps, -1, self.columns)
         x = np.concatenate([self.x, self.time_first(marks)], axis=2)
         weights = {**self.weights, INPUT: np.hstack([self.weights[INPUT], columns])}
-        return replace(self, weights=weights, taken=(x, *self.taken[1:]))
+        return replace(self, weights=weights, inputs=(x, *self.inputs[1:]))
 
     def trying(self, gate: int) -> "Call":
         """One gate with its own weights; the others get random numbers, each the same."""
@@ -127,9 +128,9 @@ def scratch_run(layer: Any) -> Run:
         if "input_size" in own:
             layer.input_size = call.weights[INPUT].shape[1]
         try:
-            out = nest.apply(np.array, layer(*nested(nest.apply(np.array, call.taken))))
-            if call.sent:
-                layer.backward(*nested(nest.apply(np.array, call.sent)))
+            out = nest.apply(np.array, layer(*nested(nest.apply(np.array, call.inputs))))
+            if call.grad_outputs:
+                layer.backward(*nested(nest.apply(np.array, call.grad_outputs)))
             return nest.flatten(out), layer.weight_ih_l0.grad
         finally:
             vars(layer).clear()
@@ -149,13 +150,13 @@ def torch_run(layer: Any) -> Run:
         if "input_size" in own:
             layer.input_size = weight.shape[1]
         try:
-            taken = nested(nest.apply(torch.tensor, call.taken))
-            outs = nest.flatten(torch.func.functional_call(layer, weights, taken))
+            inputs = nested(nest.apply(torch.tensor, call.inputs))
+            outs = nest.flatten(torch.func.functional_call(layer, weights, inputs))
         finally:
             if "input_size" in own:
                 layer.input_size = own["input_size"]
-        sent = [(out, torch.tensor(d)) for out, d in zip(outs, call.sent, strict=False) if d is not None]
-        reached = [(out, d) for out, d in sent if out.requires_grad]
+        pairs = [(out, torch.tensor(d)) for out, d in zip(outs, call.grad_outputs, strict=False) if d is not None]
+        reached = [(out, d) for out, d in pairs if out.requires_grad]
         gradient = None
         if reached:
             (gradient,) = torch.autograd.grad(
@@ -203,19 +204,19 @@ def gate_gradients(run: Run, call: Call) -> Array:
 
 def judged(read: Cells, scratch: Run, reference: Run, call: Call, scale: Array | None = None) -> Array:
     """The error of each cell in floors; `scale` (T,) is the size of what a cell at t is made of, where that counts."""
-    found, star = read(scratch, call), read(reference, call.to(np.float64))
-    reruns = [read(reference, call.mapped(partial(nudged, seed=seed))) for seed in range(RERUNS)]
+    actual, golden = read(scratch, call), read(reference, call.to(np.float64))
+    reruns = [read(reference, call.mapped(partial(perturbed, seed=seed))) for seed in range(RERUNS)]
     if call.dtype != np.float64:
         reruns.append(read(reference, call))
 
     def ratio(t: int, gate: int) -> float:
-        cells = [np.ravel(run[t][gate]) for run in (found, star, *reruns)]
+        cells = [np.ravel(run[t][gate]) for run in (actual, golden, *reruns)]
         if scale is not None:  # equal on all sides: it raises the floor and adds no error
             cells = [np.append(cell, cell.dtype.type(scale[t])) for cell in cells]
-        ours, theirs, *moved = cells
-        return judge(f"t = {t}", ours, theirs, moved, call.dtype).ratio
+        ours, theirs, *runs = cells
+        return judge(f"t = {t}", ours, theirs, runs, call.dtype).ratio
 
-    return np.array([[ratio(t, gate) for gate in range(len(star[t]))] for t in range(len(star))])
+    return np.array([[ratio(t, gate) for gate in range(len(golden[t]))] for t in range(len(golden))])
 
 
 def arriving(reference: Run, call: Call) -> Array:
@@ -224,7 +225,7 @@ def arriving(reference: Run, call: Call) -> Array:
     Where a gate is nearly closed or open its slope hangs on the last digits of its value. Rounding is then in
     proportion to what arrives, and not to the little that is left of it.
     """
-    dout, *dstates = call.sent
+    dout, *dstates = call.grad_outputs
     assert dout is not None
     met = gate_gradients(reference, call), call.time_first(dout)
     largest = np.maximum(*(np.abs(array.reshape(call.steps, -1)).max(axis=1) for array in met))
@@ -237,17 +238,17 @@ def gate_map(
     layer: Any,
     reference: Any,
     inputs: tuple[Any, ...],
-    cotangents: tuple[Any, ...] | None = None,
+    grad_outputs: tuple[Any, ...] | None = None,
     stage: Stage | None = None,
 ) -> GateMap | None:
     """Where a scratch layer and a torch module differ that have the same weights: scratch's, in their dtype.
 
-    `inputs` is what the layer takes and `cotangents` what its outputs are sent, nested as in torch: (x,), (x, h0) or
-    (x, (h0, c0)), None for what is not sent. The stage is forward if the outputs differ, else backward.
+    `inputs` is what the layer takes and `grad_outputs` the gradients of its outputs, nested as in torch: (x,), (x, h0)
+    or (x, (h0, c0)), None for what has none. The stage is forward if the outputs differ, else backward.
 
-    Gives None where the two are not recurrent layers of one shape, or have nothing to show: no cotangents backward.
+    Gives None where the two are not recurrent layers of one shape, or have nothing to show: no grad_outputs backward.
     """
-    call = call_of(layer, inputs, cotangents)
+    call = call_of(layer, inputs, grad_outputs)
     if call is None or not fits(reference, call):
         return None
     sides = scratch_run(layer), torch_run(reference)
@@ -258,25 +259,25 @@ def gate_map(
     if stage == "forward" or (stage is None and outputs.steps):
         found = GateMap("forward", call.gates, judged(by_gate, *sides, call))
         return found if found.steps else outputs  # what no gate shows by itself belongs to all
-    if not call.sent:
+    if not call.grad_outputs:
         return None
     scale = arriving(sides[1], call)
     return GateMap("backward", call.gates, judged(gate_gradients, *sides, call, scale))
 
 
-def call_of(layer: Any, inputs: tuple[Any, ...], cotangents: tuple[Any, ...] | None) -> Call | None:
+def call_of(layer: Any, inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...] | None) -> Call | None:
     """None for what is no recurrent layer, or takes no batch of sequences."""
     held = {name: vars(layer).get(name) for name in (INPUT, HIDDEN, *BIASES)}
     weights = {name: parameter.data for name, parameter in held.items() if isinstance(parameter, Parameter)}
-    taken, sent = nest.flatten(inputs), nest.flatten(() if cotangents is None else cotangents)
-    if not {INPUT, HIDDEN} <= weights.keys() or taken[0].ndim != 3:
+    given, sent = nest.flatten(inputs), nest.flatten(() if grad_outputs is None else grad_outputs)
+    if not {INPUT, HIDDEN} <= weights.keys() or given[0].ndim != 3:
         return None
     stacked, hidden = weights[HIDDEN].shape
     if stacked % hidden or stacked // hidden not in GATES:
         return None
     if sent and sent[0] is None:
-        sent[0] = np.zeros((*taken[0].shape[:2], hidden), weights[INPUT].dtype)
-    call = Call(weights, tuple(taken), tuple(sent), bool(getattr(layer, "batch_first", False)))
+        sent[0] = np.zeros((*given[0].shape[:2], hidden), weights[INPUT].dtype)
+    call = Call(weights, tuple(given), tuple(sent), bool(getattr(layer, "batch_first", False)))
     return call if call.columns <= MOST_COLUMNS else call.of_first_sample()
 
 
@@ -300,7 +301,7 @@ def of_trial(trial: Trial, path: str) -> GateMap | None:
     ours, theirs = (dict(side.model.named_modules()).get(path) for side in (scratch, reference))
     if ours is None or theirs is None:
         return None
-    maps = [gate_map(ours, theirs, *met) for met in calls(trial.found, path)]
+    maps = [gate_map(ours, theirs, *met) for met in calls(trial.actual, path)]
     forward = [found for found in maps if found and found.stage == "forward"]
     backward = [found for found in reversed(maps) if found and found.stage == "backward"]
     found = [*forward, *backward]
@@ -308,11 +309,11 @@ def of_trial(trial: Trial, path: str) -> GateMap | None:
 
 
 def calls(met: Reading, path: str) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...] | None]]:
-    """What a layer took and what its outputs were sent, call by call."""
+    """The inputs of a layer and the gradients of its outputs, call by call."""
     for key in (call_key(path, n) for n in count()):
         names = [name for name in (key, *(f"{key}[{n}]" for n in range(3))) if name in met["forward"]]
         if not names:
             return
-        taken = [met["taken"][key]] if key in met["taken"] else [met["taken"].get(name) for name in names]
-        sent = [met["backward"].get(name) for name in names]
-        yield nested(taken), None if all(d is None for d in sent) else nested(sent)
+        inputs = [met["input"][key]] if key in met["input"] else [met["input"].get(name) for name in names]
+        grad_outputs = [met["backward"].get(name) for name in names]
+        yield nested(inputs), None if all(d is None for d in grad_outputs) else nested(grad_outputs)

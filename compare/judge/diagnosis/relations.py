@@ -9,10 +9,11 @@ from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
+
 from twofold.compare import nest
 from twofold.compare.judge.diagnosis.recurrence import GATES, HIDDEN
-from twofold.compare.judge.evidence.floor import Verdict
-from twofold.compare.judge.evidence.trial import Divergence, Trial, failures
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.finding import Divergence, Verdict, failures
 from twofold.scratch.module import Array
 
 
@@ -23,8 +24,8 @@ class Scene:
     `sizes` are the numbers that people forget to divide by, `other` tensors that may stand in its place: by name.
     """
 
-    found: Array
-    star: Array
+    actual: Array
+    golden: Array
     parameter: Array | None
     sizes: Mapping[str, int]
     others: Mapping[str, Array]
@@ -32,25 +33,25 @@ class Scene:
 
     @property
     def residual(self) -> Array:
-        return self.found - self.star
+        return self.actual - self.golden
 
     def equal(self, first: Array, second: Array) -> bool:
         """Up to the square root of the dtype's precision, for the exact relation is looked for, not the floor."""
-        within = np.sqrt(np.finfo(self.found.dtype).eps) * np.abs(second).max(initial=0)
+        within = np.sqrt(np.finfo(self.actual.dtype).eps) * np.abs(second).max(initial=0)
         return first.shape == second.shape and bool(np.abs(first - second).max(initial=0) <= within)
 
 
 def missing(scene: Scene) -> str:
-    return "" if scene.found.any() else "all zero: it is forgotten"
+    return "" if scene.actual.any() else "all zero: it is forgotten"
 
 
 def multiple(scene: Scene) -> str:
     """A constant factor, and the number that explains it."""
-    factor = proportion(scene, scene.found, scene.star)
+    factor = proportion(scene, scene.actual, scene.golden)
     if factor is None:
         return ""
     why = explained(factor, scene.sizes)
-    if scene.star.size == 1 and not why:  # one number is a multiple of any other
+    if scene.golden.size == 1 and not why:  # one number is a multiple of any other
         return ""
     told = f"residual is {factor - 1:.6g} x the reference, cosine {np.sign(factor - 1):.4f}"
     return f"{told}, {why}" if why else told
@@ -69,25 +70,25 @@ def explained(factor: float, sizes: Mapping[str, int]) -> str:
     return "it is halved" if np.isclose(factor, 0.5) else ""
 
 
-def proportion(scene: Scene, found: Array, star: Array) -> float | None:
+def proportion(scene: Scene, actual: Array, golden: Array) -> float | None:
     """The number by which one is a multiple of the other."""
-    if found.shape != star.shape or not star.any():
+    if actual.shape != golden.shape or not golden.any():
         return None
-    factor = float((found * star).sum() / (star * star).sum())
-    return factor if factor and scene.equal(found, factor * star) else None
+    factor = float((actual * golden).sum() / (golden * golden).sum())
+    return factor if factor and scene.equal(actual, factor * golden) else None
 
 
 def transposed(scene: Scene) -> str:
-    square = scene.star.ndim == 2 and len(set(scene.star.shape)) == 1
-    return "equal after transposition" if square and scene.equal(scene.found.T, scene.star) else ""
+    square = scene.golden.ndim == 2 and len(set(scene.golden.shape)) == 1
+    return "equal after transposition" if square and scene.equal(scene.actual.T, scene.golden) else ""
 
 
 def reversed_axes(scene: Scene) -> str:
-    axes = [axis for axis in range(scene.star.ndim) if scene.star.shape[axis] > 1]
+    axes = [axis for axis in range(scene.golden.ndim) if scene.golden.shape[axis] > 1]
     for count in (1, 2):
         for some in combinations(axes, count):
-            if scene.equal(np.flip(scene.found, some), scene.star):
-                kernel = scene.star.ndim == 4 and some == (2, 3)
+            if scene.equal(np.flip(scene.actual, some), scene.golden):
+                kernel = scene.golden.ndim == 4 and some == (2, 3)
                 return f"equal after {'turning the kernel by 180 degrees' if kernel else f'reversing {of_axes(some)}'}"
     return ""
 
@@ -95,28 +96,30 @@ def reversed_axes(scene: Scene) -> str:
 def exchanged(scene: Scene) -> str:
     if len(scene.gates) < 2:
         return ""
-    blocks = np.split(scene.found, len(scene.gates))
+    blocks = np.split(scene.actual, len(scene.gates))
     for first, second in combinations(range(len(blocks)), 2):
         order = list(range(len(blocks)))
         order[first], order[second] = second, first
-        if scene.equal(np.concatenate([blocks[n] for n in order]), scene.star):
+        if scene.equal(np.concatenate([blocks[n] for n in order]), scene.golden):
             return f"equal after exchanging gates {scene.gates[first]} and {scene.gates[second]}"
     return ""
 
 
 def shifted(scene: Scene) -> str:
-    for axis, size in enumerate(scene.star.shape):
+    for axis, size in enumerate(scene.golden.shape):
         for by in (1, -1):
             ours, theirs = (slice(by, None), slice(None, -by)) if by > 0 else (slice(None, by), slice(-by, None))
-            found, star = (np.moveaxis(a, axis, 0)[part] for a, part in ((scene.found, ours), (scene.star, theirs)))
-            if size > 2 and star.any() and scene.equal(found, star):
+            actual, golden = (
+                np.moveaxis(a, axis, 0)[part] for a, part in ((scene.actual, ours), (scene.golden, theirs))
+            )
+            if size > 2 and golden.any() and scene.equal(actual, golden):
                 return f"equal after shifting {of_axes((axis,))} by one"
     return ""
 
 
 def misplaced(scene: Scene) -> str:
     for name, other in scene.others.items():
-        if scene.equal(scene.found, other):
+        if scene.equal(scene.actual, other):
             return f"equal to the reference's gradient of {name}"
     return ""
 
@@ -131,20 +134,20 @@ def decayed(scene: Scene) -> str:
 def gate_rows(scene: Scene) -> str:
     if len(scene.gates) < 2:
         return ""
-    blocks = [np.split(array, len(scene.gates)) for array in (scene.found, scene.star)]
+    blocks = [np.split(array, len(scene.gates)) for array in (scene.actual, scene.golden)]
     wrong = [gate for gate, ours, theirs in zip(scene.gates, *blocks, strict=True) if not scene.equal(ours, theirs)]
     return f"differs only in gate{'s' * (len(wrong) > 1)} {', '.join(wrong)}" if len(wrong) < len(blocks[0]) else ""
 
 
 def parts(scene: Scene) -> str:
     """A few indices of one axis that alone differ."""
-    for axis in range(scene.star.ndim):
-        size = scene.star.shape[axis]
-        largest = np.abs(scene.star).max(initial=0) * np.sqrt(np.finfo(scene.found.dtype).eps)
+    for axis in range(scene.golden.ndim):
+        size = scene.golden.shape[axis]
+        largest = np.abs(scene.golden).max(initial=0) * np.sqrt(np.finfo(scene.actual.dtype).eps)
         rows = np.abs(np.moveaxis(scene.residual, axis, 0).reshape(size, -1)).max(axis=1, initial=0) > largest
         wrong = np.flatnonzero(rows).tolist()
         if 0 < len(wrong) <= size / 2:
-            gone = not np.moveaxis(scene.found, axis, 0)[wrong].any()
+            gone = not np.moveaxis(scene.actual, axis, 0)[wrong].any()
             where = f"{', '.join(map(str, wrong[:4]))}{' and more' if len(wrong) > 4 else ''} of {size}"
             return f"differs only at {where} along axis {axis}" + (", where it is zero" if gone else "")
     return ""
@@ -152,10 +155,10 @@ def parts(scene: Scene) -> str:
 
 def constant(scene: Scene) -> str:
     """The same error along some axes: what sums or means would give."""
-    axes = [axis for axis, size in enumerate(scene.star.shape) if size > 1]
+    axes = [axis for axis, size in enumerate(scene.golden.shape) if size > 1]
     for count in range(len(axes), 0, -1):
         for some in combinations(axes, count):
-            mean = np.broadcast_to(scene.residual.mean(axis=some, keepdims=True), scene.star.shape)
+            mean = np.broadcast_to(scene.residual.mean(axis=some, keepdims=True), scene.golden.shape)
             if scene.equal(scene.residual, mean):
                 return f"residual is constant along {of_axes(some)}: a mean or sum over it is missing or too many"
     return ""
@@ -163,9 +166,9 @@ def constant(scene: Scene) -> str:
 
 def centred(scene: Scene) -> str:
     """Only the part that a mean over an axis takes away differs."""
-    for axis, size in enumerate(scene.star.shape):
-        if size > 2 and scene.star.ndim > 1:
-            per = proportion(scene, *(a - a.mean(axis=axis, keepdims=True) for a in (scene.found, scene.star)))
+    for axis, size in enumerate(scene.golden.shape):
+        if size > 2 and scene.golden.ndim > 1:
+            per = proportion(scene, *(a - a.mean(axis=axis, keepdims=True) for a in (scene.actual, scene.golden)))
             if per is not None and np.isclose(per, 1):
                 return f"equal but for its mean along {of_axes((axis,))}"
     return ""
@@ -193,15 +196,15 @@ RELATIONS: tuple[Callable[[Scene], str], ...] = (
 
 def relation(scene: Scene) -> str:
     """The first relation that holds; "" where none does, or nothing can be told."""
-    if scene.found.shape != scene.star.shape:
+    if scene.actual.shape != scene.golden.shape:
         return shapes(scene)
-    if not (np.isfinite(scene.found).all() and np.isfinite(scene.star).all() and scene.star.any()):
+    if not (np.isfinite(scene.actual).all() and np.isfinite(scene.golden).all() and scene.golden.any()):
         return ""
     return next((told for holds in RELATIONS if (told := holds(scene))), "")
 
 
 def shapes(scene: Scene) -> str:
-    ours, theirs = scene.found.shape, scene.star.shape
+    ours, theirs = scene.actual.shape, scene.golden.shape
     if [n for n in ours if n != 1] == [n for n in theirs if n != 1]:
         return f"an axis of size 1 too many or too few: {ours} against {theirs}"
     return "transposed shape" if ours == theirs[::-1] else ""
@@ -223,20 +226,20 @@ def scenes(trial: Trial, where: Divergence) -> Iterator[tuple[str, Scene]]:
     elif where.stage == "forward":
         stage = "forward"
         failed = failures(trial.judged("forward"))
-        names = [name for name in trial.found["forward"] if name in failed and trial.module_of(name) == where.module]
+        names = [name for name in trial.actual["forward"] if name in failed and trial.module_of(name) == where.module]
     elif where.stage == "backward":
         stage = "gradient"
         failed = failures(trial.judged("gradient"))
-        names = [name for name in trial.found["gradient"] if name in failed and trial.owner(name) == where.module]
+        names = [name for name in trial.actual["gradient"] if name in failed and trial.owner(name) == where.module]
         names = names or [name for name in failed if name.startswith("<input>")]
     else:
         return
-    found, star = trial.found[stage], trial.star[stage]
+    actual, golden = trial.actual[stage], trial.golden[stage]
     for name in names:
-        if name in found and name in star:
-            others = {other: array for other, array in star.items() if other != name} if stage == "gradient" else {}
+        if name in actual and name in golden:
+            others = {other: array for other, array in golden.items() if other != name} if stage == "gradient" else {}
             parameter = trial.state.get(name) if stage == "gradient" else None
-            yield name, Scene(found[name], star[name], parameter, sizes, others, gates_of(trial, name))
+            yield name, Scene(actual[name], golden[name], parameter, sizes, others, gates_of(trial, name))
 
 
 def gates_of(trial: Trial, name: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from twofold.compare import nest
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.sides import Scratch, Side

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+
 from twofold.compare.sides.trace import call_key, call_of
 from twofold.scratch import LeakyReLU, MaxPool2d, ReLU
 from twofold.scratch.module import Array, Module
@@ -31,12 +32,12 @@ class Flip:
 
 
 @contextmanager
-def pinned(model: Any, taken: Mapping[str, Array], masks: Mapping[str, Array] | None = None) -> Iterator[list[Flip]]:
-    """Pins every nn.ReLU, nn.LeakyReLU and nn.MaxPool2d of a torch model to the inputs `taken`, named as in a Trace.
+def pinned(model: Any, inputs: Mapping[str, Array], masks: Mapping[str, Array] | None = None) -> Iterator[list[Flip]]:
+    """Pins every nn.ReLU, nn.LeakyReLU and nn.MaxPool2d of a torch model to `inputs`, named as in a Trace.
 
     In training mode every nn.Dropout takes the boolean keep pattern of `masks` and scales by itself.
 
-    Modules whose input has another shape than the one taken stay as they are: that difference will be found.
+    Modules whose input has another shape than the one given stay as they are: that difference will be found.
     """
     from torch import nn
 
@@ -45,7 +46,7 @@ def pinned(model: Any, taken: Mapping[str, Array], masks: Mapping[str, Array] | 
     for path, module in model.named_modules():
         pin = {nn.ReLU: _relu, nn.LeakyReLU: _relu, nn.MaxPool2d: _pool, nn.Dropout: _dropout}.get(type(module))
         if pin and path:
-            known = (masks or {}) if pin is _dropout else taken
+            known = (masks or {}) if pin is _dropout else inputs
             forwards.append((module, _pinned_forward(path, module, pin, known, flips)))
     with _shadowed(forwards):
         yield flips
@@ -66,7 +67,7 @@ def _shadowed(forwards: Sequence[tuple[Any, Callable]]) -> Iterator[None]:
                 vars(module)["forward"] = forward
 
 
-def _pinned_forward(path: str, module: Any, pin: Any, taken: Mapping[str, Array], flips: list[Flip]) -> Any:
+def _pinned_forward(path: str, module: Any, pin: Any, inputs: Mapping[str, Array], flips: list[Flip]) -> Any:
     forward = module.forward
     calls = 0
 
@@ -74,9 +75,9 @@ def _pinned_forward(path: str, module: Any, pin: Any, taken: Mapping[str, Array]
         nonlocal calls
         key = call_key(path, calls)
         calls += 1
-        if key not in taken or taken[key].shape != tuple(x.shape):
+        if key not in inputs or inputs[key].shape != tuple(x.shape):
             return forward(x)
-        out, distances = pin(module, x, taken[key])
+        out, distances = pin(module, x, inputs[key])
         if distances.size:
             unit = np.finfo(distances.dtype).eps * float(x.detach().abs().max())
             flips.append(Flip(key, distances.size, float(distances.max() / unit)))
@@ -85,10 +86,10 @@ def _pinned_forward(path: str, module: Any, pin: Any, taken: Mapping[str, Array]
     return decided
 
 
-def _relu(module: Any, x: Any, taken: Array) -> tuple[Any, Array]:
+def _relu(module: Any, x: Any, given: Array) -> tuple[Any, Array]:
     import torch
 
-    keep = torch.from_numpy(taken > 0).to(x.device)
+    keep = torch.from_numpy(given > 0).to(x.device)
     flipped = x.detach()[keep != (x.detach() > 0)]
     # NaN is kept: a reference that has one must not hide behind scratch's branch
     below = getattr(module, "negative_slope", 0.0) * x
@@ -113,7 +114,7 @@ def _dropout(module: Any, x: Any, mask: Array) -> tuple[Any, Array]:
     return kept, np.empty(0)
 
 
-def _pool(module: Any, x: Any, taken: Array) -> tuple[Any, Array]:
+def _pool(module: Any, x: Any, given: Array) -> tuple[Any, Array]:
     import torch
     from torch.nn.functional import max_pool2d
 
@@ -122,7 +123,7 @@ def _pool(module: Any, x: Any, taken: Array) -> tuple[Any, Array]:
             images, module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode, True
         )
 
-    _, indices = winners(torch.from_numpy(np.array(taken, np.float64)).to(x.device))
+    _, indices = winners(torch.from_numpy(np.array(given, np.float64)).to(x.device))
     out = x.flatten(2).gather(2, indices.flatten(2)).reshape(indices.shape)
     largest, _ = winners(x.detach())
     lost = largest - out.detach()
@@ -130,22 +131,22 @@ def _pool(module: Any, x: Any, taken: Array) -> tuple[Any, Array]:
 
 
 @contextmanager
-def held(model: Module, taken: Mapping[str, Array]) -> Iterator[None]:
-    """Scratch's own ReLUs and pools, held to the branches that they took for `taken` while their inputs move.
+def held(model: Module, inputs: Mapping[str, Array]) -> Iterator[None]:
+    """Scratch's own ReLUs and pools, held to the branches that they took for `inputs` while their inputs move.
 
     One that is called more than once, and a subclass of them, is left alone.
     """
     forwards = [
-        (module, partial(_held, module, taken[path]))
+        (module, partial(_held, module, inputs[path]))
         for path, module in model.named_modules()
-        if path in taken and call_key(path, 1) not in taken and type(module) in (ReLU, LeakyReLU, MaxPool2d)
+        if path in inputs and call_key(path, 1) not in inputs and type(module) in (ReLU, LeakyReLU, MaxPool2d)
     ]
     with _shadowed(forwards):
         yield
 
 
-def _held(module: Module, taken: Array, x: Array) -> Array:
+def _held(module: Module, given: Array, x: Array) -> Array:
     if isinstance(module, MaxPool2d):
-        winners = np.argmax(module.taps(taken), axis=0)
+        winners = np.argmax(module.taps(given), axis=0)
         return np.take_along_axis(np.stack(module.taps(x)), winners[None], axis=0)[0]
-    return np.where(taken > 0, x, getattr(module, "negative_slope", 0) * x)
+    return np.where(given > 0, x, getattr(module, "negative_slope", 0) * x)

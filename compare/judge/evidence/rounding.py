@@ -12,17 +12,24 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+
 from twofold.compare import nest
 from twofold.compare.sides import Side
-from twofold.scratch.module import Array
 
 
-def nudged(array: Array, seed: int) -> Array:
-    """Every float moved by one unit in the last place, up or down by a hash of its own bits and the seed.
+def perturbed(nested: Any, seed: int | None) -> Any:
+    """Every float in arrays, dicts and tuples moved by one unit in the last place, up or down by a hash of its bits.
 
-    Equal values move together and zeros stay zero, so that ties and sparsity survive; integers stay.
+    The seed goes into the hash, and None moves nothing. Equal values move together and zeros stay zero, so that ties
+    and sparsity survive; integers stay.
     """
-    array = np.asarray(array)
+    if seed is None:
+        return nested
+    if isinstance(nested, Mapping):
+        return {key: perturbed(value, seed) for key, value in nested.items()}
+    if isinstance(nested, tuple):
+        return tuple(perturbed(value, seed) for value in nested)
+    array = np.asarray(nested)
     if not np.issubdtype(array.dtype, np.floating):
         return array
     bits = np.ascontiguousarray(array).view(np.uint32 if array.itemsize == 4 else np.uint64).astype(np.uint64)
@@ -31,21 +38,12 @@ def nudged(array: Array, seed: int) -> Array:
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
     up = (mixed >> np.uint64(63)).astype(array.dtype).reshape(array.shape)
-    moved = np.nextafter(array, np.copysign(array.dtype.type(np.inf), up - array.dtype.type(0.5)))
-    return np.where(array == 0, array, moved)
-
-
-def moved(nested: Any, seed: int) -> Any:
-    """Every float array in dicts and tuples moved by one ulp."""
-    if isinstance(nested, Mapping):
-        return {key: moved(value, seed) for key, value in nested.items()}
-    if isinstance(nested, tuple):
-        return tuple(moved(value, seed) for value in nested)
-    return nudged(nested, seed)
+    away = np.nextafter(array, np.copysign(array.dtype.type(np.inf), up - array.dtype.type(0.5)))
+    return np.where(array == 0, array, away)
 
 
 @contextmanager
-def shaken(side: Side, seed: int | None, saturates: bool = True) -> Iterator[None]:
+def perturbing(side: Side, seed: int | None, saturates: bool = True) -> Iterator[None]:
     """While it lasts, whatever a leaf module of a torch model gives or is sent back is moved; None moves nothing.
 
     Watching for a tanh or sigmoid is slow, and need not be where the model `saturates` nowhere.
@@ -53,7 +51,7 @@ def shaken(side: Side, seed: int | None, saturates: bool = True) -> Iterator[Non
     handles = []
     if seed is not None:
         leaves = (module for module in side.model.modules() if not any(module.children()))
-        handles = [module.register_forward_hook(partial(_shaken, seed)) for module in leaves]
+        handles = [module.register_forward_hook(partial(_perturb_output, seed)) for module in leaves]
     try:
         with saturating(seed) if seed is not None and saturates else nullcontext():
             yield
@@ -62,20 +60,20 @@ def shaken(side: Side, seed: int | None, saturates: bool = True) -> Iterator[Non
             handle.remove()
 
 
-def _shaken(seed: int, module: Any, inputs: Any, out: Any) -> Any:
-    def shake(tensor: Any) -> Any:
-        shaken = tensor + _shift(seed, tensor.detach())  # the shift has no gradient: the derivative stays
-        if shaken.requires_grad:
-            shaken.register_hook(lambda gradient: gradient + _shift(seed, gradient))
-        return shaken
+def _perturb_output(seed: int, module: Any, inputs: Any, out: Any) -> Any:
+    def perturb(tensor: Any) -> Any:
+        away = tensor + _shift(seed, tensor.detach())  # the shift has no gradient: the derivative stays
+        if away.requires_grad:
+            away.register_hook(lambda gradient: gradient + _shift(seed, gradient))
+        return away
 
-    return nest.apply(shake, out)
+    return nest.apply(perturb, out)
 
 
 def _shift(seed: int, tensor: Any) -> Any:
     """What moves a tensor by one ulp."""
     array = tensor.cpu().numpy()
-    return tensor.new_tensor(nudged(array, seed) - array)
+    return tensor.new_tensor(perturbed(array, seed) - array)
 
 
 @contextmanager

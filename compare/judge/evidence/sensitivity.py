@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+
 from twofold.compare.judge.evidence.branches import pinned
-from twofold.compare.judge.evidence.floor import LIMIT, floors, rows_of
+from twofold.compare.judge.evidence.floor import floors, rows_of
 from twofold.compare.judge.evidence.trial import MORE_RERUNS, RERUNS, Measured, Reading, Trial
+from twofold.compare.judge.gates import LIMIT
 from twofold.scratch.module import Array
 
 
@@ -34,11 +36,11 @@ def sensitivities(trial: Trial) -> Iterator[Sensitivity]:
     """Of every parameter's gradient that a waiver does not set aside; rows of zeros do not count."""
     measured = doubted(trial)
     for name in trial.state:
-        star = measured.star["gradient"].get(name)
-        if star is None or name in trial.waived or not star.any():
+        golden = measured.golden["gradient"].get(name)
+        if golden is None or name in trial.waived or not golden.any():
             continue
         seen = limits(trial, measured, name)
-        largest = np.abs(rows_of(star)).max(axis=1)
+        largest = np.abs(rows_of(golden)).max(axis=1)
         proven = largest > 0
         smallest = float(seen.max() / largest.max())
         in_row = float((seen[proven] / largest[proven]).max())
@@ -47,20 +49,20 @@ def sensitivities(trial: Trial) -> Iterator[Sensitivity]:
 
 def limits(trial: Trial, measured: Measured, name: str) -> Array:
     """The size from which on an error in each row of a parameter's gradient is seen: (rows,)."""
-    star, found = (reading["gradient"][name].astype(np.float64) for reading in (measured.star, trial.found))
-    floor = floors(star, [run["gradient"][name] for run in measured.reruns], trial.dtype)
-    own = np.abs(rows_of(found - star)).max(axis=1)
-    return LIMIT * floor + own + float(np.finfo(trial.dtype).eps) * np.abs(star).max()
+    golden, actual = (reading["gradient"][name].astype(np.float64) for reading in (measured.golden, trial.actual))
+    floor = floors(golden, [run["gradient"][name] for run in measured.reruns], trial.dtype)
+    own = np.abs(rows_of(actual - golden)).max(axis=1)
+    return LIMIT * floor + own + float(np.finfo(trial.dtype).eps) * np.abs(golden).max()
 
 
 def doubted(trial: Trial) -> Measured:
     """The trial's runs, with those added that are made where an error makes one doubt the floor."""
-    measured, found, side = trial.measured, trial.found, trial.reference()
+    measured, actual, side = trial.measured, trial.actual, trial.reference()
     if len(measured.reruns) >= RERUNS + MORE_RERUNS:
         return measured
 
     def run(seed: int) -> Reading:
-        with pinned(side.model, found["taken"], found["masks"]):
+        with pinned(side.model, actual["input"], actual["masks"]):
             return trial.observe(side, seed)
 
     more = [run(seed) for seed in range(RERUNS, RERUNS + MORE_RERUNS)]

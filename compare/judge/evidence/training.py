@@ -5,8 +5,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from twofold.compare import nest
-from twofold.compare.judge.checks.optimizers import named_states
-from twofold.compare.judge.evidence.rounding import shaken
+from twofold.compare.judge.evidence.rounding import perturbing
 from twofold.compare.judge.evidence.trial import Reading, Trial
 from twofold.compare.sides import Side
 from twofold.compare.sides.trace import Trace
@@ -30,7 +29,7 @@ def training_step(
     """
     side.train()
     side.zero_grad()
-    with shaken(side, seed, trial.saturates), side.watch() if watched else nullcontext(Trace()) as trace:
+    with perturbing(side, seed, trial.saturates), side.watch() if watched else nullcontext(Trace()) as trace:
         out = side.forward(inputs)
         loss = side.loss(target)
         side.backward()
@@ -39,9 +38,19 @@ def training_step(
     return {
         "forward": {**trace.outputs, **nest.numbered("<output>", out)},
         "loss": {"loss": loss},
-        "backward": trace.gradients,
+        "backward": trace.grad_outputs,
         "gradient": gradients,
         "update": named_states(side) | side.state(),
-        "taken": trace.inputs,
+        "input": trace.inputs,
         "masks": trace.masks,
     }
+
+
+def named_states(side: Side) -> dict[str, Array]:
+    """The optimizer's state as {"fc1.weight exp_avg": array}."""
+    return {f"{name} {key}": array for name, entry in side.optimizer_state().items() for key, array in entry.items()}
+
+
+def clip_of(trial: Trial) -> float | None:
+    """Where the recipe clips, a bound that the graded gradients pass: its own is never met at check size."""
+    return None if trial.case.clip is None else 0.01

@@ -1,21 +1,16 @@
 """One case in one dtype on one device: what scratch made of it, and what the reference and its re-runs made of it."""
 
-import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import takewhile
-from typing import Any
 
-import numpy as np
-from numpy.random import Generator
 from twofold.compare import nest
 from twofold.compare.judge.evidence.branches import Flip, pinned, unpinned
-from twofold.compare.judge.evidence.floor import Quantity, Verdict, judge_all
-from twofold.compare.judge.evidence.rounding import moved, saturating, shaken
-from twofold.compare.pair import Case
+from twofold.compare.judge.evidence.draws import Draws
+from twofold.compare.judge.evidence.floor import judge_all
+from twofold.compare.judge.evidence.rounding import perturbed, perturbing, saturating
+from twofold.compare.judge.finding import Quantity
 from twofold.compare.sides import Reference, Scratch, Side
-from twofold.compare.sides.trace import call_of
 from twofold.scratch.module import Array, Module
 
 RERUNS = 5
@@ -31,113 +26,31 @@ Reading = dict[str, dict[str, Array]]
 
 
 @dataclass(frozen=True)
-class Divergence:
-    """The first that differs: the stage (forward, backward, loss, optimizer, update), its module, the step from 1.
-
-    Stage train_step: a step by forward and backward agrees, and the same as training takes it does not.
-    """
-
-    stage: str
-    module: str
-    step: int | None = None
-    tensor: str | None = None
-    evaluating: bool = False
-
-
-def redrawn(state: Mapping[str, Array], rng: Generator) -> dict[str, Array]:
-    """Weights N(0, 1)/sqrt(fan in), biases 0.3 N(0, 1), gammas 1 + 0.5 N(0, 1): no tensor zero, none alike.
-
-    Running means like biases, running variances U(0.5, 1.5); counters stay.
-    """
-
-    def draw(name: str, array: Array) -> Array:
-        if not np.issubdtype(array.dtype, np.floating):
-            return array
-        normal = rng.standard_normal(array.shape)
-        if name.endswith("running_var"):
-            return rng.uniform(0.5, 1.5, array.shape)
-        if array.ndim >= 2:
-            return normal / np.sqrt(array[0].size)
-        return 0.3 * normal if any(word in name.rpartition(".")[2] for word in ("bias", "mean")) else 1 + 0.5 * normal
-
-    return {name: draw(name, array).astype(array.dtype) for name, array in state.items()}
-
-
-@dataclass(frozen=True)
 class Measured:
     """The float64 reference, its re-runs in the trial's dtype, and the branches that it would have taken otherwise."""
 
-    star: Reading
+    golden: Reading
     reruns: list[Reading]
     flips: list[Flip]
-
-
-# Whether what a call took ("taken") or sent back ("sent") differs; None where that is not to be seen.
-Between = Callable[[str, str], bool | None]
-
-
-def not_seen(stage: str, call: str) -> None:
-    """Between, where what passes between modules was not recorded."""
 
 
 class Unrepeatable(Exception):
     """The reference gives other numbers for equal inputs: its noise would pass for the floor."""
 
 
-class Trial:
-    """Draws everything from one seed; the runs are made when first asked for and then shared by all checks."""
-
-    def __init__(self, case: Case, dtype: str, device: str = "cpu", seed: int = 0) -> None:
-        self.case, self.dtype, self.device, self.seed = case, dtype, device, seed
-        self.state = redrawn(self.scratch().state(), self.rng("state"))
-        self.inputs = self.draw_inputs(self.rng("inputs"))
-
-    def rng(self, purpose: str) -> Generator:
-        return np.random.default_rng([self.seed, zlib.crc32(f"{self.case.name} {purpose}".encode())])
-
-    def scratch(self, dtype: str | None = None) -> Scratch:
-        case = self.case
-        given = case.model, case.loss, case.optimizer, dtype or self.dtype
-        side = Scratch(*given, penalty=case.penalty, clip=case.clip, chunk=case.chunk)
-        side.reseed(self.seed)
-        return side
-
-    def reference(self, dtype: str | None = None) -> Reference:
-        case, dtype = self.case, dtype or self.dtype
-        return Reference(
-            case.model, case.loss, case.optimizer, dtype, self.device, penalty=case.penalty, clip=case.clip
-        )
-
-    def draw_inputs(self, rng: Generator) -> tuple[Any, ...]:
-        return nest.apply(lambda draw: draw(rng, self.dtype), self.case.inputs)
-
-    def draw_target(self, rng: Generator) -> Array | None:
-        return self.case.target(rng, self.dtype) if self.case.target else None
-
-    def draw_cotangents(self, out: Any, rng: Generator) -> Any:
-        """Random ones, never ones: a sum is blind to whole terms of a gradient."""
-        return nest.apply(lambda array: rng.standard_normal(array.shape).astype(self.dtype), out)
-
-    @cached_property
-    def target(self) -> Array | None:
-        return self.draw_target(self.rng("target"))
-
-    @cached_property
-    def cotangents(self) -> Any:
-        side = self.reference()
-        side.load(self.state)
-        return self.draw_cotangents(side.forward(self.inputs), self.rng("cotangents"))
+class Trial(Draws):
+    """The runs of both sides on one draw, made when first asked for and then shared by all checks."""
 
     def observe(self, side: Side, seed: int | None = None, training: bool = True) -> Reading:
         """One forward and backward pass in either mode; with a seed everything is moved by one ulp (rounding.py)."""
-        state, inputs = (self.state, self.inputs) if seed is None else moved((self.state, self.inputs), seed)
+        state, inputs = perturbed((self.state, self.inputs), seed)
         side.load(state)
         side.train(training)
         side.zero_grad()
         if isinstance(side, Scratch):
             side.reseed(self.seed)
         losses = {}
-        with shaken(side, seed, self.saturates), side.watch() as trace:
+        with perturbing(side, seed, self.saturates), side.watch() as trace:
             out = side.forward(inputs)
             if self.target is not None:
                 losses = {"loss": side.loss(self.target), "gradient of the output": side.loss_gradient()}
@@ -149,10 +62,10 @@ class Trial:
                 gradients = {}  # judged as missing, after the output's own shape
         return {
             "forward": {**trace.outputs, **nest.numbered("<output>", out)},
-            "backward": trace.gradients,
+            "backward": trace.grad_outputs,
             "gradient": gradients,
-            "taken": trace.inputs,
-            "sent": trace.sent,
+            "input": trace.inputs,
+            "grad_input": trace.grad_inputs,
             "masks": trace.masks,
             "loss": losses,
         }
@@ -169,18 +82,18 @@ class Trial:
         return bool(met)
 
     @cached_property
-    def found(self) -> Reading:
+    def actual(self) -> Reading:
         """Scratch's run."""
         return self.observe(self.scratch())
 
     @cached_property
     def measured(self) -> Measured:
         """The reference's runs beside scratch's."""
-        return self.measure(self.found)
+        return self.measure(self.actual)
 
-    def measure(self, found: Reading, training: bool = True) -> Measured:
+    def measure(self, actual: Reading, training: bool = True) -> Measured:
         """The reference pinned to what scratch took. Raises Unrepeatable."""
-        pins = found["taken"], found["masks"]
+        pins = actual["input"], actual["masks"]
 
         def run(side: Reference, seed: int | None = None) -> Reading:
             with pinned(side.model, *pins):
@@ -192,10 +105,10 @@ class Trial:
         if self.device == "cpu" and not identical(plain, run(side)):
             raise Unrepeatable(f"the reference does not repeat itself on equal inputs{unpinned(side.model, pins[1])}")
         single = self.dtype == "float64"
-        star, reruns = (plain, []) if single else (run(self.reference("float64")), [plain])
+        golden, reruns = (plain, []) if single else (run(self.reference("float64")), [plain])
         reruns += [run(side, seed) for seed in range(RERUNS)]
-        measured = Measured(star, reruns, flips)
-        if any(self.doubtful(self.judged_by(measured, stage, found)) for stage in ("forward", "backward", "gradient")):
+        measured = Measured(golden, reruns, flips)
+        if any(self.doubtful(self.judged_by(measured, stage, actual)) for stage in ("forward", "backward", "gradient")):
             reruns += [run(side, seed) for seed in range(RERUNS, RERUNS + MORE_RERUNS)]
         return measured
 
@@ -218,100 +131,45 @@ class Trial:
         return self.measured.flips if "measured" in vars(self) else []
 
     @property
-    def star(self) -> Reading:
+    def golden(self) -> Reading:
         """The float64 reference."""
-        return self.measured.star
+        return self.measured.golden
 
-    def judged(self, stage: str, found: Reading | None = None) -> list[Quantity]:
-        """Every tensor of both sides in this stage, in scratch's order; `found` is another run of scratch."""
-        return self.judged_by(self.measured, stage, found or self.found)
+    def judged(self, stage: str, actual: Reading | None = None) -> list[Quantity]:
+        """Every tensor of both sides in this stage, in scratch's order; `actual` is another run of scratch."""
+        return self.judged_by(self.measured, stage, actual or self.actual)
 
-    def judged_by(self, measured: Measured, stage: str, found: Reading) -> list[Quantity]:
-        judged, star = found[stage], measured.star[stage]
+    def judged_by(self, measured: Measured, stage: str, actual: Reading) -> list[Quantity]:
+        judged, golden = actual[stage], measured.golden[stage]
         if stage in ("forward", "backward"):
-            judged = self.called(judged, measured.star)
-        return self.judge(judged, star, [run[stage] for run in measured.reruns])
+            judged = self.called(judged, measured.golden)
+        return self.judge(judged, golden, [run[stage] for run in measured.reruns])
 
-    def called(self, recorded: Mapping[str, Array], star: Reading) -> dict[str, Array]:
+    def called(self, recorded: Mapping[str, Array], golden: Reading) -> dict[str, Array]:
         """What belongs to modules that the reference calls; F.relu is none, and shows in what comes of it."""
-        modules = {self.module_of(name) for name in star["forward"]}
+        modules = {self.module_of(name) for name in golden["forward"]}
         return {name: array for name, array in recorded.items() if self.module_of(name) in modules}
 
     @property
     def shows_modules(self) -> bool:
         """A reference of raw tensors has no modules to watch; its output and gradients are all that can be compared."""
-        return self.shows(self.star)
+        return self.shows(self.golden)
 
-    def shows(self, star: Reading) -> bool:
-        return len(leaves(self.scratch().model)) < 2 or any(not name.startswith("<output>") for name in star["forward"])
+    def shows(self, golden: Reading) -> bool:
+        return len(leaves(self.scratch().model)) < 2 or any(
+            not name.startswith("<output>") for name in golden["forward"]
+        )
 
     def judge(
-        self, found: Mapping[str, Array], star: Mapping[str, Array], reruns: Sequence[Mapping[str, Array]]
+        self, actual: Mapping[str, Array], golden: Mapping[str, Array], reruns: Sequence[Mapping[str, Array]]
     ) -> list[Quantity]:
         """Every name of either side, "TENSOR" or "TENSOR what"; of a sequence a row is a time step."""
 
         def axis_of(name: str) -> int:
-            sequence = name in star and star[name].ndim == 3 and name.partition(" ")[0] not in self.state
+            sequence = name in golden and golden[name].ndim == 3 and name.partition(" ")[0] not in self.state
             return self.case.time_axis if sequence else 0
 
-        return list(judge_all(found, star, reruns, self.dtype, axis_of))
-
-    @cached_property
-    def divergence(self) -> Divergence | None:
-        return self.locate({stage: self.judged(stage) for stage in ("forward", "backward", "gradient")})
-
-    def locate(
-        self, judged: Mapping[str, Sequence[Quantity]], step: int | None = None, between: Between | None = None
-    ) -> Divergence | None:
-        """The first module that differs, forward in order of execution, then backward in reverse order.
-
-        `between` judges what modules took and sent back, by default in this trial: where a module takes what the one
-        before it did not give, the module that holds both is wrong.
-        """
-        between = between or self.between
-        failed = {stage: failures(self.unwaived(judged[stage])) for stage in judged}
-        calls = list(dict.fromkeys(call_of(q.name) for q in judged["forward"]))
-        for quantity in judged["forward"]:
-            if quantity.name in failed["forward"]:
-                call = call_of(quantity.name)
-                before, module = self.module_of(calls[max(calls.index(call) - 1, 0)]), self.module_of(call)
-                return Divergence("forward", self.holder(before, module) if between("taken", call) else module, step)
-        sender = calls[-1] if calls else "<output>"  # a reference of raw tensors shows none
-        for call in reversed(calls):
-            if any(call_of(name) == call for name in failed["backward"]):
-                # whoever sent this module a wrong gradient
-                module = self.module_of(sender)
-                glue = between("sent", sender) is False
-                return Divergence("backward", self.holder(self.module_of(call), module) if glue else module, step)
-            if any(self.owner(name) == self.module_of(call) for name in failed["gradient"]):
-                return Divergence("backward", self.module_of(call), step)
-            sender = call
-        # nothing but what the whole sends back: where the last module sends it rightly, the model is wrong
-        last = self.case.name if between("sent", sender) is False else self.module_of(sender)
-        return Divergence("backward", last, step) if failed["gradient"] else None
-
-    def between(
-        self, stage: str, call: str, found: Reading | None = None, measured: Measured | None = None
-    ) -> bool | None:
-        """Whether what a call took, or sent back, differs; None where one side does not show it."""
-        found, measured = found or self.found, measured or self.measured
-        ours, theirs = found[stage], measured.star[stage]
-        names = [name for name in ours if name in theirs and call_of(name) == call]
-        runs = [ours, theirs, *(run[stage] for run in measured.reruns)]
-        if not names and all(call in run or f"{call}[0]" in run for run in runs):
-            # one sends something to a state that was not given, the other to the input alone
-            names, runs = [call], [{call: run[call] if call in run else run[f"{call}[0]"]} for run in runs]
-        if not names:
-            return None
-        ours, theirs, *reruns = ({name: run[name] for name in names} for run in runs)
-        return bool(failures(self.judge(ours, theirs, reruns)))
-
-    def holder(self, first: str, second: str) -> str:
-        """The path of the module that holds both."""
-        if self.case.name in (first, second):
-            return self.case.name
-        parts = zip(first.split(".")[:-1], second.split(".")[:-1], strict=False)
-        return ".".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], parts)) or self.case.name
+        return list(judge_all(actual, golden, reruns, self.dtype, axis_of))
 
     def module_of(self, name: str) -> str:
         """The path of a trace's key; the output of the whole belongs to no module and has the case's own name."""
@@ -323,10 +181,6 @@ class Trial:
         if tensor.startswith("<input>"):
             return ""
         return tensor.rpartition(".")[0] or self.case.name
-
-
-def failures(quantities: Iterable[Quantity]) -> set[str]:
-    return {quantity.name for quantity in quantities if quantity.verdict is Verdict.FAIL}
 
 
 def leaves(model: Module) -> list[Module]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from twofold.compare.pair import Pair
 from twofold.compare.report.plots import caption, count_along, figure, fit_scale, png, smoothed
 from twofold.compare.training.metrics import LABELS

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-from twofold.compare.report.pictures.mosaic import panels
-from twofold.scratch.module import Array
 
 from twofold import scratch
+from twofold.compare.report.pictures.mosaic import panels
+from twofold.scratch.module import Array
 
 GREY = (0.3, 0.6, 0.1)  # of red, green and blue
 EDGES = ((1, 2, 1), (0, 0, 0), (-1, -2, -1))  # on blue

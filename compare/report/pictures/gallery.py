@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 
 import numpy as np
+
+from twofold import scratch
 from twofold.compare.data import Dataset, Split
 from twofold.compare.report import plots
 from twofold.compare.report.pictures import samples
@@ -12,8 +14,6 @@ from twofold.compare.report.pictures.predictions import as_text, next_words, wav
 from twofold.compare.report.pictures.weights import filters, hidden_units, plane_shape
 from twofold.compare.training.train import Training, outputs
 from twofold.scratch.module import Array, Parameter
-
-from twofold import scratch
 
 MOST_CLASSES = 12
 PATCH = 92

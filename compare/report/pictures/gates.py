@@ -3,8 +3,8 @@
 import textwrap
 
 import numpy as np
-from twofold.compare.judge.evidence.floor import LIMIT
-from twofold.compare.judge.gates import GateMap
+
+from twofold.compare.judge.gates import LIMIT, GateMap
 from twofold.compare.report.plots import figure, png
 
 LEAST, MOST = 1e-2, 1e6  # floors: where the colours end, the upper end farther if an error is larger

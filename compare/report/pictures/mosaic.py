@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from twofold.compare.report.plots import png, sheet
 from twofold.scratch.module import Array
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from twofold.compare.data import Split
 from twofold.compare.report.plots import TEST, TRAIN, figure, png
 from twofold.compare.sides import Side

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.random import Generator
+
 from twofold.compare.report.pictures.mosaic import frames, mosaic, panels, pixels, show
 from twofold.compare.report.plots import png
 from twofold.scratch.module import Array

@@ -1,0 +1,57 @@
+"""Which planted faults look like what checks found.
+
+The code as it stands is run at the homes of all faults that can be made where a difference begins, and those are
+suspected whose signature it shows there. So the pair, the seed and the wording of the mistake do not matter.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import Any
+
+from twofold.compare.faults import FAULTS
+from twofold.compare.faults.fault import CLIP, LOSS, OPTIMIZER, PENALTY, parts_of
+from twofold.compare.faults.signatures import shown, signatures
+from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.finding import Divergence, Finding, Quantity, Verdict
+
+Seen = dict[tuple[str, str], list[Quantity]]  # what checks said of the code as it stands, by case and check
+
+
+def suspects(trial: Trial, findings: Sequence[Finding], seen: Seen | None = None) -> list[dict[str, str]]:
+    """The suspected faults of each finding, id and title. What is `seen` of this code need not be run again."""
+    seen = {} if seen is None else seen
+    failed = {finding.check for finding in findings if finding.verdict is Verdict.FAIL}
+    parts = parts_of(trial.case) if failed else {}
+
+    def of(finding: Finding) -> dict[str, str]:
+        where, within = finding.first_divergence, parts
+        # one without modules shows no nearer place
+        if where and (where.module != trial.case.name or trial.shows_modules):
+            within = {name: part for name, part in parts.items() if name in places(where)}
+        return dict(alike(finding, failed, within, seen))
+
+    return [of(finding) if finding.check in failed else {} for finding in findings]
+
+
+def alike(finding: Finding, failed: Set[str], within: Mapping[str, Any], seen: Seen) -> Iterator[tuple[str, str]]:
+    """The faults that can be made in these parts, that a failed check shows, and that look like this."""
+    if finding.blame and finding.blame.side == "reference":
+        return
+    for fault in FAULTS:
+        kept = signatures()[fault.id]
+        shows = kept.check in failed and (finding.first_divergence or finding.check in fault.checks)
+        if shows and any(map(fault.made_in, within.values())):
+            if (key := (kept.case, kept.check)) not in seen:
+                seen[key] = shown(*key)
+            if kept.fits(seen[key]):
+                yield fault.id, fault.title
+
+
+def places(where: Divergence) -> set[str]:
+    """The parts of a case that a divergence may point to."""
+    if where.stage == "optimizer":
+        return {OPTIMIZER, CLIP}
+    if where.stage == "update":
+        return {where.module, OPTIMIZER, CLIP}
+    if where.stage == "loss" or where.module in (LOSS, PENALTY):
+        return {LOSS, PENALTY}
+    return {where.module}

@@ -1,0 +1,202 @@
+"""Training re-synchronised: before each step the reference gets scratch's state, and one step's error is judged."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from twofold.compare import nest
+from twofold.compare.judge.evidence.branches import pinned
+from twofold.compare.judge.evidence.floor import sure
+from twofold.compare.judge.evidence.rounding import perturbed
+from twofold.compare.judge.evidence.training import batches, clip_of, named_states, training_step
+from twofold.compare.judge.evidence.trial import (
+    MORE_RERUNS,
+    MOST_WAIVED,
+    Measured,
+    Reading,
+    Trial,
+    Unrepeatable,
+    identical,
+)
+from twofold.compare.judge.finding import Quantity, failures
+from twofold.compare.sides import Reference, Scratch, States
+from twofold.scratch.module import Array
+
+RESYNC_STEPS, RESYNC_RERUNS = 20, 2
+# What decides, and what shows in which module a step that fails goes wrong.
+DECISIVE = ("loss", "gradient", "update")
+STAGES = ("forward", "backward", *DECISIVE)
+
+
+@contextmanager
+def few_steps() -> Iterator[None]:
+    """While it lasts three steps are re-synchronised: what a planted fault needs to show."""
+    with patch(f"{__name__}.RESYNC_STEPS", 3):
+        yield
+
+
+Judged = dict[str, list[Quantity]]  # by stage
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a training step begins from."""
+
+    state: dict[str, Array]
+    optimizer_state: States
+    inputs: Any
+    target: Array
+
+
+@dataclass(frozen=True)
+class Step:
+    """One training step, numbered from 1, and what is judged of it, by stage."""
+
+    number: int
+    start: Start
+    judged: Judged  # of the first that fails all stages, of others what decides
+
+
+@lru_cache(maxsize=1)
+def resynchronised_steps(trial: Trial) -> tuple[Step, ...]:
+    """Before each step the reference gets scratch's weights, buffers and optimizer state: one step is judged.
+
+    Raises Unrepeatable.
+    """
+    scratch, judges = trial.scratch(), (trial.reference("float64"), trial.reference())
+    scratch.load(trial.state)
+    steps: list[Step] = []
+    for number, (inputs, target) in enumerate(batches(trial, RESYNC_STEPS), 1):
+        before = Start(scratch.state(), scratch.optimizer_state(), inputs, target)
+        actual = training_step(trial, scratch, inputs, target)
+        if number == 1 and trial.device == "cpu":
+            repeats(trial, before, actual, judges[0])
+        judged = judged_step(trial, actual, before, *judges)
+        if fails(trial, judged) and not any(fails(trial, step.judged) for step in steps):
+            remembers(trial, number, judged, actual, before)
+            judged = judged_step(trial, actual, before, *judges, watched=True)
+        steps.append(Step(number, before, judged))
+    return tuple(steps)
+
+
+def repeats(trial: Trial, start: Start, actual: Reading, side: Reference) -> None:
+    """Raises Unrepeatable where the reference takes one step from one state in two ways."""
+    if not identical(*(one_step_from(trial, start, actual, side) for _ in range(2))):
+        raise Unrepeatable("the reference takes another step when it begins from the same state again")
+
+
+def remembers(trial: Trial, number: int, judged: Judged, actual: Reading, start: Start) -> None:
+    """Raises Unrepeatable where scratch's step agrees with a reference made afresh: the other goes by more."""
+    if any(quantity.side for quantities in judged.values() for quantity in quantities):
+        return  # a NaN convicts by itself
+    if not fails(trial, judged_step(trial, actual, start, trial.reference("float64"), trial.reference())):
+        raise Unrepeatable(f"step {number}: the reference carries more than its state from step to step")
+
+
+def fails(trial: Trial, judged: Judged) -> bool:
+    return any(failures(quantities) for quantities in unwaived(trial, judged).values())
+
+
+def unwaived(trial: Trial, judged: Judged) -> Judged:
+    bounds = {"update": math.inf}
+    return {stage: trial.unwaived(quantities, bounds.get(stage, MOST_WAIVED)) for stage, quantities in judged.items()}
+
+
+def judged_step(
+    trial: Trial,
+    actual: Reading,
+    before: Start,
+    exact: Reference,
+    side: Reference,
+    watched: bool = False,
+    stages: Sequence[str] = DECISIVE,
+) -> Judged:
+    """Scratch's step from `before`, by stage: what decides, or watched all."""
+    again = partial(one_step_from, trial, before, actual, watched=watched)
+    reruns: list[Reading] = []
+    measured = Measured(again(exact), reruns, [])
+
+    def judged() -> Judged:
+        return {stage: trial.judged_by(measured, stage, actual) for stage in (STAGES if watched else stages)}
+
+    least = judged()
+    if all(sure(quantities) for quantities in least.values()):
+        return least
+    reruns += [again(side, seed) for seed in range(RESYNC_RERUNS)]
+    if trial.dtype != "float64":
+        reruns.append(again(side))
+    first = judged()
+    if not any(trial.doubtful(quantities) for quantities in first.values()):
+        return first
+    reruns += [again(side, seed) for seed in range(RESYNC_RERUNS, RESYNC_RERUNS + MORE_RERUNS)]
+    return judged()
+
+
+def carries_on(trial: Trial, step: Step) -> bool:
+    """A scratch side made afresh agrees in this step: the one that ran on has more than its state to go by."""
+    start = step.start
+    actual = training_step(trial, afresh(trial, start), start.inputs, start.target)
+    judged = judged_step(trial, actual, start, trial.reference("float64"), trial.reference())
+    return not fails(trial, judged)
+
+
+def afresh(trial: Trial, start: Start) -> Scratch:
+    """A new scratch side that knows what a step begins from, and nothing else."""
+    side = trial.scratch()
+    resume(trial, side, start)
+    return side
+
+
+def resume(trial: Trial, side: Scratch, start: Start) -> None:
+    """Sets a side to where a step begins; gradients stay what they were."""
+    side.load(start.state)
+    side.load_optimizer_state(start.optimizer_state)
+    side.reseed(trial.seed)
+
+
+def one_step_from(
+    trial: Trial, start: Start, actual: Reading, side: Reference, seed: int | None = None, watched: bool = False
+) -> Reading:
+    """The reference's step, pinned to what scratch took; with a seed all is moved by one ulp."""
+    given = start.state, start.optimizer_state, start.inputs
+    state, optimizer_state, inputs = perturbed(given, seed)
+    side.load(state)
+    side.load_optimizer_state(optimizer_state)
+    with pinned(side.model, actual["input"], actual["masks"]):
+        return training_step(trial, side, inputs, start.target, seed, watched)
+
+
+@lru_cache(maxsize=1)
+def trained_steps(trial: Trial) -> tuple[Step, ...]:
+    """The first two steps again, as training takes them: no gradient of the input, in chunks where the pair has them.
+
+    Clipped gradients are cut at a bound that they pass. Empty where a step failed already, and for a model of several
+    inputs, which `train_step` does not take.
+    """
+    steps = resynchronised_steps(trial)
+    if len(trial.case.inputs) != 1 or any(fails(trial, step.judged) for step in steps):
+        return ()
+    side, plain, exact, reference = trial.scratch(), trial.scratch(), trial.reference("float64"), trial.reference()
+    side.clip = plain.clip = exact.clip = reference.clip = clip_of(trial)
+    rounds = []
+    for step in steps[:2]:
+        start = step.start
+        resume(trial, plain, start)
+        actual = training_step(trial, plain, start.inputs, start.target)
+        resume(trial, side, start)
+        side.train()
+        (x,) = start.inputs
+        loss, out = side.train_step(np.array(x), np.array(start.target))
+        actual |= {"loss": {"loss": np.array(loss, side.dtype)}, "forward": nest.numbered("<output>", np.array(out))}
+        actual |= {"update": named_states(side) | side.state()}
+        if side.clip is None:
+            actual |= {"gradient": side.gradients()}
+        judged = judged_step(trial, actual, start, exact, reference, stages=("forward", *DECISIVE))
+        rounds.append(Step(step.number, start, judged))
+    return tuple(rounds)
