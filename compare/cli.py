@@ -1,21 +1,16 @@
 """The commands. Heavy imports stand inside them, so that `list` answers at once and scratch trains without torch."""
 
-import json
 import os
 import sys
-from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
-from textwrap import fill
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
+from twofold import __version__
 from twofold.compare.errors import BadInput
-from twofold.compare.pairs import MAIN, PAIRS
 
 app = typer.Typer(
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Settles whether two implementations of a neural network are the same computation: every model is built "
@@ -23,7 +18,25 @@ app = typer.Typer(
     epilog="Exit status: 0 all equal or done, 1 a difference found, 2 bad usage or bad input.",
 )
 
-Pairs = Annotated[list[str] | None, typer.Argument(help="Names as `twofold list` prints them; all by default.")]
+
+def completed(incomplete: str) -> list[str]:
+    """The pairs whose names begin so, for the shell."""
+    from twofold.compare.pairs import PAIRS
+
+    return [name for name in PAIRS if name.startswith(incomplete)]
+
+
+def print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"twofold {__version__}")
+        raise typer.Exit()
+
+
+Pairs = Annotated[
+    list[str] | None,
+    typer.Argument(help="Names as `twofold list` prints them; all by default.", autocompletion=completed),
+]
+One = Annotated[str, typer.Argument(help="A name as `twofold list` prints it.", autocompletion=completed)]
 Data = Annotated[
     Path | None,
     typer.Option(
@@ -36,39 +49,21 @@ Device = Annotated[
 Seed = Annotated[int, typer.Option(min=0, help="Draws parameters, inputs and cotangents.")]
 
 
-def chosen(names: list[str] | None, default: Iterable[str] = PAIRS) -> list[Any]:
-    """The named pairs, `default` for none; raises BadInput naming the nearest that exist."""
-    for name in names or ():
-        if name not in PAIRS:
-            near = get_close_matches(name, PAIRS, n=3, cutoff=0.4) or MAIN
-            raise BadInput(
-                f"unknown pair {name!r}; did you mean {', '.join(near)}? `twofold list` names all {len(PAIRS)}"
-            )
-    return [PAIRS[name] for name in names or default]
+@app.callback()
+def settings(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=print_version, help="Prints the version.")
+    ] = False,
+) -> None:
+    """Options of the program itself."""
 
 
 @app.command("list")
 def list_pairs(as_json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False) -> None:
     """The pairs: name, layers, parameters, data, loss and optimizer."""
-    from twofold.compare.commands.listing import catalogue
+    from twofold.compare.commands import listing as command
 
-    rows = catalogue(PAIRS[name] for name in (PAIRS if as_json else MAIN))
-    if as_json:
-        print(json.dumps(rows, indent=2))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for column in ("name", "layers", "parameters", "data", "loss", "optimizer"):
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        del row["title"]
-        table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in row.values()))
-    console = Console()
-    console.print(table)
-    variants = ", ".join(name for name in PAIRS if name not in MAIN)
-    print(fill(f"Variants: {variants}", console.width, break_on_hyphens=False))
+    command.run(as_json)
 
 
 @app.command()
@@ -91,30 +86,15 @@ def check(
 
     Example: twofold check mnist-cnn --dtype float32
     """
-    from rich.console import Console
+    from twofold.compare.commands import check as command
+    from twofold.compare.commands.choosing import chosen
 
-    from twofold.compare.judge import battery
-    from twofold.compare.report.console import print_check
-    from twofold.compare.sides import devices
-
-    console = Console(stderr=json_file == Path("-"))
-    work = [
-        (pair.case(), kind, place)
-        for pair in chosen(pairs)
-        for place in devices(device)
-        for kind in ([dtype] if dtype else battery.DTYPES)
-    ]
-    with console.status(f"importing torch for {len(work)} trials") as status:
-        results = battery.run_all(work, seed, jobs, status.update)
-    print_check(console, results)
-    if json_file:
-        write_json(json_file, as_json(results))
-    raise typer.Exit(0 if all(result.passed for result in results) else 1)
+    raise typer.Exit(0 if command.run(chosen(pairs), dtype, device, seed, jobs, json_file) else 1)
 
 
 @app.command()
 def train(
-    pair: Annotated[str, typer.Argument(help="A name as `twofold list` prints it.")],
+    pair: One,
     backend: Annotated[Literal["scratch", "reference"], typer.Option(help="NumPy by hand, or torch.nn.")],
     epochs: Annotated[int | None, typer.Option(min=1, help="Default: the pair's recipe.")] = None,
     data: Data = None,
@@ -135,8 +115,9 @@ def train(
     Example: twofold train mnist-cnn --backend scratch --epochs 1
     """
     from twofold.compare.commands import train as command
+    from twofold.compare.commands.choosing import one
 
-    (found,) = chosen([pair])
+    found = one(pair, backend)
     seed = found.recipe.seed if seed is None else seed
     folder = out or Path("runs") / f"{pair}-{backend}"
     command.run(found, backend, epochs or found.recipe.epochs, data, dtype, device, seed, folder, resume)
@@ -144,7 +125,7 @@ def train(
 
 @app.command()
 def sweep(
-    pair: Annotated[str, typer.Argument(help="A name as `twofold list` prints it.")],
+    pair: One,
     settings: Annotated[
         list[str], typer.Option("--set", metavar="KEY=V1,V2", help="A setting and its values; several as 512x64.")
     ],
@@ -168,8 +149,9 @@ def sweep(
     Example: twofold sweep catcar-mlp --set hidden=4,20,512x64 --set lr=0.1,0.35 --backend scratch --epochs 20
     """
     from twofold.compare.commands import sweep as command
+    from twofold.compare.commands.choosing import one
 
-    (found,) = chosen([pair])
+    found = one(pair, backend)
     seed = found.recipe.seed if seed is None else seed
     folder = out or Path("runs") / f"{pair}-{backend}-sweep"
     command.run(found, settings, backend, epochs, data, dtype, device, seed, folder)
@@ -188,10 +170,10 @@ def report(
 
     Example: twofold report mnist-cnn catcar-mlp --data DIR
     """
-    from twofold.compare.report.build import report_command
+    from twofold.compare.commands import report as command
+    from twofold.compare.commands.choosing import systems
 
-    passed = report_command(chosen(pairs, MAIN), out, data, device, seed, jobs)
-    raise typer.Exit(0 if passed else 1)
+    raise typer.Exit(0 if command.run(systems(pairs), out, data, device, seed, jobs) else 1)
 
 
 @app.command()
@@ -213,6 +195,7 @@ def faults(
     Example: twofold faults mnist-cnn
     """
     from twofold.compare.commands import faults as command
+    from twofold.compare.commands.choosing import chosen
 
     if quick and pairs:
         raise BadInput("faults --quick: expected no pairs, for each mistake has its own")
@@ -267,9 +250,9 @@ def bench(
     Example: twofold bench mnist-cnn activity-lstm --out bench
     """
     from twofold.compare.commands import bench as command
+    from twofold.compare.commands.choosing import systems
 
-    found = chosen(pairs, MAIN)
-    raise typer.Exit(0 if command.run(found, json_file, threads, out, not pairs, memory) else 1)
+    raise typer.Exit(0 if command.run(systems(pairs), json_file, threads, out, not pairs, memory) else 1)
 
 
 @app.command()
@@ -290,6 +273,17 @@ def data(
         command.download(name, data)
     else:
         command.show(data)
+
+
+@app.command()
+def new(name: Annotated[str, typer.Argument(help="Lower-case words joined by hyphens, such as my-net.")]) -> None:
+    """Writes a small working pair to go on from: a model on each side, and the table that makes them one.
+
+    Example: twofold new my-net
+    """
+    from twofold.compare.commands import new as command
+
+    command.run(name)
 
 
 def fail(message: str) -> NoReturn:

@@ -25,9 +25,13 @@ class Twin:
     reference: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
-    def build(self, side: SideName, *positional: Any, **extra: Any) -> Any:
+    def named(self, side: SideName) -> Any:
+        """The class or function itself."""
         module, _, attribute = getattr(self, side).partition(":")
-        return getattr(import_module(module), attribute)(*positional, **self.arguments, **extra)
+        return getattr(import_module(module), attribute)
+
+    def build(self, side: SideName, *positional: Any, **extra: Any) -> Any:
+        return self.named(side)(*positional, **self.arguments, **extra)
 
     def given(self, **arguments: Any) -> "Twin":
         return replace(self, arguments={**self.arguments, **arguments})
@@ -115,7 +119,8 @@ class Pair:
 
     `penalty` is added to the loss; `clip` cuts every gradient entry to [-clip, clip] before the update. With a `chunk`
     scratch takes a training step over so many records at a time; the loss must be a sum over records, and no record
-    may change another's output.
+    may change another's output. `variant_of` is the system that this is a form of: `list`, `report` and `bench` take
+    the systems alone where no pair is named.
     """
 
     name: str
@@ -131,6 +136,7 @@ class Pair:
     clip: float | None = None
     chunk: int | None = None
     waivers: Mapping[str, str] = field(default_factory=dict)
+    variant_of: str | None = None
 
     def case(self) -> Case:
         """The pair at check size."""

@@ -57,6 +57,53 @@ def test_twofold_is_the_only_name() -> None:
         assert not top(imports(path)) & {"scratch", "reference", "compare", "tests"}, path
 
 
+# The rooms, from the ground up: each imports only what stands before it.
+ORDER = (
+    "scratch",
+    "reference",
+    *(f"compare/{name}" for name in ("errors", "nest", "output", "processes", "environment", "pair", "layers")),
+    *(f"compare/{name}" for name in ("sides", "threads", "data", "training", "tables", "pairs")),
+    *(f"compare/judge/{name}" for name in ("gates", "finding", "evidence", "checks", "diagnosis", "battery")),
+    *(f"compare/{name}" for name in ("faults", "published", "bench", "report", "commands", "cli")),
+    "twofold",
+)
+
+
+def room(path: Path) -> str:
+    """The folder that a file stands in, or the file itself where that holds several rooms."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return "/".join(parts[: 1 if parts[0] != "compare" else 3 if parts[1] == "judge" else 2])
+
+
+def named(path: Path) -> str:
+    """What a file is imported as."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in ("twofold", *parts[parts[0] == "twofold" :]) if part != "__init__")
+
+
+def arrows() -> dict[str, set[str]]:
+    """The graph of imports between the rooms. The version, in the package's own file, is no arrow."""
+    homes = {named(path): room(path) for path in FILES if path.stem != "__init__" or path.parent.name != "twofold"}
+    graph: dict[str, set[str]] = {}
+    for path in FILES:
+        for name in imports(path):
+            while name and name not in homes:
+                name = name.rpartition(".")[0]
+            if name and homes[name] != room(path):
+                graph.setdefault(room(path), set()).add(homes[name])
+    return graph
+
+
+def test_imports_go_down() -> None:
+    graph = arrows()
+    empty = {"compare/__init__", "compare/judge/__init__", "compare/templates"}
+    assert {room(path) for path in FILES} - empty == set(ORDER)
+    assert graph["compare/judge/battery"] >= {"compare/judge/checks", "compare/judge/diagnosis"}
+    for upper, lowers in graph.items():
+        for lower in lowers:
+            assert ORDER.index(lower) < ORDER.index(upper), f"{upper} imports {lower}"
+
+
 @pytest.mark.parametrize("path", NO_TORCH)
 def test_the_table_and_the_commands_need_no_torch(path: str) -> None:
     found = imports(ROOT / path, everywhere=False)
@@ -107,3 +154,8 @@ def test_check_sizes_are_small(pair) -> None:
 def test_no_file_without_a_topic() -> None:
     names = {path.stem for path in ROOT.rglob("*.py") if ".venv" not in path.parts}
     assert not names & {"utils", "common", "helpers", "base", "misc"}
+
+
+if __name__ == "__main__":  # the graph, to be read
+    for name in ORDER:
+        print(f"{name:26}", ", ".join(sorted(arrows().get(name, ()), key=ORDER.index)))

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from twofold.compare.data import hdf5
 from twofold.compare.data.embedded import silhouettes
-from twofold.compare.data.fields import BYTES, NUMBERS, Field, whole
-from twofold.compare.data.files import described, locate
+from twofold.compare.data.readers import hdf5
+from twofold.compare.data.readers.fields import BYTES, NUMBERS, Field, whole
+from twofold.compare.data.readers.files import described, locate
 from twofold.compare.data.splits import Dataset, Split
 
 CLASSES = ("cat", "car")

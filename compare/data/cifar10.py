@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from twofold.compare.data import cifar_binary
 from twofold.compare.data.embedded import figures
 from twofold.compare.data.errors import mismatch
-from twofold.compare.data.files import described, locate
+from twofold.compare.data.readers import cifar_binary
+from twofold.compare.data.readers.files import described, locate
 from twofold.compare.data.splits import Dataset, Split
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

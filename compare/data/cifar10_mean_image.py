@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from twofold.compare.data import cifar10, cifar_binary, fields, numpy_files
+from twofold.compare.data import cifar10
+from twofold.compare.data.readers import cifar_binary, fields, numpy_files
 from twofold.compare.data.splits import Dataset, Split
 
 NAME = "cifar10-mean-image"

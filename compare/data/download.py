@@ -10,8 +10,9 @@ import zlib
 from http.client import HTTPException
 from pathlib import Path
 
-from twofold.compare.data import cifar10, cifar10_mean_image, cifar_binary
+from twofold.compare.data import cifar10, cifar10_mean_image
 from twofold.compare.data.errors import mismatch
+from twofold.compare.data.readers import cifar_binary
 
 NAMES = ("mnist", "cifar10", cifar10_mean_image.NAME)
 CIFAR_ARCHIVE = "cifar-10-binary.tar.gz"

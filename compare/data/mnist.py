@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from twofold.compare.data import idx
 from twofold.compare.data.embedded import glyphs
 from twofold.compare.data.errors import mismatch
-from twofold.compare.data.files import described, locate
+from twofold.compare.data.readers import idx
+from twofold.compare.data.readers.files import described, locate
 from twofold.compare.data.splits import Dataset, Split
 
 CLASSES = tuple("0123456789")

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from twofold.compare.data import mnist, numpy_files
+from twofold.compare.data import mnist
 from twofold.compare.data.embedded import glyphs
 from twofold.compare.data.errors import mismatch
-from twofold.compare.data.fields import BYTES, NUMBERS, Field, whole
-from twofold.compare.data.files import described, locate
+from twofold.compare.data.readers import numpy_files
+from twofold.compare.data.readers.fields import BYTES, NUMBERS, Field, whole
+from twofold.compare.data.readers.files import described, locate
 from twofold.compare.data.splits import Dataset, Split
 
 CLASSES = tuple("ABCDEFGHIJ")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from twofold.compare.data import hdf5
 from twofold.compare.data.embedded import photograph
 from twofold.compare.data.errors import mismatch
-from twofold.compare.data.fields import FLOATS, Field
-from twofold.compare.data.files import described, locate
+from twofold.compare.data.readers import hdf5
+from twofold.compare.data.readers.fields import FLOATS, Field
+from twofold.compare.data.readers.files import described, locate
 from twofold.compare.data.splits import Dataset, Split
 
 FILES = (("eee443/assign3_data1.h5",),)

@@ -20,7 +20,7 @@ from twofold.compare.data import (
     waves,
 )
 from twofold.compare.data.errors import mismatch
-from twofold.compare.data.files import Alternatives, absence, first
+from twofold.compare.data.readers.files import Alternatives, absence, first
 from twofold.compare.data.splits import Dataset
 
 

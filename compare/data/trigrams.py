@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from twofold.compare.data import hdf5, text
 from twofold.compare.data.embedded import documentation
 from twofold.compare.data.errors import mismatch
-from twofold.compare.data.fields import NUMBERS, STRINGS, Field, whole
-from twofold.compare.data.files import described, locate
+from twofold.compare.data.readers import hdf5, text
+from twofold.compare.data.readers.fields import NUMBERS, STRINGS, Field, whole
+from twofold.compare.data.readers.files import described, locate
 from twofold.compare.data.splits import Dataset, Split
 
 WORDS = 250

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from math import inf, isclose
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.progress import track
@@ -59,10 +60,15 @@ def error_of(quantity: Quantity) -> float:
 
 
 @cache
+def kept() -> dict[str, dict[str, Any]]:
+    """The file, as JSON has it."""
+    return dict(json.loads(FILE.read_text()))
+
+
+@cache
 def signatures() -> dict[str, Signature]:
     """By fault; raises BadInput where one has none yet."""
-    kept = json.loads(FILE.read_text())
-    if missing := [fault.id for fault in FAULTS if fault.id not in kept]:
+    if missing := [fault.id for fault in FAULTS if fault.id not in kept()]:
         raise BadInput(
             f"{FILE.name}: no signature of {', '.join(missing)}; `python -m {__package__}.signatures` learns it"
         )
@@ -70,7 +76,7 @@ def signatures() -> dict[str, Signature]:
         fault: Signature(
             entry["case"], entry["check"], {k: inf if e is None else e for k, e in entry["errors"].items()}
         )
-        for fault, entry in kept.items()
+        for fault, entry in kept().items()
     }
 
 
@@ -91,8 +97,12 @@ def shown(case: str, check: str) -> list[Quantity]:
 
 
 def home_of(fault: Fault) -> str:
-    """The case to look at first: its own, or the first that it can be made in."""
-    return fault.home or next(name for name, case in cases().items() if fault.hits(parts(name)))
+    """The case to look at first: its own, the one that is kept, or the first that it can be made in.
+
+    What is kept comes first, so that a new pair, which may stand anywhere in the table, moves no fault.
+    """
+    home = fault.home or kept().get(fault.id, {}).get("case", "")
+    return home if home in cases() else next(name for name in cases() if fault.hits(parts(name)))
 
 
 @cache

@@ -18,8 +18,9 @@ def pair(cell: str, *, linear: bool = False, truncate: int | None = None, clip: 
     check = {**CHECK, "cell": cell, "truncate": 4 if truncate else None, "classifier": () if linear else (9, 8)}
     options = {"linear": linear, "truncated": truncate, "clipped": clip}
     words = [word for word, chosen in options.items() if chosen]
+    system = f"activity-{cell.removeprefix('reset-first-')}"
     return Pair(
-        name="-".join(["activity", cell, *words]),
+        name=(name := "-".join(["activity", cell, *words])),
         title=" ".join(
             [NAMES[cell], "over an accelerometer's signal, its last state classified", ", ".join(words)]
         ).strip(),
@@ -37,6 +38,7 @@ def pair(cell: str, *, linear: bool = False, truncate: int | None = None, clip: 
         ),
         check=CheckSize(arguments=check, inputs=(Draw((5, 7, 3)),), target=Draw((5,), high=6)),
         clip=clip,
+        variant_of=None if name == system else system,
         waivers={"numerical": "a truncated gradient is no derivative"} if truncate else {},
     )
 

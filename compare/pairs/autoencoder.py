@@ -33,6 +33,7 @@ def variant(name: str, hidden: int, batch: int, reg: float, check: int, adam: bo
         AUTOENCODER,
         name=f"sparse-autoencoder-{name}",
         title=f"sparse-autoencoder with {hidden} hidden units and L2 {reg:g}, recipe {'B' if adam else 'A'}",
+        variant_of=AUTOENCODER.name,
         model=AUTOENCODER.model.given(hidden=hidden),
         loss=AUTOENCODER.loss.given(**loss),
         penalty=Twin("twofold.scratch:L2Penalty", "twofold.reference.losses:L2Penalty", {"reg": reg}),

@@ -31,6 +31,7 @@ def hidden(*sizes: int, check: tuple[int, ...], **optimizer: float) -> Pair:
         MLP,
         name=name,
         title=f"catcar-mlp with {' and '.join(map(str, sizes))} hidden units{', momentum' if optimizer else ''}",
+        variant_of=MLP.name,
         model=MLP.model.given(hidden=sizes),
         optimizer=MLP.optimizer.given(**optimizer),
         check=replace(MLP.check, arguments={**MLP.check.arguments, "hidden": check}),

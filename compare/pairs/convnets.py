@@ -51,6 +51,7 @@ def normed(norm: str) -> Pair:
         THREE,
         name=f"three-layer-convnet-{norm}-norm",
         title=f"three-layer-convnet with {norm} normalisation after the convolution",
+        variant_of=THREE.name,
         model=THREE.model.given(norm=norm),
         check=replace(THREE.check, arguments=arguments),
     )
@@ -83,6 +84,7 @@ PAIRS = (
             {**FC, **arguments},
             arguments=arguments,
             optimizer=optimizer("SGD", lr=1e-2, **momentum),
+            variant_of="two-layer-fc" if suffix else None,
         )
         for suffix, form, classes, arguments, momentum in (
             ("", "nn.Module", "TwoLayerFC", {}, {}),
@@ -97,6 +99,7 @@ PAIRS = (
             f"two_conv_net:{classes}",
             CONV,
             optimizer=update,
+            variant_of="two-conv-net" if suffix else None,
         )
         for suffix, form, classes, update in (
             ("", "nn.Module", "TwoConvNet", optimizer("SGD", lr=3e-3)),

@@ -44,6 +44,7 @@ def variant(name: str, title: str, *, check: tuple[int, ...] = (11, 9), batch: i
         NET,
         name=f"fc-net-{name}",
         title=title,
+        variant_of=NET.name,
         model=NET.model.given(**model),
         recipe=replace(NET.recipe, batch=batch),
         check=replace(NET.check, arguments=arguments),

@@ -29,6 +29,7 @@ def banks(first: int, second: int, check: tuple[int, int]) -> Pair:
         CNN,
         name=f"mnist-cnn-{first}-{second}",
         title=f"mnist-cnn with {first} and {second} filters",
+        variant_of=CNN.name,
         model=CNN.model.given(filters=(first, second)),
         check=replace(CNN.check, arguments={**CNN.check.arguments, "filters": check}),
     )

@@ -30,6 +30,7 @@ def hidden(size: int, check: int) -> Pair:
         MLP,
         name=f"notmnist-mlp-{size}",
         title=f"notmnist-mlp with {size} hidden units",
+        variant_of=MLP.name,
         model=MLP.model.given(hidden=size),
         check=replace(MLP.check, arguments={**MLP.check.arguments, "hidden": check}),
     )

@@ -26,6 +26,7 @@ def sized(embedding: int, hidden: int, check: tuple[int, int]) -> Pair:
         LM,
         name=f"trigram-lm-{embedding}-{hidden}",
         title=f"trigram-lm with embeddings of {embedding} and {hidden} hidden units",
+        variant_of=LM.name,
         model=LM.model.given(embedding=embedding, hidden=hidden),
         check=replace(LM.check, arguments={"words": 13, "embedding": check[0], "hidden": check[1]}),
     )

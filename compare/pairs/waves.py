@@ -23,6 +23,7 @@ def variant(wave: str, hidden: int, check: int) -> Pair:
         SINE,
         name=f"{wave}-rnn-{hidden}",
         title=f"sine-rnn on a {wave} wave with {hidden} hidden units",
+        variant_of=SINE.name,
         model=SINE.model.given(hidden=hidden),
         dataset=wave,
         check=replace(SINE.check, arguments={"steps": 7, "hidden": check}),

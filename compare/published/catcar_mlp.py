@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from twofold.compare.data import catcar, hdf5
-from twofold.compare.data.files import locate
+from twofold.compare.data import catcar
+from twofold.compare.data.readers import hdf5
+from twofold.compare.data.readers.files import locate
 from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.pair import Twin
 from twofold.compare.published.figure import Curves, Entry, Run, Series

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from twofold.compare.data import cifar_binary
 from twofold.compare.data.errors import mismatch
-from twofold.compare.data.fields import FLOATS, Field
-from twofold.compare.data.files import locate
-from twofold.compare.data.numpy_files import read_npy
+from twofold.compare.data.readers import cifar_binary
+from twofold.compare.data.readers.fields import FLOATS, Field
+from twofold.compare.data.readers.files import locate
+from twofold.compare.data.readers.numpy_files import read_npy
 from twofold.scratch.module import Array
 
 FOLDER = "cifar-10-batches-bin"

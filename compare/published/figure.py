@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from twofold.compare.data.files import Alternatives
+from twofold.compare.data.readers.files import Alternatives
 from twofold.compare.published.printed import AS_SEEN, Form
 from twofold.scratch.module import Array
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.data import mnist
-from twofold.compare.data.files import locate
+from twofold.compare.data.readers.files import locate
 from twofold.compare.pair import Twin
 from twofold.compare.published.figure import Curves, Entry, Run, Series
 from twofold.compare.published.sides import Setup, load

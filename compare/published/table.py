@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from twofold.compare.data.files import absence, first
+from twofold.compare.data.readers.files import absence, first
 from twofold.compare.errors import BadInput
 from twofold.compare.processes import spread
 from twofold.compare.published import (

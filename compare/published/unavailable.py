@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from twofold.compare.data.files import Alternatives
+from twofold.compare.data.readers.files import Alternatives
 from twofold.compare.published.figure import Curves, Entry, Run, Series
 from twofold.compare.published.sources import read
 

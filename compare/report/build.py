@@ -1,4 +1,4 @@
-"""The report: everything measured for each pair, then index.html and report.json."""
+"""What a report says of each pair: everything measured, and the page that shows it."""
 
 import base64
 from collections.abc import Callable, Iterator, Sequence
@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from twofold.compare import environment
 from twofold.compare.bench.steps import StepTime, step_time
-from twofold.compare.data import DataError, Dataset, load
-from twofold.compare.faults.matrix import Row, row
-from twofold.compare.faults.summary import as_json as faults_as_json
+from twofold.compare.data import Dataset, load
+from twofold.compare.faults.matrix import row
 from twofold.compare.faults.suspects import suspects
 from twofold.compare.judge import battery
 from twofold.compare.judge.battery import Result
@@ -24,15 +21,12 @@ from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Finding, Verdict, gravest, raised
 from twofold.compare.judge.gates import LIMIT
-from twofold.compare.output import write_json
 from twofold.compare.pair import Draw, Pair, SideName
 from twofold.compare.processes import in_order, spread
 from twofold.compare.report import plots
 from twofold.compare.report.console import explanations, flipped, summary, verdict_line
 from twofold.compare.report.killing import Faults, escaped, kill_matrix
 from twofold.compare.report.pictures.gates import gate_heat_map
-from twofold.compare.report.results import as_json
-from twofold.compare.sides import devices
 from twofold.compare.threads import one_thread
 from twofold.compare.training.train import Configuration, Training
 
@@ -82,50 +76,6 @@ class PairReport:
 
     def from_reference(self, run: Run) -> float:
         return float(plots.relative_distance(run.losses, self.runs["reference"].losses).max())
-
-
-def report_command(pairs: Sequence[Pair], out: Path, data: Path | None, device: str, seed: int, jobs: int = 1) -> bool:
-    """Writes the report and says whether every pair passed."""
-    console = Console(highlight=False, soft_wrap=True)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{out}: expected a folder to write to, found {error.strerror}") from error
-    columns = (TextColumn("{task.description:40}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("importing torch", total=2 * len(pairs))
-        places = devices(device)
-        reports = []
-
-        def tell(what: str) -> None:
-            progress.update(task, description=what)
-
-        for report in measured(pairs, data, places, seed, jobs, tell):
-            reports.append(report)
-            progress.advance(task)
-            console.print(line(report))
-            for text in escaped(report.faults):
-                console.print(text, markup=False)
-        for report in reports:
-            tell(f"{report.pair.name}: time per step")
-            report.times = timed(report.pair, report.dataset, places[-1])
-            progress.advance(task)
-        tell("drawing")
-        (out / "index.html").write_text(page(reports))
-        content = as_json([r for report in reports for r in (*report.results, report.full_size)])
-        content["training"] = [training_json(report) for report in reports]
-        content["faults"] = faults_as_json([r.faults for r in reports if isinstance(r.faults, Row)])
-        write_json(out / "report.json", content)
-    console.print(f"wrote {out / 'index.html'} and {out / 'report.json'}")
-    return all(report.passed for report in reports)
-
-
-def line(report: PairReport) -> str:
-    return (
-        f"{report.pair.name}: {report.verdict}; after {report.pair.recipe.report_steps} steps the losses differ by "
-        f"at most {report.largest_difference:.1e} of their value, those of two references one ulp apart by "
-        f"{report.largest_twin_difference:.1e}"
-    )
 
 
 @dataclass(frozen=True)

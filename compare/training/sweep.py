@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -100,8 +99,7 @@ def guessed(text: str) -> Any:
 
 def arguments(twin: Twin) -> dict[str, inspect.Parameter]:
     """What the scratch side's class or function takes by name."""
-    module, _, attribute = twin.scratch.partition(":")
-    parameters = inspect.signature(getattr(import_module(module), attribute)).parameters
+    parameters = inspect.signature(twin.named("scratch")).parameters
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     hidden = ("rng", "named_parameters")
     return {name: p for name, p in parameters.items() if name not in hidden and p.kind not in kinds}

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from tests.data.test_readers import form, refusal, steady, written
 from twofold.compare import data
-from twofold.compare.data import cifar10, cifar10_mean_image, cifar_binary
+from twofold.compare.data import cifar10, cifar10_mean_image
 from twofold.compare.data.cifar10 import FOLDER
+from twofold.compare.data.readers import cifar_binary
 
 SIX = (*(f"data_batch_{n}.bin" for n in range(1, 6)), "test_batch.bin")
 

@@ -12,8 +12,9 @@ import pytest
 from tests.data.test_readers import form
 from tests.places import ROOT
 from twofold.compare import data
-from twofold.compare.data import cifar10, text
+from twofold.compare.data import cifar10
 from twofold.compare.data.embedded import documentation, figures, glyphs, photograph, signals, silhouettes
+from twofold.compare.data.readers import text
 
 
 def arrays(loaded: data.Dataset) -> list[np.ndarray]:

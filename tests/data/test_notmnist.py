@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from tests.data.test_readers import form, refusal, steady, written
 from twofold.compare import data
-from twofold.compare.data import notmnist, numpy_files
-from twofold.compare.data.fields import BYTES, NUMBERS, Field
+from twofold.compare.data import notmnist
+from twofold.compare.data.readers import numpy_files
+from twofold.compare.data.readers.fields import BYTES, NUMBERS, Field
 
 FIELDS = {"x": Field(("N", 2), NUMBERS), "y": Field(("N",), BYTES)}
 GOOD = {"x": np.array([[1.0, 2.0], [3.0, 4.0]]), "y": np.array([5, 6], np.uint8)}

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from twofold.compare import data
-from twofold.compare.data import hdf5, idx, text
 from twofold.compare.data.errors import mismatch
-from twofold.compare.data.fields import BYTES, NUMBERS, Field, whole
+from twofold.compare.data.readers import hdf5, idx, text
+from twofold.compare.data.readers.fields import BYTES, NUMBERS, Field, whole
 
 steady = settings(derandomize=True, database=None, deadline=None)
 

@@ -8,7 +8,8 @@ import pytest
 from tests.data.test_readers import form
 from tests.places import REAL_DATA
 from twofold.compare import data
-from twofold.compare.data import cifar10, cifar_binary, idx, mnist
+from twofold.compare.data import cifar10, mnist
+from twofold.compare.data.readers import cifar_binary, idx
 
 
 def real(name: str) -> data.Dataset:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.judge.planting import plant
 from twofold import scratch
+from twofold.compare.commands import report as command
 from twofold.compare.faults import summary
 from twofold.compare.faults.matrix import Row
 from twofold.compare.judge.battery import run
@@ -19,7 +20,7 @@ from twofold.compare.judge.finding import Verdict
 from twofold.compare.pair import Case
 from twofold.compare.pairs import PAIRS
 from twofold.compare.report import build
-from twofold.compare.report.build import PairReport, gates_of, measure, planted, report_command
+from twofold.compare.report.build import PairReport, gates_of, measure, planted
 from twofold.compare.report.killing import Faults
 from twofold.compare.report.results import as_json
 from twofold.compare.threads import one_thread
@@ -38,7 +39,7 @@ def rewritten(report: PairReport, out: Path) -> bool:
     """Writes the report of what was measured before, and says whether it passed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "measure", lambda *arguments: report)
-        return report_command([SHORT], out, None, "cpu", 0)
+        return command.run([SHORT], out, None, "cpu", 0)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def test_the_json(written: Path) -> None:
 def test_a_difference_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forward = scratch.Tanh.forward
     monkeypatch.setattr(scratch.Tanh, "forward", lambda self, x: forward(self, x) * 1.001)
-    assert not report_command([SHORT], tmp_path, None, "cpu", 0)
+    assert not command.run([SHORT], tmp_path, None, "cpu", 0)
     page = (tmp_path / "index.html").read_text()
     assert "1 of 1 pairs differ" in page
     assert "scratch is wrong; it begins in tanh1 (forward)" in page

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from twofold.compare.data.errors import mismatch
-from twofold.compare.data.fields import Field, check, finite
+from twofold.compare.data.readers.fields import Field, check, finite
 
 
 def read(path: Path, fields: Mapping[str, Field]) -> dict[str, np.ndarray]:

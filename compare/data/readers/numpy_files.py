@@ -11,7 +11,7 @@ from tokenize import TokenError
 import numpy as np
 
 from twofold.compare.data.errors import mismatch
-from twofold.compare.data.fields import Field, check, finite
+from twofold.compare.data.readers.fields import Field, check, finite
 
 # What NumPy and the zip archive under it raise for damaged files; ValueError also for arrays of pickled objects.
 PROBLEMS = (
