@@ -18,9 +18,12 @@ if not (Path(__file__).parent / "scratch").is_dir():
 
 # What users import, and where it stands: imported when first asked for, so that `import twofold` costs nothing.
 HOMES = dict.fromkeys(("CheckSize", "Draw", "Pair", "Recipe", "Twin"), "twofold.compare.pair")
+ROOMS = ("scratch", "reference", "compare")
 
 
 def __getattr__(name: str) -> Any:
+    if name in ROOMS:
+        return import_module(f"{__name__}.{name}")
     if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(HOMES[name]), name)
