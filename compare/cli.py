@@ -92,17 +92,44 @@ def check(
     raise typer.Exit(0 if command.run(chosen(pairs), dtype, device, seed, jobs, json_file) else 1)
 
 
+Backend = Annotated[Literal["scratch", "reference"], typer.Option(help="NumPy by hand, or torch.nn.")]
+Records = Annotated[int | None, typer.Option(min=1, help="Train on the first N records alone.", metavar="N")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Default: the pair's recipe.")]
+NoStop = Annotated[
+    bool, typer.Option("--no-stop", help="Train all epochs, whatever the recipe's rules for stopping early say.")
+]
+TrainedOn = Annotated[
+    Literal["cpu", "cuda", "auto"] | None, typer.Option(help="For the reference; auto, the default: CUDA if there.")
+]
+Dtype = Annotated[Literal["float32", "float64"] | None, typer.Option(help="Default: float32.")]
+TrainingSeed = Annotated[int | None, typer.Option(min=0, help="Draws weights and batches; default: the recipe's.")]
+
+
 @app.command()
 def train(
-    pair: One,
-    backend: Annotated[Literal["scratch", "reference"], typer.Option(help="NumPy by hand, or torch.nn.")],
-    epochs: Annotated[int | None, typer.Option(min=1, help="Default: the pair's recipe.")] = None,
+    pair: Annotated[
+        str | None,
+        typer.Argument(help="A name as `twofold list` prints it; or --config names it.", autocompletion=completed),
+    ] = None,
+    backend: Annotated[
+        Literal["scratch", "reference"] | None, typer.Option(help="NumPy by hand, or torch.nn; or --config names it.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; several values as 512x64.")
+    ] = None,
+    records: Records = None,
+    epochs: Epochs = None,
+    every: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Also evaluate, print and plot every N steps.")
+    ] = None,
+    no_stop: NoStop = False,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A configuration.toml; what else is given goes before it.")
+    ] = None,
     data: Data = None,
-    dtype: Annotated[Literal["float32", "float64"], typer.Option()] = "float32",
-    device: Annotated[
-        Literal["cpu", "cuda", "auto"], typer.Option(help="For the reference; auto: CUDA if there.")
-    ] = "auto",
-    seed: Annotated[int | None, typer.Option(min=0, help="Draws weights and batches; default: the recipe's.")] = None,
+    dtype: Dtype = None,
+    device: TrainedOn = None,
+    seed: TrainingSeed = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for checkpoint and curves; default runs/PAIR-BACKEND.")
     ] = None,
@@ -110,51 +137,86 @@ def train(
 ) -> None:
     """Trains one side of a pair. The same seed gives both backends the same weights and batches.
 
-    Writes checkpoint.h5 after every epoch (and when interrupted, so that --resume goes on from there) and curves.png.
+    Writes checkpoint.h5 after every epoch (and when interrupted, so that --resume goes on from there), the whole
+    configuration as configuration.toml, which --config takes back, and curves.png. The figures of a line are those
+    after the epoch, in evaluation mode; the bar shows running means. Settings are the arguments of the model, the
+    optimizer, the loss and the penalty, and batch, epochs, records, stop_below, patience, optimizer and clip; a wrong
+    one names those that there are.
 
-    Example: twofold train mnist-cnn --backend scratch --epochs 1
+    Example: twofold train fc-net-adam --backend scratch --set lr=0.0005 --records 50 --epochs 20
     """
     from twofold.compare.commands import train as command
-    from twofold.compare.commands.choosing import one
 
-    found = one(pair, backend)
-    seed = found.recipe.seed if seed is None else seed
-    folder = out or Path("runs") / f"{pair}-{backend}"
-    command.run(found, backend, epochs or found.recipe.epochs, data, dtype, device, seed, folder, resume)
+    stop, chosen = not no_stop, tuple(settings or ())
+    command.run(
+        command.Wanted(
+            pair, backend, chosen, records, epochs, stop, every, config, data, dtype, device, seed, out, resume
+        )
+    )
+
+
+@app.command()
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint.h5, or the folder that it lies in.")],
+    data: Data = None,
+    device: Annotated[
+        Literal["cpu", "cuda", "auto"], typer.Option(help="For the reference; auto: CUDA if there.")
+    ] = "auto",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the pictures; default: evaluation, beside the checkpoint.")
+    ] = None,
+) -> None:
+    """Figures and pictures of a trained side, without training.
+
+    Example: twofold evaluate runs/catcar-mlp-scratch
+    """
+    from twofold.compare.commands import evaluate as command
+
+    command.run(checkpoint, data, device, out)
 
 
 @app.command()
 def sweep(
-    pair: One,
-    settings: Annotated[
-        list[str], typer.Option("--set", metavar="KEY=V1,V2", help="A setting and its values; several as 512x64.")
+    pairs: Annotated[
+        list[str],
+        typer.Argument(help="One pair or several, laid over each other.", autocompletion=completed, metavar="PAIR..."),
     ],
-    backend: Annotated[Literal["scratch", "reference"], typer.Option(help="NumPy by hand, or torch.nn.")],
-    epochs: Annotated[int | None, typer.Option(min=1, help="Default: the pair's recipe.")] = None,
+    backend: Backend,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=V1,V2", help="A setting and its values; several as 512x64."),
+    ] = None,
+    best_by: Annotated[
+        str, typer.Option(metavar="METRIC", help="loss, or a metric of the pair, on the validation set.")
+    ] = "loss",
+    records: Records = None,
+    epochs: Epochs = None,
+    no_stop: NoStop = False,
     data: Data = None,
-    dtype: Annotated[Literal["float32", "float64"], typer.Option()] = "float32",
-    device: Annotated[
-        Literal["cpu", "cuda", "auto"], typer.Option(help="For the reference; auto: CUDA if there.")
-    ] = "auto",
-    seed: Annotated[int | None, typer.Option(min=0, help="Draws weights and batches; default: the recipe's.")] = None,
+    dtype: Dtype = None,
+    device: TrainedOn = None,
+    seed: TrainingSeed = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for results and picture; default runs/PAIR-BACKEND-sweep.")
     ] = None,
 ) -> None:
-    """Trains one side of a pair once for every combination of settings, each time a new net from the same seed.
+    """Trains one side once for every combination of settings and pairs, each time a new net from the same seed.
 
-    Settings are the arguments of the model, the optimizer, the loss and the penalty, and batch, epochs, optimizer.
-    Finished combinations are kept in sweep.json, and the same command goes on from there; sweep.png has all curves.
+    Settings are those of `train --set`. Coupled ones change together: optimizer+lr=SGD:0.01,Adam:0.001. Several pairs,
+    of the same data, are laid over each other, each with its own recipe. Finished combinations are kept in sweep.json,
+    and the same command goes on from there; sweep.png has all curves, and best/ the checkpoint and pictures of the
+    best.
 
     Example: twofold sweep catcar-mlp --set hidden=4,20,512x64 --set lr=0.1,0.35 --backend scratch --epochs 20
+
+    Example: twofold sweep fc-net-sgd fc-net fc-net-rmsprop fc-net-adam --records 1000 --backend scratch
     """
     from twofold.compare.commands import sweep as command
-    from twofold.compare.commands.choosing import one
 
-    found = one(pair, backend)
-    seed = found.recipe.seed if seed is None else seed
-    folder = out or Path("runs") / f"{pair}-{backend}-sweep"
-    command.run(found, settings, backend, epochs, data, dtype, device, seed, folder)
+    chosen = command.Wanted(
+        pairs, backend, tuple(settings or ()), best_by, records, epochs, not no_stop, data, dtype, device, seed, out
+    )
+    command.run(chosen)
 
 
 @app.command()

@@ -82,9 +82,11 @@ class Case:
 class Recipe:
     """How a pair is trained: records a step, epochs, and the seed that draws weights and batches.
 
-    `report_steps` are those of the report, which trains both sides while its reader waits. Training stops once the
-    validation loss is at or below `stop_below`, or after `patience` epochs without a better one, and the best weights
-    are kept. `second_stage` are then the optimizer's arguments for the epochs that are left, without these rules.
+    `records` are the first of the training set that are trained on, all by default; of `measured` of them, the first,
+    the figures are given after every epoch. `report_steps` are those of the report, which trains both sides while its
+    reader waits. Training stops once the validation loss is at or below `stop_below`, or after `patience` epochs
+    without a better one, and the best weights are kept. `second_stage` are then the optimizer's arguments for the
+    epochs that are left, without these rules.
     """
 
     batch: int
@@ -94,6 +96,8 @@ class Recipe:
     stop_below: float | None = None
     patience: int | None = None
     second_stage: Mapping[str, Any] | None = None
+    records: int | None = None
+    measured: int | None = 1000
 
     def __post_init__(self) -> None:
         if self.second_stage is not None and not self.keeps_best:
@@ -120,7 +124,8 @@ class Pair:
     `penalty` is added to the loss; `clip` cuts every gradient entry to [-clip, clip] before the update. With a `chunk`
     scratch takes a training step over so many records at a time; the loss must be a sum over records, and no record
     may change another's output. `variant_of` is the system that this is a form of: `list`, `report` and `bench` take
-    the systems alone where no pair is named.
+    the systems alone where no pair is named. `embedded` are the settings that training takes in the recipe's place
+    where the embedded data, which is smaller, serves.
     """
 
     name: str
@@ -137,6 +142,7 @@ class Pair:
     chunk: int | None = None
     waivers: Mapping[str, str] = field(default_factory=dict)
     variant_of: str | None = None
+    embedded: Mapping[str, Any] = field(default_factory=dict)
 
     def case(self) -> Case:
         """The pair at check size."""

@@ -28,7 +28,7 @@ def systems(names: Sequence[str] | None) -> list[Pair]:
     return chosen(names, MAIN)
 
 
-def one(name: str, backend: SideName) -> Pair:
+def trainable(name: str, backend: SideName) -> Pair:
     """A pair of which one side is trained, which starts from the weights that scratch's initialisers draw."""
     (pair,) = chosen([name], sides=("scratch",) if backend == "scratch" else BOTH)
     return pair

@@ -1,7 +1,7 @@
-"""`twofold sweep`: every combination of some settings trained, then a table and one picture of all curves."""
+"""`twofold sweep`: trainings over each other, then a table and one picture of all curves, and the best one kept."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,37 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from twofold.compare.commands.train import make_folder, place_of
-from twofold.compare.data import load
+from twofold.compare.commands.choosing import trainable
+from twofold.compare.commands.train import make_folder, place_of, write_pictures
+from twofold.compare.data import Dataset, load
 from twofold.compare.errors import BadInput
 from twofold.compare.pair import Pair, SideName
-from twofold.compare.training import sweep
+from twofold.compare.training import files, sweep
 from twofold.compare.training.metrics import LABELS
+from twofold.compare.training.settings import Point, all_of, label, pair_at, points, written
+from twofold.compare.training.sweep import Trained, decisive
 from twofold.compare.training.train import Configuration, Training
+
+WIDE = 140
+TRIGRAMS, WORDS = 5, 10  # shown of a net that predicts words
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line says; None is what the recipes say."""
+
+    pairs: Sequence[str]
+    backend: SideName
+    settings: Sequence[str] = ()
+    best_by: str = "loss"
+    records: int | None = None
+    epochs: int | None = None
+    stop: bool = True
+    data: Path | None = None
+    dtype: str | None = None
+    device: str | None = None
+    seed: int | None = None
+    out: Path | None = None
 
 
 class Progressing:
@@ -25,115 +49,201 @@ class Progressing:
         self.progress, self.steps, self.before = progress, steps, 0
         self.task = progress.add_task("", total=sum(steps))
 
-    def begin(self, number: int, point: sweep.Point) -> None:
+    def begin(self, number: int, point: Point) -> None:
         self.before = sum(self.steps[:number])
-        description = f"{number + 1} of {len(self.steps)}: {sweep.label(point)}"
+        description = f"{number + 1} of {len(self.steps)}: {label(point)}"
         self.progress.update(self.task, description=description, completed=self.before)
 
     def step(self, training: Training) -> None:
         self.progress.update(self.task, completed=self.before + len(training.steps["loss"]))
 
+    def evaluated(self, training: Training) -> None:
+        pass
+
     def epoch(self, training: Training) -> None:
         pass
 
 
-def run(
-    pair: Pair,
-    settings: Sequence[str],
-    backend: SideName,
-    epochs: int | None,
-    data: Path | None,
-    dtype: str,
-    device: str,
-    seed: int,
-    out: Path,
-) -> None:
+def run(wanted: Wanted) -> None:
     """Raises BadInput in one line for what cannot be used."""
     console = Console(highlight=False, soft_wrap=True)
-    values = sweep.grid(pair, settings)
-    if "epochs" in values and epochs is not None:
-        raise BadInput("--epochs: expected here or as --set epochs, found both")
-    pair = replace(pair, recipe=replace(pair.recipe, epochs=epochs or pair.recipe.epochs))
-    place, points = place_of(backend, device), sweep.points(values)
-    with console.status(f"preparing the data of {pair.name}"):
-        dataset = load(pair.dataset, data)
-    configuration = Configuration(pair.name, backend, dtype, place, seed, dataset.source if data else "embedded")
-    whole = {**vars(configuration), "epochs": pair.recipe.epochs, "settings": values}
-    make_folder(out)
-    path = out / "sweep.json"
-    finished = sweep.load(path, whole)
+    if not console.is_terminal:  # a file has no width that rows would have to fit
+        console.width = max(console.width, WIDE)
+    pairs = recipes(wanted)
+    first = next(iter(pairs.values()))
+    if wanted.best_by not in (known := ("loss", *first.metrics)):
+        raise BadInput(f"--best-by: expected {' or '.join(known)}, found {wanted.best_by!r}")
+    label_of: dict[str, Point] = {name: {"pair": name} if len(pairs) > 1 else {} for name in pairs}
+    grid = [label_of[name] | point for name, pair in pairs.items() for point in points(pair, wanted.settings)]
+    if not any(grid):
+        raise BadInput("sweep: expected several pairs, or --set KEY=V1,V2, found neither")
+    seed = first.recipe.seed if wanted.seed is None else wanted.seed
+    place = place_of(wanted.backend, wanted.device or "auto")
+    with console.status(f"preparing the data of {first.name}"):
+        dataset = load(first.dataset, wanted.data)
+    source = dataset.source if wanted.data else "embedded"
+    configuration = Configuration(first.name, wanted.backend, wanted.dtype or "float32", place, seed, source)
     with console.status("trying the settings"):
-        pairs = [sweep.try_out(pair, dataset, configuration, point) for point in points]
+        plans = [sweep.planned(pairs, point, configuration, dataset) for point in grid]
+    whole = vars(configuration) | {
+        "pair": list(pairs),
+        "settings": {name: all_of(pair) for name, pair in pairs.items()},
+        "points": [label(point) for point in grid],
+    }
+    out = wanted.out or Path("runs") / f"{'-'.join(pairs)[:80]}-{wanted.backend}-sweep"
+    make_folder(out)
+    finished = sweep.load(out / "sweep.json", whole)
     console.print(
-        f"{pair.name}, {backend} in {dtype} on {place}: {len(points)} combinations, {len(dataset.train):,} records for "
-        f"training and {len(dataset.test):,} for testing from {dataset.source}; each from seed {seed}"
+        f"{', '.join(pairs)}, {wanted.backend} in {configuration.dtype} on {place}: {len(grid)} combinations, "
+        f"{len(dataset.train):,} records for training and {len(dataset.test):,} for testing from {dataset.source}; "
+        f"each from seed {seed}"
     )
     if dataset.note:
         console.print(dataset.note)
     if finished:
-        console.print(f"{len(finished)} finished before, read from {path}")
+        console.print(f"{len(finished)} finished before, read from {out / 'sweep.json'}")
+    train_all(console, plans, dataset, finished, wanted.best_by, out, whole)
+    conclude(console, first, finished, wanted.best_by, out)
+
+
+def recipes(wanted: Wanted) -> dict[str, Pair]:
+    """The pairs by name, with what holds for all points. Raises BadInput where they cannot be laid over each other."""
+    pairs = [trainable(name, wanted.backend) for name in dict.fromkeys(wanted.pairs)]
+    for pair in pairs[1:]:
+        if (pair.dataset, pair.metrics) != (pairs[0].dataset, pairs[0].metrics):
+            expected = f"{pairs[0].dataset} and {', '.join(pairs[0].metrics)} as {pairs[0].name} has them"
+            raise BadInput(f"{pair.name}: expected {expected}, found {pair.dataset} and {', '.join(pair.metrics)}")
+    keys = {key for setting in wanted.settings for key in setting.partition("=")[0].split("+")}
+    given: Point = {}
+    for key, value in (("records", wanted.records), ("epochs", wanted.epochs)):
+        if value is not None and key in keys:
+            raise BadInput(f"--{key}: expected here or as --set {key}, found both")
+        given |= {} if value is None else {key: value}
+    if not wanted.stop:
+        given |= {rule: None for rule in ("stop_below", "patience") if rule not in keys}
+    embedded = wanted.data is None
+    return {pair.name: pair_at(pair, {**(pair.embedded if embedded else {}), **given}) for pair in pairs}
+
+
+def train_all(
+    console: Console,
+    plans: Sequence[sweep.Planned],
+    dataset: Dataset,
+    finished: list[Trained],
+    by: str,
+    out: Path,
+    whole: Mapping[str, Any],
+) -> None:
+    """Trains what is not finished yet; each finished one is kept at once, and the best so far with all it has."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
-        steps = [-(-len(dataset.train) // found.recipe.batch) * found.recipe.epochs for found in pairs]
-        watcher = Progressing(progress, steps)
+        recipes = [(plan.pair.recipe, plan.pair.recipe.records or len(dataset.train)) for plan in plans]
+        watcher = Progressing(progress, [-(-count // recipe.batch) * recipe.epochs for recipe, count in recipes])
         try:
-            for number in sweep.remaining(points, finished):
-                watcher.begin(number, points[number])
-                one = sweep.train_point(pairs[number], dataset, configuration, points[number], watcher)
+            for number in sweep.remaining([plan.point for plan in plans], finished):
+                plan = plans[number]
+                watcher.begin(number, plan.point)
+                one, training = sweep.train_point(plan, dataset, watcher)
+                one.words = words_of(training)
                 finished.append(one)
-                sweep.save(path, whole, finished)
-                console.print(line(pair, one))
+                if sweep.best(finished, by) == len(finished) - 1:
+                    keep(training, out / "best")
+                sweep.save(out / "sweep.json", whole, finished)
+                console.print(line(plan.pair, one), markup=False)
         except KeyboardInterrupt:
-            console.print(f"interrupted; {len(finished)} of {len(points)} are kept in {path}, the same command goes on")
+            kept = f"{len(finished)} of {len(plans)} are kept in {out / 'sweep.json'}"
+            console.print(f"interrupted; {kept}, the same command goes on")
             raise
-    console.print(table(pair, finished))
-    write_picture(pair, finished, out / "sweep.png")
-    console.print(f"wrote {path} and {out / 'sweep.png'}")
 
 
-def line(pair: Pair, one: sweep.Trained) -> str:
+def keep(training: Training, folder: Path) -> None:
+    """Checkpoint, configuration and pictures."""
+    make_folder(folder)
+    training.save(folder / "checkpoint.h5")
+    files.write(folder, training.configuration)
+    write_pictures(training, folder)
+
+
+def words_of(training: Training) -> dict[str, list[str]]:
+    """Of a net that predicts words the most probable ones after a few trigrams of the test set."""
+    if training.dataset.name != "trigrams":
+        return {}
+    from twofold.compare.report.pictures.predictions import next_words
+
+    test, words = training.dataset.test, training.dataset.classes
+    chosen = [n * (len(test) - 1) // (TRIGRAMS - 1) for n in range(TRIGRAMS)]
+    found = next_words(training.side, test, chosen, words)
+    return {f"{' '.join(one.context)} ... {one.true}": [word for word, _ in one.predicted[:WORDS]] for one in found}
+
+
+def conclude(console: Console, pair: Pair, finished: Sequence[Trained], by: str, out: Path) -> None:
+    """Table and picture, words side by side, and the best with its figures on the test set."""
+    console.print(table(pair, finished, by))
+    for context in finished[0].words:
+        console.print(word_table(context, finished))
+    write_picture(pair, finished, by, out / "sweep.png")
+    if (winner := sweep.best(finished, by)) is not None:
+        one = finished[winner]
+        names = ("loss", *pair.metrics)
+        tested = ", ".join(f"{LABELS[n][0]} {figure(one, 'test', n)}" for n in names)
+        told = f"best by {decisive(one)} {LABELS[by][0]}: {label(one.settings)}, epoch {one.epoch}; test: {tested}"
+        console.print(f"{told}; kept in {out / 'best'}", markup=False)
+    console.print(f"wrote {out / 'sweep.json'} and {out / 'sweep.png'}")
+
+
+def line(pair: Pair, one: Trained) -> str:
     cells = [f"{name} {value}" for name, value in zip(columns_of(pair, [one]), figures(pair, one, [one]), strict=True)]
-    return f"{sweep.label(one.settings)}: {', '.join(cells)}"
+    return f"{label(one.settings)}: {', '.join(cells)}"
 
 
-def splits(finished: Sequence[sweep.Trained]) -> list[str]:
+def splits(finished: Sequence[Trained]) -> list[str]:
     return [split for split in ("train", "validation", "test") if f"{split}_loss" in finished[0].figures]
 
 
-def columns_of(pair: Pair, finished: Sequence[sweep.Trained]) -> list[str]:
+def columns_of(pair: Pair, finished: Sequence[Trained]) -> list[str]:
     names = [f"{split} {LABELS[name][0]}" for name in ("loss", *pair.metrics) for split in splits(finished)]
     return ["epoch", *names]
 
 
-def figures(pair: Pair, one: sweep.Trained, finished: Sequence[sweep.Trained]) -> list[str]:
-    cells = [str(one.epoch)]
-    for name in ("loss", *pair.metrics):
-        unit = LABELS[name][1]
-        cells += [
-            f"{one.figures[f'{split}_{name}']:.2f}{unit}" if unit else f"{one.figures[f'{split}_{name}']:.4f}"
-            for split in splits(finished)
-        ]
-    return cells
+def figures(pair: Pair, one: Trained, finished: Sequence[Trained]) -> list[str]:
+    shown = [figure(one, split, name) for name in ("loss", *pair.metrics) for split in splits(finished)]
+    return [str(one.epoch), *shown]
 
 
-def table(pair: Pair, finished: Sequence[sweep.Trained]) -> Table:
+def figure(one: Trained, split: str, name: str) -> str:
+    value, unit = one.figures[f"{split}_{name}"], LABELS[name][1]
+    return f"{value:.2f}{unit}" if unit else f"{value:.4f}"
+
+
+def table(pair: Pair, finished: Sequence[Trained], by: str) -> Table:
     """A row for each combination with the figures after its last epoch, or of the best one where that is kept."""
-    winner = sweep.best(finished)
-    decided = "validation" if "validation" in splits(finished) else "test"
-    found = Table(box=None, pad_edge=False, caption=f"best: the lowest {decided} loss", caption_justify="left")
-    for key in finished[0].settings:
-        found.add_column(key, overflow="fold")
+    winner = sweep.best(finished, by)
+    decided = f"best: the {decisive(finished[0])} {LABELS[by][0]}"
+    drawn = Table(box=None, pad_edge=False, caption=decided, caption_justify="left")
+    keys = list(dict.fromkeys(key for one in finished for key in one.settings))
+    for key in keys:
+        drawn.add_column(key, overflow="fold")
     for name in columns_of(pair, finished):
-        found.add_column(name, justify="right", overflow="fold")
-    found.add_column("")
+        drawn.add_column(name, justify="right", overflow="fold")
+    drawn.add_column("")
     for number, one in enumerate(finished):
         mark: dict[str, Any] = {"style": "bold green"} if number == winner else {}
-        values = map(sweep.written, one.settings.values())
-        found.add_row(*values, *figures(pair, one, finished), "best" if mark else "", **mark)
-    return found
+        values = [written(one.settings[key]) if key in one.settings else "" for key in keys]
+        drawn.add_row(*values, *figures(pair, one, finished), "best" if mark else "", **mark)
+    return drawn
 
 
-def write_picture(pair: Pair, finished: Sequence[sweep.Trained], path: Path) -> None:
+def word_table(context: str, finished: Sequence[Trained]) -> Table:
+    """The most probable words after one trigram, a column a net; the true one stands behind the dots."""
+    drawn = Table(title=context, title_justify="left", box=None, pad_edge=False)
+    for one in finished:
+        drawn.add_column(label(one.settings), overflow="fold")
+    for row in zip(*(one.words[context] for one in finished), strict=True):
+        drawn.add_row(*row)
+    return drawn
+
+
+def write_picture(pair: Pair, finished: Sequence[Trained], by: str, path: Path) -> None:
     from twofold.compare.report.pictures.curves import sweep_curves
 
-    path.write_bytes(sweep_curves(pair, finished, sweep.best(finished)))
+    path.write_bytes(sweep_curves(pair, finished, sweep.best(finished, by)))

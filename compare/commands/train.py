@@ -1,15 +1,43 @@
 """`twofold train`: one side, with progress, a checkpoint after each epoch, and pictures of what was learned."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from twofold.compare.data import DataError, load
+from twofold.compare.commands.choosing import trainable
+from twofold.compare.data import DataError, Dataset, load
+from twofold.compare.errors import BadInput
 from twofold.compare.pair import Pair, SideName
 from twofold.compare.sides import SideError, devices
+from twofold.compare.training import files
 from twofold.compare.training.metrics import spoken
+from twofold.compare.training.settings import Point, all_of, pair_at, parse, written
 from twofold.compare.training.train import Configuration, Training
+
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line says; None is what a configuration file or the recipe says."""
+
+    pair: str | None = None
+    backend: SideName | None = None
+    settings: Sequence[str] = ()
+    records: int | None = None
+    epochs: int | None = None
+    stop: bool = True
+    every: int | None = None
+    config: Path | None = None
+    data: Path | None = None
+    dtype: str | None = None
+    device: str | None = None
+    seed: int | None = None
+    out: Path | None = None
+    resume: bool = False
 
 
 class Progressing:
@@ -17,11 +45,12 @@ class Progressing:
 
     def __init__(self, progress: Progress, path: Path) -> None:
         self.progress, self.path = progress, path
+        self.running = Running()
         self.task = progress.add_task("", total=None, figures="", rate="")
 
     def step(self, training: Training) -> None:
-        steps, figures = training.steps, [spoken("loss", training.steps["loss"][-1])]
-        figures += [spoken(name, steps[name][-1]) for name in training.pair.metrics]
+        self.running.add(training)
+        figures = [spoken(name, value) for name, value in self.running.means().items()]
         self.progress.update(
             self.task,
             description=f"epoch {training.done + 1}",
@@ -31,7 +60,11 @@ class Progressing:
             rate=f"{training.step_in_epoch / training.seconds:.0f} steps/s",
         )
 
+    def evaluated(self, training: Training) -> None:
+        self.progress.console.print(within_line(training), highlight=False)
+
     def epoch(self, training: Training) -> None:
+        self.running = Running()
         self.progress.console.print(epoch_line(training), highlight=False)
         if training.pair.recipe.second_stage is not None and training.stopped == training.done:
             self.progress.console.print(second_stage_line(training), highlight=False)
@@ -39,16 +72,46 @@ class Progressing:
         training.save(self.path)
 
 
+class Running:
+    """Loss and metrics of the epoch so far, before each update: means over the records."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = {}
+        self.records = 0.0
+
+    def add(self, training: Training) -> None:
+        """The last step."""
+        count = training.steps["records"][-1]
+        self.records += count
+        for name in ("loss", *training.pair.metrics):
+            self.sums[name] = self.sums.get(name, 0.0) + training.steps[name][-1] * count
+
+    def means(self) -> dict[str, float]:
+        return {name: total / self.records for name, total in self.sums.items()}
+
+
 def epoch_line(training: Training, epoch: int | None = None) -> str:
-    """The figures of an epoch, the last by default: training, validation where there is one, and test."""
+    """The figures after an epoch, the last by default: training, validation where there is one, and test."""
     epoch = epoch or training.done
     figures = {name: values[epoch - 1] for name, values in training.epochs.items()}
-    sets = []
+    return f"epoch {epoch}  {sets_line(training, figures)}  {figures['seconds']:.1f} s"
+
+
+def within_line(training: Training) -> str:
+    """The figures of the last evaluation within an epoch."""
+    figures = {name: values[-1] for name, values in training.within.items()}
+    return f"step {figures['step']} of {training.steps_an_epoch * (training.done + 1)}  {sets_line(training, figures)}"
+
+
+def sets_line(training: Training, figures: Mapping[str, float]) -> str:
+    sets, measured = [], training.pair.recipe.measured
     for split in ("train", "validation", "test"):
         if f"{split}_loss" in figures:
+            part = measured is not None and split == "train" and measured < len(training.dataset.train)
             names = ("loss", *training.pair.metrics)
-            sets.append(f"{split}: {', '.join(spoken(name, figures[f'{split}_{name}']) for name in names)}")
-    return f"epoch {epoch}  {'  '.join(sets)}  {figures['seconds']:.1f} s"
+            told = ", ".join(spoken(name, figures[f"{split}_{name}"]) for name in names)
+            sets.append(f"{split}{f' (first {measured:,})' if part else ''}: {told}")
+    return "  ".join(sets)
 
 
 def second_stage_line(training: Training) -> str:
@@ -71,32 +134,85 @@ def kept_line(training: Training) -> str:
     return f"{ended}best by validation loss, and kept: {epoch_line(training, training.kept_epoch)}"
 
 
-def run(
-    pair: Pair,
-    backend: SideName,
-    epochs: int,
-    data: Path | None,
-    dtype: str,
-    device: str,
-    seed: int,
-    out: Path,
-    resume: bool,
-) -> None:
-    """Raises DataError or SideError in one line for what cannot be used."""
-    console = Console(highlight=False, soft_wrap=True)
-    place = place_of(backend, device)
+@dataclass(frozen=True)
+class Plan:
+    """What is trained, and where it goes; `changed` are the settings that are not the recipe's."""
+
+    pair: Pair
+    configuration: Configuration
+    dataset: Dataset
+    out: Path
+    changed: Point
+
+
+def plan(wanted: Wanted, console: Console) -> Plan:
+    """Command line, configuration file and recipe, in this order. Raises BadInput in one line for what cannot be used.
+
+    Resuming takes the configuration that lies in the folder, unless another is given.
+    """
+    kept = wanted.out / files.NAME if wanted.out else None
+    config = wanted.config or (kept if wanted.resume and kept and kept.is_file() else None)
+    entries, settings = files.read(config) if config else ({}, [])
+    name, backend = wanted.pair or entries.get("pair"), wanted.backend or entries.get("backend")
+    if name is None:
+        raise BadInput("train: expected a PAIR, or --config FILE that names one")
+    if backend not in ("scratch", "reference"):
+        raise BadInput(f"--backend: expected scratch or reference, found {backend}")
+    out = wanted.out or Path("runs") / f"{name}-{backend}"
+    if wanted.resume and config is None and (out / files.NAME).is_file():
+        entries, settings = files.read(out / files.NAME)
+    pair = trainable(name, backend)
+    where = wanted.data is None and entries.get("data", "embedded")
+    if where and where != "embedded":
+        raise BadInput(f"{config or out / files.NAME}: expected --data DIR with {where}, found none")
+    base = pair_at(pair, pair.embedded) if where else pair
+    point = chosen_settings(base, wanted, settings)
+    base = pair_at(base, point)
+    dtype = wanted.dtype or entries.get("dtype", DTYPES[0])
+    if dtype not in DTYPES:
+        raise BadInput(f"dtype: expected {' or '.join(DTYPES)}, found {dtype}")
+    place = place_of(backend, wanted.device or entries.get("device", "auto"))
+    seed = wanted.seed if wanted.seed is not None else entries.get("seed", pair.recipe.seed)
     with console.status(f"preparing the data of {pair.name}"):
-        dataset = load(pair.dataset, data)
-    configuration = Configuration(pair.name, backend, dtype, place, seed, dataset.source if data else "embedded")
-    training = Training(pair, dataset, configuration)
+        dataset = load(pair.dataset, wanted.data)
+    every = all_of(base)
+    source = dataset.source if wanted.data else "embedded"
+    configuration = Configuration(pair.name, backend, dtype, place, seed, source, every)
+    recipe = all_of(pair)
+    changed = {key: value for key, value in every.items() if recipe.get(key) != value and key != "epochs"}
+    return Plan(base, configuration, dataset, out, changed)
+
+
+def chosen_settings(pair: Pair, wanted: Wanted, kept: Sequence[str]) -> Point:
+    """Those of a file, and over them those of the command line."""
+    short = {"records": wanted.records, "epochs": wanted.epochs}
+    given = [f"{key}={value}" for key, value in short.items() if value is not None]
+    keys = [setting.partition("=")[0] for setting in wanted.settings]
+    for key in (setting.partition("=")[0] for setting in given):
+        if key in keys:
+            raise BadInput(f"--{key}: expected here or as --set {key}, found both")
+    given += wanted.settings
+    if not wanted.stop:
+        given += [f"{rule}=None" for rule in ("stop_below", "patience") if rule not in keys]
+    keys = [setting.partition("=")[0] for setting in given]
+    return parse(pair, [setting for setting in kept if setting.partition("=")[0] not in keys] + given)
+
+
+def run(wanted: Wanted) -> None:
+    """Raises BadInput in one line for what cannot be used."""
+    console = Console(highlight=False, soft_wrap=True)
+    made = plan(wanted, console)
+    pair, epochs, dataset, out = made.pair, made.pair.recipe.epochs, made.dataset, made.out
+    training = Training(pair, dataset, made.configuration)
     path = out / "checkpoint.h5"
     make_folder(out)
-    if resume:
+    if wanted.resume:
         training.resume(path)
-    console.print(
-        f"{pair.name}, {backend} in {dtype} on {place}: {len(dataset.train):,} records for training and "
-        f"{len(dataset.test):,} for testing from {dataset.source}; batch {pair.recipe.batch}, seed {seed}"
-    )
+    files.write(out, made.configuration)
+    console.print(heading(training, dataset), markup=False)
+    if made.changed:
+        told = ", ".join(f"{key} {written(value)}" for key, value in made.changed.items())
+        console.print(f"not as the recipe has it: {told}", markup=False)
     if dataset.note:
         console.print(dataset.note)
     if training.done >= epochs and not training.over:
@@ -110,18 +226,37 @@ def run(
     )
     with Progress(*columns, console=console, transient=True) as progress:
         try:
-            training.run(epochs, Progressing(progress, path))
+            training.run(epochs, Progressing(progress, path), wanted.every)
         except KeyboardInterrupt:
             training.save(path)
             console.print(f"interrupted in epoch {training.done + 1}; saved to {path}, --resume goes on from there")
             raise
     if training.best:
         console.print(kept_line(training))
+    finish(console, training, out, [path, out / files.NAME])
+
+
+def heading(training: Training, whole: Dataset) -> str:
+    """What is trained on what, in one line."""
+    place, count, wanted = training.configuration, len(training.dataset.train), training.pair.recipe.records
+    part = f"the first {count:,} of " if count < len(whole.train) else f"all {wanted:,}, " if wanted == count else ""
+    if wanted is not None and wanted > count:
+        part = f"{wanted:,} wanted and all there are, "
+    return (
+        f"{place.pair}, {place.backend} in {place.dtype} on {place.device}: {part}{len(whole.train):,} records for "
+        f"training and {len(whole.test):,} for testing from {whole.source}; batch {training.pair.recipe.batch}, "
+        f"seed {place.seed}"
+    )
+
+
+def finish(console: Console, training: Training, out: Path, there: Sequence[Path] = ()) -> None:
+    """The pictures, and the names of all files."""
     with console.status("drawing"):
         written = write_pictures(training, out)
     if "words.txt" in written:
         console.print((out / "words.txt").read_text().rstrip(), markup=False)
-    console.print(f"wrote {path}, {', '.join(written)}")
+    names = [str(there[0]), *(path.name for path in there[1:]), *written] if there else written
+    console.print(f"wrote {', '.join(names)}{'' if there else f' to {out}'}", markup=False)
 
 
 def place_of(backend: SideName, device: str) -> str:

@@ -25,6 +25,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def first(self, count: int | None) -> Split:
+        """The first `count` records; all for None, or where there are no more."""
+        return self if count is None else Split(self.inputs[:count], self.targets[:count])
+
 
 @dataclass(frozen=True)
 class Dataset:

@@ -57,6 +57,24 @@ def normed(norm: str) -> Pair:
     )
 
 
+OVERFIT = replace(
+    THREE,
+    name="three-layer-convnet-overfit",
+    title="three-layer-convnet that overfits a hundred images, without a penalty",
+    variant_of=THREE.name,
+    model=THREE.model.given(weight_scale=1e-2),
+    penalty=None,
+    recipe=replace(THREE.recipe, records=100, epochs=20),
+)
+WIDE = replace(
+    THREE,
+    name="three-layer-convnet-500",
+    title="three-layer-convnet with 500 hidden units",
+    variant_of=THREE.name,
+    model=THREE.model.given(hidden=500),
+    check=replace(THREE.check, arguments={**THREE_LAYER, "hidden": 13}),
+)
+
 NESTEROV = {"momentum": 0.9, "nesterov": True}
 FC = {"inputs": 198, "hidden": 7, "classes": 10}
 CONV = {"channels": 2, "filters": (4, 3), "image": (9, 11), "classes": 10}
@@ -76,6 +94,8 @@ PAIRS = (
     THREE,
     normed("batch"),
     normed("group"),
+    OVERFIT,
+    WIDE,
     *(
         pair(
             f"two-layer-fc{suffix}",

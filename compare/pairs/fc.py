@@ -36,8 +36,8 @@ NET = Pair(
 HINGE = Twin("twofold.scratch:MultiClassHingeLoss", "twofold.reference.losses:MultiClassHingeLoss")
 
 
-def variant(name: str, title: str, *, check: tuple[int, ...] = (11, 9), batch: int = 100, **changes: Any) -> Pair:
-    """`model` among the changes holds the model's arguments, `check_model` those at check size besides the sizes."""
+def variant(name: str, title: str, *, check: tuple[int, ...] = (11, 9), **changes: Any) -> Pair:
+    """Among the changes are the arguments of `model` and `recipe`; `check_model` are the model's at check size."""
     model, check_model = changes.pop("model", {}), changes.pop("check_model", {})
     arguments = {"inputs": 17, "classes": 10, "hidden": check, **check_model}
     return replace(
@@ -46,22 +46,26 @@ def variant(name: str, title: str, *, check: tuple[int, ...] = (11, 9), batch: i
         title=title,
         variant_of=NET.name,
         model=NET.model.given(**model),
-        recipe=replace(NET.recipe, batch=batch),
+        recipe=replace(NET.recipe, **changes.pop("recipe", {})),
         check=replace(NET.check, arguments=arguments),
         **changes,
     )
 
 
 ADAM = optimizer("Adam", lr=1e-3)
+OVERFIT = {"batch": 25, "records": 50, "epochs": 20}
+RULES = {"records": 4000}  # on which the update rules are laid over each other
 PAIRS = (
     NET,
-    variant("sgd", "The five layers with plain SGD", optimizer=optimizer("SGD", lr=1e-2), model={"weight_scale": 5e-2}),
-    variant("adam", "The five layers with Adam", optimizer=ADAM),
-    variant("rmsprop", "The five layers with RMSprop", optimizer=optimizer("RMSprop", lr=1e-4)),
-    variant("adagrad", "The five layers with Adagrad", optimizer=optimizer("Adagrad", lr=1e-2, eps=1e-8)),
+    variant("sgd", "The five layers with plain SGD", optimizer=optimizer("SGD", lr=1e-2), recipe=RULES),
+    variant("momentum", "The five layers with momentum, on 4,000 images", recipe=RULES),
+    variant("adam", "The five layers with Adam", optimizer=ADAM, recipe=RULES),
+    variant("rmsprop", "The five layers with RMSprop", optimizer=optimizer("RMSprop", lr=1e-4), recipe=RULES),
+    variant("adagrad", "The five layers with Adagrad", optimizer=optimizer("Adagrad", lr=1e-2, eps=1e-8), recipe=RULES),
     variant(
         "two-layer",
         "One hidden layer of 50 with an L2 penalty",
+        recipe={"epochs": 10},
         check=(11,),
         model={"hidden": (50,), "weight_scale": 1e-3},
         penalty=penalty(0.25),
@@ -77,21 +81,22 @@ PAIRS = (
     variant(
         "overfit-three",
         "[100, 100] that overfits fifty images",
-        batch=25,
+        recipe=OVERFIT,
         model={"hidden": (100, 100), "weight_scale": 0.1},
         optimizer=optimizer("SGD", lr=1e-3),
     ),
     variant(
         "overfit-five",
         "[100] * 4 that overfits fifty images",
-        batch=25,
+        recipe=OVERFIT,
         check=(11, 9, 8, 7),
         model={"hidden": (100,) * 4, "weight_scale": 0.1},
         optimizer=optimizer("SGD", lr=2e-3),
     ),
     variant(
         "dropout",
-        "One hidden layer of 500, each unit kept with probability 0.25",
+        "One hidden layer of 500, each unit kept with probability 0.25, on 500 images",
+        recipe={"records": 500, "epochs": 25},
         check=(19,),
         model={"hidden": (500,), "weight_scale": 1e-2, "keep": 0.25},
         check_model={"keep": 0.6},

@@ -35,4 +35,12 @@ def banks(first: int, second: int, check: tuple[int, int]) -> Pair:
     )
 
 
-PAIRS = (CNN, banks(2, 8, (2, 5)), banks(16, 8, (7, 4)), banks(8, 2, (5, 2)), banks(8, 16, (4, 7)))
+THOUSAND = replace(
+    CNN,
+    name="mnist-cnn-1000",
+    title="mnist-cnn on the first thousand images",
+    variant_of=CNN.name,
+    recipe=replace(CNN.recipe, records=1000, epochs=5),
+)
+
+PAIRS = (CNN, THOUSAND, banks(2, 8, (2, 5)), banks(16, 8, (7, 4)), banks(8, 2, (5, 2)), banks(8, 16, (4, 7)))

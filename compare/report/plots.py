@@ -33,10 +33,10 @@ def sheet(width: float, height: float, images: bool = False) -> Any:
     return drawing
 
 
-def figure(columns: int, width: float = 5.0, height: float = 3.2) -> tuple[Any, list[Any]]:
-    """A figure with axes side by side."""
-    drawing = sheet(width * columns, height)
-    axes = [drawing.add_subplot(1, columns, n + 1) for n in range(columns)]
+def figure(columns: int, width: float = 5.0, height: float = 3.2, rows: int = 1) -> tuple[Any, list[Any]]:
+    """A figure with axes side by side, row after row; width and height are those of one."""
+    drawing = sheet(width * columns, height * rows)
+    axes = [drawing.add_subplot(rows, columns, n + 1) for n in range(columns * rows)]
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(alpha=0.25)

@@ -1,8 +1,8 @@
 """A training's whole state in one HDF5 file: resuming from it goes on exactly as if there had been no stop.
 
 /weights/NAME and /optimizer/NAME/KEY hold arrays, and /best/NAME the best epoch's weights where they are kept;
-/curves/steps and /curves/epochs hold one array a figure; the attributes `configuration`, `generator` and `position`
-hold JSON.
+/curves/steps, /curves/within and /curves/epochs hold one array a figure; the attributes `configuration`, `generator`
+and `position` hold JSON.
 """
 
 import json
@@ -18,8 +18,9 @@ from twofold.compare.data import DataError
 from twofold.compare.sides import States
 from twofold.scratch.module import Array
 
-SCHEMA = 2
+SCHEMA = 3
 Curves = dict[str, list[float]]
+CURVES = ("steps", "epochs", "within")
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Checkpoint:
     best: dict[str, Array] = field(default_factory=dict)
     steps: Curves = field(default_factory=dict)
     epochs: Curves = field(default_factory=dict)
+    within: Curves = field(default_factory=dict)
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
@@ -52,7 +54,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
             group = file.require_group(f"optimizer/{name}")
             for key, value in entry.items():
                 group[key] = value
-        for kind in ("steps", "epochs"):
+        for kind in CURVES:
             for name, figures in getattr(checkpoint, kind).items():
                 file[f"curves/{kind}/{name}"] = np.array(figures, np.float64)
     os.replace(aside, path)
@@ -68,11 +70,11 @@ def load(path: Path) -> Checkpoint:
         with h5py.File(path, "r") as file:
             if file.attrs.get("schema") != SCHEMA:
                 raise DataError(f"{path}: expected a checkpoint of schema {SCHEMA}, found {file.attrs.get('schema')}")
-            curves = {
+            curves: dict[str, Any] = {
                 kind: {name: list(map(float, values[()])) for name, values in file[f"curves/{kind}"].items()}
                 if f"curves/{kind}" in file
                 else {}
-                for kind in ("steps", "epochs")
+                for kind in CURVES
             }
             return Checkpoint(
                 **{name: json.loads(file.attrs[name]) for name in ("configuration", "generator", "position")},
@@ -82,8 +84,7 @@ def load(path: Path) -> Checkpoint:
                     name: {key: np.asarray(value[()]) for key, value in entry.items()}
                     for name, entry in file["optimizer"].items()
                 },
-                steps=curves["steps"],
-                epochs=curves["epochs"],
+                **curves,
             )
     except (OSError, KeyError, ValueError) as error:
         raise DataError(f"{path}: expected a checkpoint, found {' '.join(str(error).split())}") from error

@@ -47,6 +47,7 @@ METRICS: dict[str, Callable[[Array, Array], float]] = {
     "reconstruction_mse": reconstruction_mse,
     "cross_entropy": cross_entropy,
 }
+HIGHER_IS_BETTER = {"accuracy", "sign_accuracy"}
 # How a metric is printed: label and unit.
 LABELS = {
     "loss": ("loss", ""),

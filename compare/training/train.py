@@ -1,8 +1,9 @@
 """One backend's training. The seed alone decides weights and batches, so that both backends see the same."""
 
+import json
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +22,10 @@ EVALUATION_BATCH = 500
 
 @dataclass(frozen=True)
 class Configuration:
-    """What decides a training's numbers; a checkpoint is resumed only by the same, with more epochs if wanted."""
+    """What decides a training's numbers; a checkpoint is resumed only by the same, with more epochs if wanted.
+
+    `settings` are those of the pair that is trained, all of them, where a command chose them.
+    """
 
     pair: str
     backend: SideName
@@ -29,12 +33,15 @@ class Configuration:
     device: str
     seed: int
     data: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Watcher(Protocol):
-    """Told of every step and epoch as it is done."""
+    """Told of every step, evaluation within an epoch and epoch as it is done."""
 
     def step(self, training: "Training") -> None: ...
+
+    def evaluated(self, training: "Training") -> None: ...
 
     def epoch(self, training: "Training") -> None: ...
 
@@ -42,12 +49,14 @@ class Watcher(Protocol):
 class Training:
     """One side of a pair on its way through the epochs.
 
-    `steps` holds the loss, the metrics and the number of records of every step so far; `epochs` the means over the
-    training set while it was trained on, the validation and test sets' figures after the epoch and the seconds of its
-    steps. Where the recipe stops by the validation loss, `best` holds the weights of the best epoch so far.
+    `steps` holds the loss, the metrics and the number of records of every step so far, before its update; `epochs` the
+    figures after each epoch in evaluation mode, on the first training records, the validation and the test set, and the
+    seconds of its steps; `within` the same every so many steps, with their numbers. Where the recipe stops by the
+    validation loss, `best` holds the weights of the best epoch so far.
     """
 
     def __init__(self, pair: Pair, dataset: Dataset, configuration: Configuration) -> None:
+        dataset = replace(dataset, train=dataset.train.first(pair.recipe.records))
         self.pair, self.dataset, self.configuration = pair, dataset, configuration
         if pair.recipe.keeps_best and dataset.validation is None:
             raise DataError(f"{dataset.name}: expected validation records to stop {pair.name} by, found none")
@@ -58,6 +67,7 @@ class Training:
         self.done, self.step_in_epoch, self.seconds = 0, 0, 0.0
         self.steps: Curves = {}
         self.epochs: Curves = {}
+        self.within: Curves = {}
         self.best: dict[str, Array] = {}
         self.last: dict[str, Array] = {}  # the last epoch's weights, while the best stand in their place
         self._begin_epoch()
@@ -89,8 +99,11 @@ class Training:
         self.epoch_generator = self.generator.bit_generator.state
         self.order = self.generator.permutation(len(self.dataset.train))
 
-    def run(self, epochs: int, watcher: Watcher) -> None:
-        """Trains until `epochs` epochs are done or the recipe stops it; takes the best weights where they are kept."""
+    def run(self, epochs: int, watcher: Watcher, every: int | None = None) -> None:
+        """Trains until `epochs` epochs are done or the recipe stops it; takes the best weights where they are kept.
+
+        Every so many steps it is evaluated within the epoch too, which changes nothing.
+        """
         if self.last:
             self.side.load(self.last)
             self.last = {}
@@ -98,6 +111,9 @@ class Training:
             if self.step_in_epoch < self.steps_an_epoch:
                 self.one_step()
                 watcher.step(self)
+                if every and len(self.steps["loss"]) % every == 0:
+                    append(self.within, {"step": len(self.steps["loss"]), **self.trained(), **self.held_out()})
+                    watcher.evaluated(self)
             if self.step_in_epoch == self.steps_an_epoch:
                 self.end_epoch()
                 watcher.epoch(self)
@@ -140,9 +156,7 @@ class Training:
         return records(self.dataset.train, self.order[start : start + self.pair.recipe.batch], self.side)
 
     def end_epoch(self) -> None:
-        first = self.done * self.steps_an_epoch
-        figures = {f"train_{name}": value for name, value in self.over_last(len(self.steps["loss"]) - first).items()}
-        figures |= self.validated() | self.tested() | {"seconds": self.seconds}
+        figures = self.trained() | self.validated() | self.tested() | {"seconds": self.seconds}
         losses = [*self._validation_losses, figures.get("validation_loss", np.nan)]
         if self.pair.recipe.keeps_best and max(best_epochs(losses)) == len(losses):
             self.best = self.side.state()
@@ -161,6 +175,15 @@ class Training:
     def next_epoch(self) -> None:
         self.done, self.step_in_epoch, self.seconds = self.done + 1, 0, 0.0
         self._begin_epoch()
+
+    def trained(self) -> dict[str, float]:
+        """The figures on the first training records as the side now stands, in evaluation mode."""
+        split = self.dataset.train.first(self.pair.recipe.measured)
+        return {f"train_{k}": v for k, v in evaluate(self.pair, self.side, split).items()}
+
+    def held_out(self) -> dict[str, float]:
+        """The figures on the validation set, or on the test set where the data has none."""
+        return self.validated() or self.tested()
 
     def tested(self) -> dict[str, float]:
         """The figures on the test set as it now stands."""
@@ -181,6 +204,7 @@ class Training:
             position={"epoch": self.done, "step": self.step_in_epoch, "seconds": self.seconds},
             steps=self.steps,
             epochs=self.epochs,
+            within=self.within,
         )
 
     def save(self, path: Path) -> None:
@@ -189,10 +213,17 @@ class Training:
     def resume(self, path: Path) -> None:
         """Goes on where the checkpoint stopped; raises DataError if it is not of this training."""
         stored = checkpoint.load(path)
-        for key, value in asdict(self.configuration).items():
-            if stored.configuration.get(key) != value:
-                raise DataError(f"{path}: expected {key} {value}, found {stored.configuration.get(key)}")
-        self.steps, self.epochs = stored.steps, stored.epochs
+        must_agree(path, self.configuration, stored.configuration)
+        self._go_on(stored)
+
+    def restore(self, stored: Checkpoint) -> None:
+        """Stands where a training of this configuration ended, with the weights that it keeps."""
+        self._go_on(stored)
+        if self.best:
+            self.side.load(self.best)
+
+    def _go_on(self, stored: Checkpoint) -> None:
+        self.steps, self.epochs, self.within = stored.steps, stored.epochs, stored.within
         self.best, self.last = stored.best, {}
         if self.pair.recipe.second_stage is not None and self.stopped is not None:
             self._second_optimizer()
@@ -202,6 +233,17 @@ class Training:
         self._begin_epoch()
         self.done, self.step_in_epoch = int(stored.position["epoch"]), int(stored.position["step"])
         self.seconds = stored.position["seconds"]
+
+
+def must_agree(path: Path, wanted: Configuration, stored: Mapping[str, Any]) -> None:
+    """Raises DataError naming the first entry or setting that differs; of the epochs there may be more."""
+    ours = json.loads(json.dumps(asdict(wanted)))
+    pairs = [(key, value, stored.get(key)) for key, value in ours.items() if key != "settings"]
+    kept = stored.get("settings", {})
+    pairs += [(key, value, kept.get(key)) for key, value in ours["settings"].items() if key != "epochs"]
+    for key, value, found in pairs:
+        if value != found:
+            raise DataError(f"{path}: expected {key} {value}, found {found}")
 
 
 def best_epochs(losses: Sequence[float]) -> Iterator[int]:

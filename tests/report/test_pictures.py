@@ -305,6 +305,7 @@ def test_a_loss_that_is_a_sum_says_so(drawn: list[Any]) -> None:
 
 def test_sweep_curves_name_at_most_twelve() -> None:
     curves = {"test_loss": [1.0, 0.5], "test_mse": [1.0, 0.5], "test_sign_accuracy": [50.0, 60.0]}
+    curves |= {name.replace("test", "train"): values for name, values in curves.items()}
     points = [Trained({"lr": n}, {"test_loss": 0.5}, 2, 1, [1.0, 0.9], curves) for n in range(30)]
     assert len(named(points, 17)) <= 12
     assert 17 in named(points, 17)

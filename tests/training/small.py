@@ -24,6 +24,9 @@ class Silent:
         if self.steps is not None and len(training.steps["loss"]) == self.steps:
             raise KeyboardInterrupt
 
+    def evaluated(self, training: Training) -> None:
+        pass
+
     def epoch(self, training: Training) -> None:
         if self.path:
             training.save(self.path)

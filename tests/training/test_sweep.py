@@ -20,6 +20,7 @@ from twofold.compare.errors import BadInput
 from twofold.compare.pair import Recipe
 from twofold.compare.pairs import PAIRS
 from twofold.compare.training import sweep
+from twofold.compare.training.settings import points
 from twofold.compare.training.train import Configuration, Training
 
 CATCAR = PAIRS["catcar-mlp"]
@@ -54,36 +55,10 @@ def twofold(*arguments: object) -> int:
     return int(exit.value.code or 0)
 
 
-def test_values_have_the_type_of_the_default() -> None:
-    settings = ["hidden=4,20,512x64", "lr=0.1,1e-3,1", "momentum=0", "nesterov=true,False", "batch=4", "reduction=sum"]
-    assert sweep.grid(PAIR, settings) == {
-        "hidden": [(4,), (20,), (512, 64)],
-        "lr": [0.1, 0.001, 1.0],
-        "momentum": [0.0],
-        "nesterov": [True, False],
-        "batch": [4],
-        "reduction": ["sum"],
-    }
-    assert sweep.grid(PAIR, ["optimizer=Adam", "betas=0.9x0.99"])["betas"] == [(0.9, 0.99)]
-
-
-@pytest.mark.parametrize(
-    ("text", "value"), [("None", None), ("3", 3), ("0.5", 0.5), ("2x3", (2, 3)), ("batch", "batch"), ("true", True)]
-)
-def test_a_default_of_none_takes_what_is_written(text: str, value: Any) -> None:
-    found = sweep.Key("model", "norm", None).parse(text)
-    assert (type(found), found) == (type(value), value)
-
-
-def test_none_where_the_argument_may_be_none() -> None:
-    assert sweep.Key("model", "norm", "batch", optional=True).parse("None") is None
-    assert sweep.Key("model", "norm", "batch").parse("None") == "None"
-
-
 WRONG = [
     (
         ["hiden=4"],
-        "--set hiden: catcar-mlp has no such setting; there are batch, epochs, optimizer, pixels, hidden, lr",
+        "--set hiden: catcar-mlp has no such setting; there are batch, epochs, records, stop_below",
     ),
     (["lr=fast"], "--set lr: expected a number, found 'fast'"),
     (["batch=2.5"], "--set batch: expected a whole number, found '2.5'"),
@@ -112,70 +87,41 @@ def test_a_wrong_setting_is_one_line(settings: list[str], message: str, tmp_path
     assert error.count("\n") == 1
 
 
-def test_a_name_that_two_parts_share_is_written_with_its_part() -> None:
-    both = replace(PAIR, penalty=replace(PAIR.optimizer, arguments={}))  # an optimizer's arguments once more
-    known = sweep.keys(both)
-    assert known.keys() >= {"optimizer.lr", "penalty.lr", "hidden"}
-    assert not known.keys() & {"lr", "model.hidden"}
-    assert sweep.pair_at(both, {"penalty.lr": 0.5}).penalty == both.penalty.given(lr=0.5)
+def trained(*settings: str) -> list[sweep.Trained]:
+    plans = [sweep.planned({PAIR.name: PAIR}, point, PLACE, SMALL) for point in points(PAIR, settings)]
+    return [sweep.train_point(plan, SMALL, Silent())[0] for plan in plans]
 
 
-def test_every_combination_the_last_key_first() -> None:
-    points = sweep.points({"hidden": [(4,), (5, 6)], "lr": [0.1, 0.2]})
-    assert list(map(sweep.label, points)) == [
-        "hidden=4, lr=0.1",
-        "hidden=4, lr=0.2",
-        "hidden=5x6, lr=0.1",
-        "hidden=5x6, lr=0.2",
-    ]
-
-
-def test_a_point_changes_its_part_of_the_pair() -> None:
-    second = replace(PAIR, recipe=replace(PAIR.recipe, patience=3, second_stage={"lr": 0.1, "momentum": 0.3}))
-    found = sweep.pair_at(second, {"hidden": (5,), "optimizer": "Adam", "eps": 1e-4, "batch": 4, "reduction": "sum"})
-    assert found.model.arguments == {"pixels": 16, "hidden": (5,)}
-    assert (found.optimizer.scratch, found.optimizer.reference) == ("twofold.scratch:Adam", "torch.optim:Adam")
-    assert found.optimizer.arguments == {"lr": 0.35, "eps": 1e-4}
-    assert found.recipe.second_stage == {"lr": 0.1}
-    assert (found.recipe.batch, found.loss.arguments) == (4, {"reduction": "sum"})
-
-
-def trained(settings: dict[str, list[Any]]) -> list[sweep.Trained]:
-    return [
-        sweep.train_point(sweep.pair_at(PAIR, point), SMALL, PLACE, point, Silent()) for point in sweep.points(settings)
-    ]
-
-
-def assert_new_nets(settings: dict[str, list[Any]]) -> None:
+def assert_new_nets(*settings: str) -> None:
     """Every point's first loss is that of a net of its own from the same seed."""
     fresh = Training(PAIR, SMALL, PLACE)
     fresh.one_step()
-    for one in trained(settings):
+    for one in trained(*settings):
         assert one.losses[0] == fresh.steps["loss"][0], "a net that was trained before"
 
 
 # The weights of the point before, loaded into what should be new.
-GOING_ON = """training = Training(pair, dataset, configuration)
+GOING_ON = """training = Training(plan.pair, dataset, plan.configuration)
     NETS and training.side.load(NETS[-1].side.state())
     NETS.append(training)"""
 
 
 def test_every_point_is_a_new_net(monkeypatch: pytest.MonkeyPatch) -> None:
     """F35: each starts from the weights of the seed; one net trained on and on is seen."""
-    assert_new_nets({"lr": [0.1, 0.35], "momentum": [0.0, 0.5]})
-    one, two = trained({"epochs": [1, 2]})
+    assert_new_nets("lr=0.1,0.35", "momentum=0,0.5")
+    one, two = trained("epochs=1,2")
     assert one.epochs["test_loss"] == two.epochs["test_loss"][:1]
     monkeypatch.setattr(sweep, "NETS", [], raising=False)
     plant(monkeypatch, sweep, "train_point", GOING_ON.partition("\n")[0], GOING_ON)
     with pytest.raises(AssertionError, match="a net that was trained before"):
-        assert_new_nets({"lr": [0.1, 0.35]})
+        assert_new_nets("lr=0.1,0.35")
 
 
 def test_a_point_holds_its_last_figures_and_its_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep, "CURVE_POINTS", 4)
     alone = Training(PAIR, SMALL, PLACE)
     alone.run(2, Silent())
-    (one,) = trained({"lr": [0.35]})
+    (one,) = trained("lr=0.35")
     assert one.epoch == 2
     assert one.figures["test_loss"] == alone.epochs["test_loss"][-1]
     assert one.epochs["train_mse"] == alone.epochs["train_mse"]
@@ -188,6 +134,8 @@ def test_the_best_has_the_lowest_validation_or_test_loss() -> None:
         return sweep.Trained({}, figures, 1, 1, [], {})
 
     assert sweep.best([point(test_loss=2.0), point(test_loss=math.nan), point(test_loss=1.0)]) == 2
+    figures = [point(test_loss=1.0, test_accuracy=a) for a in (50.0, 70.0, 70.0, 60.0)]
+    assert (sweep.best(figures, "accuracy"), sweep.best(figures)) == (1, 0)
     rows = [point(test_loss=1.0, validation_loss=3.0), point(test_loss=2.0, validation_loss=2.0)]
     assert sweep.best(rows) == 1
     assert sweep.best([point(test_loss=math.nan)]) is None
@@ -207,7 +155,7 @@ def test_sweep_goes_on_after_an_interruption(tmp_path: Path, monkeypatch: Any, c
     assert twofold(*COMMAND, whole) == 0
     out = capsys.readouterr().out
     assert "4 combinations" in out
-    assert out.count("hidden=") == 4
+    assert out.count("hidden=") == 5  # a line each, and the best
     assert out.count(" best\n") == 1
     assert (whole / "sweep.png").read_bytes().startswith(b"\x89PNG")
     real, made = sweep.train_point, []
@@ -241,7 +189,8 @@ def test_another_sweep_in_the_folder_is_one_line(tmp_path: Path, capsys: Any) ->
     before = (tmp_path / "sweep.json").read_bytes()
     capsys.readouterr()
     for changed, message in (
-        (("lr=0.2",), "expected settings {'lr': [0.2]}, found {'lr': [0.1]}"),
+        (("lr=0.2",), "expected points ['lr=0.2'], found ['lr=0.1']"),
+        (("lr=0.1", "--records", "9"), "expected settings catcar-mlp records 9, found None"),
         (("lr=0.1", "--seed", "7"), "expected seed 7, found 0"),
     ):
         assert twofold(*command, *changed) == 2

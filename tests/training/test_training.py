@@ -82,7 +82,7 @@ def assert_mean_over_records(run: Training) -> None:
     run.run(1, Silent())
     losses = np.array(run.steps["loss"])
     mean = (8 * losses[:3].sum() + 3 * losses[3]) / 27
-    assert run.epochs["train_loss"][0] == pytest.approx(mean, rel=1e-15, abs=0), "no mean over records"
+    assert run.over_last(4)["loss"] == pytest.approx(mean, rel=1e-15, abs=0), "no mean over records"
     assert mean != pytest.approx(losses.mean(), rel=1e-6)
 
 
@@ -276,3 +276,34 @@ def test_the_embedded_data_is_learned(pair: str) -> None:
         run.one_step()
     first, last = np.mean(run.steps["loss"][:5]), np.mean(run.steps["loss"][-steps // 10 :])
     assert last < 0.9 * first
+
+
+@pytest.mark.parametrize("backend", SIDES)
+def test_figures_are_those_after_the_epoch_in_evaluation_mode(backend: str) -> None:
+    """Of the weights as they then stand, on the first records: not the means of what was seen on the way."""
+    run = training(backend)
+    run.pair = replace(run.pair, recipe=replace(run.pair.recipe, measured=5))
+    run.run(1, Silent())
+    assert run.epochs["train_loss"] == [evaluate(run.pair, run.side, run.dataset.train.first(5))["loss"]]
+    assert run.epochs["train_loss"][0] != pytest.approx(run.over_last(4)["loss"], rel=1e-3)
+
+
+@pytest.mark.parametrize("backend", SIDES)
+def test_evaluating_within_an_epoch_changes_nothing(backend: str) -> None:
+    plain, often = (training(backend, dataset=VALIDATED) for _ in range(2))
+    plain.run(2, Silent())
+    often.run(2, Silent(), every=3)
+    assert often.within["step"] == [3, 6]
+    assert len(often.within["train_loss"]) == len(often.within["validation_loss"]) == 2
+    assert plain.steps == often.steps and plain.within == {}
+    for name, weight in plain.side.state().items():
+        np.testing.assert_array_equal(weight, often.side.state()[name])
+
+
+@pytest.mark.parametrize("backend", SIDES)
+def test_the_first_records_alone_are_trained_on(backend: str) -> None:
+    run = training(backend, records=10)
+    assert run.steps_an_epoch == 2
+    seen = np.concatenate([run.batch(step)[0] for step in range(2)])
+    assert sorted(map(tuple, seen)) == sorted(map(tuple, SMALL.train.inputs[:10]))
+    assert len(training(backend, records=1000).dataset.train) == 27, "all where there are fewer"

@@ -1,0 +1,222 @@
+"""The settings of a pair: every argument that `--set` takes, read, written and put in its place."""
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+from twofold import scratch
+from twofold.compare.errors import BadInput
+from twofold.compare.pair import Pair, Twin
+from twofold.scratch.optim import Optimizer
+
+OPTIMIZERS = [
+    name
+    for name, kind in vars(scratch).items()
+    if isinstance(kind, type) and issubclass(kind, Optimizer) and kind is not Optimizer
+]
+NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?"
+# Of the recipe: whether each may be None, and a value of its type. Whole numbers are at least 1.
+RECIPE = {
+    "batch": (False, 1),
+    "epochs": (False, 1),
+    "records": (True, 1),
+    "stop_below": (True, 0.0),
+    "patience": (True, 1),
+}
+NONE = "none"  # how no value is written where there may be several
+Point = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Key:
+    """A setting: the part of the pair it belongs to, and the default, whose type its values have, or that of `like`."""
+
+    part: str
+    name: str
+    default: Any
+    optional: bool = False
+    like: Any = None
+
+    def parse(self, text: str) -> Any:
+        """The value that `text` means; raises BadInput naming key, what was expected and what was found."""
+        if text == "None" and (self.optional or self.default is None):
+            return None
+        try:
+            return parsed(text, self.default if self.like is None else self.like)
+        except ValueError as error:
+            raise BadInput(f"--set {self.name}: expected {error}, found {text!r}") from None
+
+
+def parsed(text: str, default: Any) -> Any:
+    """`text` as a value of the type of `default`; raises ValueError saying what was expected."""
+    if isinstance(default, bool):
+        if text.lower() not in ("true", "false"):
+            raise ValueError("true or false")
+        return text.lower() == "true"
+    if isinstance(default, int):
+        if not re.fullmatch(r"[-+]?\d+", text):
+            raise ValueError("a whole number")
+        return int(text)
+    if isinstance(default, float):
+        if not re.fullmatch(NUMBER, text, re.IGNORECASE):
+            raise ValueError("a number")
+        return float(text)
+    if isinstance(default, tuple):
+        if text == NONE:
+            return ()
+        try:
+            return tuple(parsed(part, default[0] if default else 0) for part in text.split("x"))
+        except ValueError as error:
+            raise ValueError(f"{error}, or several such as {'x'.join(map(str, default)) or '512x64'}") from None
+    if isinstance(default, str):
+        return text
+    if default is None:
+        return guessed(text)
+    raise ValueError(f"nothing, because a {type(default).__name__} cannot be written here")
+
+
+def guessed(text: str) -> Any:
+    """A value whose default says nothing: a number, several as 512x64, or a word."""
+    for default in (0, 0.0, (0,), False):
+        try:
+            return parsed(text, default)
+        except ValueError:
+            continue
+    return text
+
+
+def arguments(twin: Twin) -> dict[str, inspect.Parameter]:
+    """What the scratch side's class or function takes by name."""
+    parameters = inspect.signature(twin.named("scratch")).parameters
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    hidden = ("rng", "named_parameters")
+    return {name: p for name, p in parameters.items() if name not in hidden and p.kind not in kinds}
+
+
+def parts(pair: Pair) -> dict[str, Twin]:
+    """What has arguments of its own."""
+    found = {part: getattr(pair, part, None) for part in ("model", "optimizer", "loss", "penalty")}
+    return {part: twin for part, twin in found.items() if isinstance(twin, Twin)}
+
+
+def keys(pair: Pair) -> dict[str, Key]:
+    """All settings of a pair; where two parts share a name it is written as "model.name"."""
+    found = [Key("recipe", name, getattr(pair.recipe, name), *more) for name, more in RECIPE.items()]
+    found += [Key("pair", "optimizer", class_name(pair.optimizer)), Key("pair", "clip", pair.clip, True, 1.0)]
+    for part, twin in parts(pair).items():
+        for name, parameter in arguments(twin).items():
+            default = None if parameter.default is inspect.Parameter.empty else parameter.default
+            found.append(Key(part, name, twin.arguments.get(name, default), parameter.default is None))
+    names = [key.name for key in found]
+    return {key.name if names.count(key.name) == 1 else f"{key.part}.{key.name}": key for key in found}
+
+
+def class_name(twin: Twin) -> str:
+    return twin.scratch.partition(":")[2]
+
+
+def with_optimizer(pair: Pair, name: str) -> Pair:
+    """The pair with another optimizer, which gets those of the arguments that it takes too."""
+    if name == class_name(pair.optimizer):
+        return pair
+    if name not in OPTIMIZERS:
+        raise BadInput(f"--set optimizer: expected {', '.join(OPTIMIZERS)}, found {name!r}")
+    other = Twin(f"twofold.scratch:{name}", f"torch.optim:{name}")
+    taken = arguments(other)
+    kept = {key: value for key, value in pair.optimizer.arguments.items() if key in taken}
+    second = pair.recipe.second_stage
+    if second is not None:
+        second = {key: value for key, value in second.items() if key in taken}
+    return replace(pair, optimizer=other.given(**kept), recipe=replace(pair.recipe, second_stage=second))
+
+
+def label(point: Point) -> str:
+    return ", ".join(value if key == "pair" else f"{key}={written(value)}" for key, value in point.items())
+
+
+def written(value: Any) -> str:
+    """As it is given on the command line."""
+    return ("x".join(map(written, value)) or NONE) if isinstance(value, tuple | list) else str(value)
+
+
+def parse(pair: Pair, settings: Sequence[str]) -> Point:
+    """The point that KEY=VALUE of each setting says. Raises BadInput in one line."""
+    for setting in settings:
+        if "," in setting:
+            raise BadInput(f"--set: expected KEY=VALUE with one value, found {setting!r}; `sweep` takes several")
+    (point,) = points(pair, settings)
+    return point
+
+
+def points(pair: Pair, settings: Sequence[str]) -> list[Point]:
+    """Every combination of KEY=V1,V2 settings, the last one's values changing first. Raises BadInput in one line.
+
+    Coupled keys change together: optimizer+lr=SGD:0.01,Adam:0.001.
+    """
+    axes: dict[str, list[dict[str, str]]] = {}
+    for setting in settings:
+        name, equals, values = setting.partition("=")
+        if not equals or not all(values.split(",")):
+            raise BadInput(f"--set: expected KEY=V1,V2, found {setting!r}")
+        coupled = name.split("+")
+        before = [key for axis in axes for key in axis.split("+")]
+        for place, key in enumerate(coupled):
+            if key in before or key in coupled[:place]:
+                raise BadInput(f"--set {key}: expected once, with all its values, found twice")
+        axes[name] = [dict(zip(coupled, together(name, value), strict=True)) for value in values.split(",")]
+    found = [at(pair, {key: text for part in parts for key, text in part.items()}) for parts in product(*axes.values())]
+    for name, axis in axes.items():
+        if len({label({key: point[key] for key in name.split("+")}) for point in found}) < len(axis):
+            given = ",".join(":".join(part.values()) for part in axis)
+            raise BadInput(f"--set {name}: expected each value once, found {given}")
+    return found
+
+
+def together(name: str, value: str) -> list[str]:
+    """The values of coupled keys. Raises BadInput where there are more or fewer."""
+    keys = name.split("+")
+    values = value.split(":") if len(keys) > 1 else [value]
+    if len(values) != len(keys) or not all(values):
+        raise BadInput(f"--set {name}: expected {':'.join(key.upper() for key in keys)} for each, found {value!r}")
+    return values
+
+
+def at(pair: Pair, texts: Mapping[str, str]) -> Point:
+    """The values that texts mean, by key. Raises BadInput naming the keys that there are."""
+    known = keys(with_optimizer(pair, texts.get("optimizer", class_name(pair.optimizer))))
+    point = {}
+    for key, text in texts.items():
+        if key not in known:
+            where = f"{pair.name} with {texts['optimizer']}" if "optimizer" in texts else pair.name
+            raise BadInput(f"--set {key}: {where} has no such setting; there are {', '.join(known)}")
+        point[key] = known[key].parse(text)
+        if known[key].part == "recipe" and isinstance(point[key], int) and point[key] < 1:
+            raise BadInput(f"--set {key}: expected at least 1, found {point[key]}")
+    return point
+
+
+def pair_at(pair: Pair, point: Mapping[str, Any]) -> Pair:
+    """The pair with the settings of one point. A second stage goes with the rules that begin it."""
+    pair = with_optimizer(pair, point.get("optimizer", class_name(pair.optimizer)))
+    known, recipe = keys(pair), {}
+    for key, value in point.items():
+        part, name = known[key].part, known[key].name
+        if part == "recipe":
+            recipe[name] = value
+        elif name == "clip":
+            pair = replace(pair, clip=value)
+        elif part != "pair":
+            pair = replace(pair, **{part: getattr(pair, part).given(**{name: value})})
+    rules = {name: recipe.get(name, getattr(pair.recipe, name)) for name in ("stop_below", "patience")}
+    if set(rules.values()) == {None}:
+        recipe["second_stage"] = None
+    return replace(pair, recipe=replace(pair.recipe, **recipe))
+
+
+def all_of(pair: Pair) -> Point:
+    """Every setting of a pair as it stands."""
+    values = {"optimizer": class_name(pair.optimizer), "clip": pair.clip}
+    return {key: values[known.name] if known.part == "pair" else known.default for key, known in keys(pair).items()}
