@@ -2,7 +2,7 @@
 PYTHON ?= python3
 STAMP := .venv/.installed
 
-.PHONY: report test lint mutants clean
+.PHONY: report test lint mutants experiments clean
 
 report: $(STAMP)
 	.venv/bin/twofold report --out report
@@ -25,6 +25,11 @@ lint: $(STAMP) .links
 mutants: $(STAMP)
 	.venv/bin/python -m tests.mutants
 
+# The sources' experiments, one after the other, and docs/experiments.md anew: some fifteen minutes.
+experiments: $(STAMP)
+	.venv/bin/python -m pytest -m slow -n 2 tests/experiments
+	.venv/bin/python -m tests.experiments.run
+
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Twofold needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
@@ -33,4 +38,4 @@ $(STAMP): pyproject.toml
 	@touch $(STAMP)
 
 clean:
-	rm -rf .venv .links report
+	rm -rf .venv .links report experiments
