@@ -1,7 +1,7 @@
 """The loops against the fast forms at a source's own sizes, beside the seconds that it printed.
 
-CS231n's second assignment, "Fast layers": 100 images in float64 through a convolution and a max pool. Its fast forms
-are others than ours, and which processor it had is not told: the factors tell an order of magnitude.
+A run of CS231n's second assignment, "Fast layers": 100 images in float64 through a convolution and a max pool. Its fast
+forms are others than ours, and which processor it had is not told: the factors tell an order of magnitude.
 """
 
 import time
