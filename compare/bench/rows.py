@@ -2,21 +2,33 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from twofold.compare.bench import goals
 from twofold.compare.bench.timing import Timing
 
 # What the two of a timing are, by the kind of the row.
-SIDES = {"loops": ("fast", "loops")}
+SIDES = {"loops": ("fast", "loops"), "published": ("fast", "loops")}
 RESOLUTION = 1 << 20  # bytes
+
+
+class Printed(NamedTuple):
+    """Seconds that a source printed of its loops and of its fast form."""
+
+    loops: float
+    fast: float
+
+    @property
+    def factor(self) -> float:
+        return self.loops / self.fast
 
 
 @dataclass(frozen=True)
 class Row:
-    """One thing timed on both sides. `kind` is step, layer, loops or growth; `part` step, forward, backward or update.
+    """One thing timed on both sides.
 
-    `differences` say what differed before it came to timing, and then `timing` is None.
+    `kind` is step, layer, loops, published (loops that ran once, beside what was `printed`) or growth; `part` is step,
+    forward, backward or update. `differences` say what differed before it came to timing, and then `timing` is None.
     """
 
     kind: str
@@ -27,6 +39,7 @@ class Row:
     timing: Timing | None
     goal: float | None = None
     differences: tuple[str, ...] = ()
+    printed: Printed | None = None
 
     @property
     def products(self) -> float | None:
@@ -43,6 +56,9 @@ class Row:
     def as_json(self) -> dict[str, Any]:
         names = ("kind", "name", "part", "dtype", "batch")
         found = {name: getattr(self, name) for name in names} | {"equal": not self.differences}
+        if self.printed:
+            loops, fast = (1e3 * seconds for seconds in self.printed)
+            found["published"] = {"fast_ms": fast, "loops_ms": loops, "factor": self.printed.factor}
         if self.timing is None:
             return found | {"differences": self.differences}
         first, second = SIDES.get(self.kind, ("scratch", "reference"))

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from twofold.compare.bench.environment import described, environment
 from twofold.compare.bench.layers import LAYERS, LOOPS, MATRICES, adam_row, layer_rows, loop_rows
+from twofold.compare.bench.published import SOURCES, published_rows
 from twofold.compare.bench.rows import Peak, Row, as_json
 from twofold.compare.bench.steps import DTYPES, GROWING, growth_rows, recipe_rows
 from twofold.compare.commands.train import make_folder
@@ -100,10 +101,12 @@ def planned(pairs: Sequence[Pair], layers: bool) -> dict[str, list[Job]]:
     single = [Job(f"{form.name} {dtype}", partial(layer_rows, form, dtype)) for form in LAYERS for dtype in DTYPES]
     adam = [Job("Adam alone", lambda: [adam_row(shape, dtype) for shape in MATRICES for dtype in DTYPES])]
     loops = [Job(f"loops: {form.name}", partial(loop_rows, form, plain, "float32")) for form, plain in LOOPS]
+    published = [Job(f"loops at a source's size: {one.form.name}", partial(published_rows, one)) for one in SOURCES]
     sections = {
         "step": [Job(f"training step of {pair.name}", partial(of, pair, recipe_rows)) for pair in pairs],
         "layer": [*single, *adam] if layers else [],
         "loops": loops if layers else [],
+        "published": published if layers else [],
         "growth": [Job(f"growing batches of {pair.name}", partial(of, pair, growth_rows)) for pair in growing],
     }
     return {kind: jobs for kind, jobs in sections.items() if jobs}

@@ -1,6 +1,6 @@
 """Values worked by the sources for single layers, losses and one update."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,11 @@ DROPOUT = Twin("twofold.scratch:Dropout", "torch.nn:Dropout")
 NOTHING = Twin("twofold.scratch:Flatten", "torch.nn:Flatten")
 SOFTMAX = Twin("twofold.scratch:CrossEntropyLoss", "torch.nn:CrossEntropyLoss")
 HINGE = Twin("twofold.scratch:MultiClassHingeLoss", "twofold.reference.losses:MultiClassHingeLoss")
+RELU = Twin("twofold.scratch:ReLU", "torch.nn:ReLU")
+POOL = Twin("twofold.scratch:MaxPool2d", "torch.nn:MaxPool2d", {"kernel_size": 2, "stride": 2})
 MOMENTUM = Twin("twofold.scratch:SGD", "torch.optim:SGD", {"lr": 1e-3, "momentum": 0.9})
-BATCH_NORM = Twin(
-    "twofold.compare.published.as_published_scratch:BiasedBatchNorm2d",
-    "twofold.compare.published.as_published_reference:BiasedBatchNorm2d",
-    {"num_features": 4},
-)
+RMSPROP = Twin("twofold.scratch:RMSprop", "torch.optim:RMSprop", {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8})
+ADAM = Twin("twofold.scratch:Adam", "torch.optim:Adam", {"lr": 1e-2, "betas": (0.9, 0.999), "eps": 1e-8})
 PRINTED_ARRAY = Form(decimals=8)  # as NumPy prints arrays: final zeros dropped
 
 Build = Callable[[Setup], Side]  # one of the two sides of a setup
@@ -40,19 +39,33 @@ Values = Callable[[Build, int | None], Array]  # all figures of a run by one sid
 def runs() -> list[Run]:
     known = read("known-values")
     net, means = known["two-layer net"], known["dropout statistics"]["train_means"]
-    zeros, norm = known["dropout statistics"]["train_zeros"], known["batch norm, test mode"]
-    convolution, update = known["convolution"]["out"], known["sgd momentum"]["next_w"]
+    zeros = known["dropout statistics"]["train_zeros"]
     losses = {name: known["losses"][name] for name in ("svm", "softmax")}
     dropout = {f"mean, keep {p}": v for p, v in means.items()} | {f"zeros, keep {p}": v for p, v in zeros.items()}
-    statistics = {f"{kind} {n}": v for kind in ("means", "stds") for n, v in enumerate(norm[kind])}
     return [
         run("fc-net", "two-layer net", {key: net[key] for key in ("loss", "loss_reg_1")}, two_layer_net),
+        run("fc-net", "two-layer net, scores", by_place("score", net["scores"]), two_layer_scores, PRINTED_ARRAY),
         run("fc-net", "losses", losses, loss_values),
-        run("fc-net", "sgd momentum", by_place("w", update), sgd_momentum, PRINTED_ARRAY),
+        layer_run("fc-net", "linear", known, linear),
+        layer_run("fc-net", "relu", known, relu),
+        update_run("sgd momentum", known, sgd_momentum),
+        update_run("rmsprop", known, rmsprop),
+        update_run("adam", known, adam),
         run("fc-net", "dropout statistics", dropout, partial(dropout_statistics, [float(p) for p in means])),
-        run("three-layer-convnet", "convolution", by_place("out", convolution), convolved, PRINTED_ARRAY),
-        run("three-layer-convnet", "batch norm, test mode", statistics, batch_norm, PRINTED_ARRAY),
+        layer_run("three-layer-convnet", "convolution", known, convolved),
+        layer_run("three-layer-convnet", "max pooling", known, pooled),
     ]
+
+
+def layer_run(pair: str, name: str, known: Any, values: Values) -> Run:
+    return run(pair, name, by_place("out", known[name]["out"]), values, PRINTED_ARRAY)
+
+
+def update_run(name: str, known: Any, values: Values) -> Run:
+    """The parameter, then the state, in the order of the file."""
+    after = {key.removeprefix("next_"): array for key, array in known[name].items() if key.startswith("next_")}
+    figures = {place: value for key, array in after.items() for place, value in by_place(key, array).items()}
+    return run("fc-net", name, figures, values, PRINTED_ARRAY)
 
 
 def by_place(name: str, values: Any) -> dict[str, Any]:
@@ -61,9 +74,19 @@ def by_place(name: str, values: Any) -> dict[str, Any]:
     return {f"{name}{list(place)}": float(array[place]) for place in np.ndindex(array.shape)}
 
 
-def run(pair: str, name: str, figures: dict[str, Any], values: Values, form: Form = AS_SEEN) -> Run:
-    series = tuple(Series(key, (Entry(key, str(value), 0),), form=form) for key, value in figures.items())
-    return Run(pair, f"known values: {name}", series, partial(computed, tuple(figures), values))
+def run(
+    pair: str,
+    name: str,
+    figures: Mapping[str, Any],
+    values: Values,
+    form: Form = AS_SEEN,
+    noise: Mapping[str, str] | None = None,
+) -> Run:
+    """Constants that come out to the digit, and after them `noise`: what rounding alone has left of a zero."""
+    series = [Series(key, (Entry(key, str(value), 0),), form=form) for key, value in figures.items()]
+    series += [Series(key, (Entry(key, value, 0),), exact=0) for key, value in (noise or {}).items()]
+    names = [one.name for one in series]
+    return Run(pair, f"known values: {name}", tuple(series), partial(computed, names, values))
 
 
 def computed(names: Sequence[str], values: Values, directory: Path) -> dict[str, Curves]:
@@ -75,7 +98,7 @@ def computed(names: Sequence[str], values: Values, directory: Path) -> dict[str,
     }
 
 
-def two_layer_net(build: Build, twin: int | None) -> Array:
+def two_layer(build: Build, twin: int | None) -> tuple[Side, Array]:
     side = build(Setup(FC_NET.given(inputs=5, hidden=(50,), classes=7), SOFTMAX))
     load(
         side,
@@ -87,9 +110,18 @@ def two_layer_net(build: Build, twin: int | None) -> Array:
         },
         twin,
     )
-    inputs = perturbed(np.linspace(-5.5, 4.5, 15).reshape(5, 3).T, twin)
+    return side, perturbed(np.linspace(-5.5, 4.5, 15).reshape(5, 3).T, twin)
+
+
+def two_layer_net(build: Build, twin: int | None) -> Array:
+    side, inputs = two_layer(build, twin)
     loss = side.evaluate(inputs, np.array([0, 5, 1]))[0]
     return np.array([loss, loss + penalty_of(side, 1.0)])
+
+
+def two_layer_scores(build: Build, twin: int | None) -> Array:
+    side, inputs = two_layer(build, twin)
+    return side.forward((inputs,)).ravel()
 
 
 def loss_values(build: Build, twin: int | None) -> Array:
@@ -98,16 +130,47 @@ def loss_values(build: Build, twin: int | None) -> Array:
     return np.array([build(Setup(NOTHING, loss)).evaluate(scores, labels)[0] for loss in (HINGE, SOFTMAX)])
 
 
+def linear(build: Build, twin: int | None) -> Array:
+    side = build(Setup(LINEAR.given(in_features=120, out_features=3), SOFTMAX))
+    weights = {"weight": np.linspace(-0.2, 0.3, 360).reshape(120, 3).T, "bias": np.linspace(-0.3, 0.1, 3)}
+    load(side, weights, twin)
+    return side.forward((perturbed(np.linspace(-0.1, 0.5, 240).reshape(2, 120), twin),)).ravel()
+
+
+def relu(build: Build, twin: int | None) -> Array:
+    return build(Setup(RELU, SOFTMAX)).forward((perturbed(np.linspace(-0.5, 0.5, 12), twin),))
+
+
 def sgd_momentum(build: Build, twin: int | None) -> Array:
-    """The source's velocity v is torch's times -lr."""
-    side = build(Setup(LINEAR.given(in_features=5, out_features=4, bias=False), SOFTMAX, MOMENTUM))
-    ends = (-0.4, 0.6), (-0.6, 0.4), (0.6, 0.9)
-    w, dw, velocity = (perturbed(np.linspace(*pair, 20).reshape(4, 5), twin) for pair in ends)
+    """The source's velocity v is torch's times -lr: the buffer that both sides keep is turned into it."""
+    return updated(MOMENTUM, {"momentum_buffer": line(0.6, 0.9)}, build, twin, unit=-1e-3)
+
+
+def rmsprop(build: Build, twin: int | None) -> Array:
+    return updated(RMSPROP, {"step": np.array(0), "square_avg": line(0.6, 0.9)}, build, twin)
+
+
+def adam(build: Build, twin: int | None) -> Array:
+    """The sixth step: the source counts its t = 5 up before it is used, as torch does."""
+    moments = {"step": np.array(5), "exp_avg": line(0.6, 0.9), "exp_avg_sq": line(0.7, 0.5)}
+    return updated(ADAM, moments, build, twin)
+
+
+def updated(optimizer: Twin, state: Mapping[str, Array], build: Build, twin: int | None, unit: float = 1.0) -> Array:
+    """The parameter and the arrays of its state after one step, these before and after in units of `unit`."""
+    side = build(Setup(LINEAR.given(in_features=5, out_features=4, bias=False), SOFTMAX, optimizer))
+    w, dw, before = perturbed((line(-0.4, 0.6), line(-0.6, 0.4), state), twin)
     side.load({"weight": w})
     side.set_gradients({"weight": dw})
-    side.load_optimizer_state({"weight": {"momentum_buffer": -velocity / 1e-3}})
+    side.load_optimizer_state({"weight": {key: array / unit if array.ndim else array for key, array in before.items()}})
     side.step()
-    return side.state()["weight"].ravel()
+    after = side.optimizer_state()["weight"]
+    return np.array([side.state()["weight"], *(unit * after[key] for key in state if after[key].ndim)]).ravel()
+
+
+def line(first: float, last: float) -> Array:
+    """(4, 5)."""
+    return np.linspace(first, last, 20).reshape(4, 5)
 
 
 def dropout_statistics(keeps: list[float], build: Build, twin: int | None) -> Array:
@@ -129,13 +192,6 @@ def convolved(build: Build, twin: int | None) -> Array:
     return side.forward((perturbed(np.linspace(-0.1, 0.5, 96).reshape(2, 3, 4, 4), twin),)).ravel()
 
 
-def batch_norm(build: Build, twin: int | None) -> Array:
-    """Fifty batches in training mode, then the means and deviations of one in test mode, by channel."""
-    rng: Any = np.random.RandomState(231)
-    side = build(Setup(BATCH_NORM, SOFTMAX))
-    side.train()
-    for _ in range(50):
-        side.forward((perturbed(2.3 * rng.randn(10, 4, 11, 12) + 13, twin),))
-    side.train(False)
-    out = side.forward((perturbed(2.3 * rng.randn(10, 4, 11, 12) + 13, twin),))
-    return np.concatenate([out.mean(axis=(0, 2, 3)), out.std(axis=(0, 2, 3))])
+def pooled(build: Build, twin: int | None) -> Array:
+    x = perturbed(np.linspace(-0.3, 0.4, 96).reshape(2, 3, 4, 4), twin)
+    return build(Setup(POOL, SOFTMAX)).forward((x,)).ravel()

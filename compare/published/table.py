@@ -9,6 +9,7 @@ from twofold.compare.processes import spread
 from twofold.compare.published import (
     catcar_mlp,
     fc_net,
+    known_norms,
     known_values,
     mnist_cnn,
     sine_rnn,
@@ -19,7 +20,7 @@ from twofold.compare.published.figure import Figure, Run
 from twofold.compare.published.judge import judged
 from twofold.compare.published.judge import unavailable as not_computed
 
-SYSTEMS = (mnist_cnn, sine_rnn, catcar_mlp, fc_net, three_layer_convnet, known_values, unavailable)
+SYSTEMS = (mnist_cnn, sine_rnn, catcar_mlp, fc_net, three_layer_convnet, known_values, known_norms, unavailable)
 
 
 def runs() -> list[Run]:

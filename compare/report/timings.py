@@ -12,6 +12,7 @@ TITLES = {
     "step": "A training step, ms: scratch / reference with the quartiles of the rounds, and its matrix products alone",
     "layer": "Single layers and updates, ms",
     "loops": "What vectorising gives: plain loops against the fast form, ms",
+    "published": "The same at a source's sizes, in float64, seconds: ours, of loops that run once, and published",
     "growth": "A training step as its batch grows, ms, and microseconds a record",
     "memory": "Memory at the peak of training, MB above a process without the model",
 }
@@ -90,6 +91,20 @@ def loops_table(rows: Sequence[Row]) -> Table:
     return table
 
 
+def published_table(rows: Sequence[Row]) -> Table:
+    columns = ("loops", "fast", "factor", "published loops", "fast", "factor")
+    table = drawn(("layer", "part"), "batch", *columns)
+    for name, row in once(rows):
+        found = seconds(row.timing.second, row.timing.first) if row.timing else cells(row)
+        table.add_row(name, row.part, str(row.batch), *found, *(seconds(*row.printed) if row.printed else ()))
+    return table
+
+
+def seconds(loops: float, fast: float) -> tuple[str, str, str]:
+    """Of both, and the factor between them."""
+    return f"{loops:.3f}", f"{fast:.4f}", f"{loops / fast:,.0f}"
+
+
 def growth_table(rows: Sequence[Row]) -> Table:
     columns = ("batch", "scratch", "reference", "ratio", "scratch a record", "reference a record")
     table = drawn(("pair", "dtype"), *columns)
@@ -99,7 +114,13 @@ def growth_table(rows: Sequence[Row]) -> Table:
     return table
 
 
-TABLES = {"step": step_table, "layer": layer_table, "loops": loops_table, "growth": growth_table}
+TABLES = {
+    "step": step_table,
+    "layer": layer_table,
+    "loops": loops_table,
+    "published": published_table,
+    "growth": growth_table,
+}
 
 
 def memory_table(peaks: Sequence[Peak]) -> Table:

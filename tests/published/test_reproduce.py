@@ -10,7 +10,8 @@ import pytest
 
 from twofold.compare.cli import main
 from twofold.compare.commands.reproduce import run
-from twofold.compare.published import fc_net, mnist_cnn, sine_rnn
+from twofold.compare.pair import Twin
+from twofold.compare.published import fc_net, known_norms, known_values, mnist_cnn, sine_rnn
 from twofold.compare.published.figure import Basis, Curves, Entry, Run, Series
 from twofold.compare.published.judge import judged, judged_series, ulp_of
 from twofold.compare.published.judge import unavailable as not_computed
@@ -28,8 +29,11 @@ def test_every_published_pair_and_figure_is_listed() -> None:
     assert count["bn-convnet"] == 11
     assert count["notmnist-mlp"] == 4 * 7
     assert sum(count[f"activity-{cell}"] for cell in ("rnn", "lstm", "gru")) == 10 + 18
-    assert count["fc-net"] == 4 + 92 + 2 * (2 * 21 + 4 * 6 + 2 * 26) + 2 + 2 + 20 + 6 + 10
-    assert count["three-layer-convnet"] == 2 + 30 + 2 * 16 + 24 + 8 + 2
+    logged = 4 + 92 + 2 * (2 * 21 + 4 * 6 + 2 * 26)
+    known = (2 + 21) + 2 + 6 + 12 + 2 * 20 + 2 * 20 + 3 * 20 + 6
+    norms = (3 * 2 * 3 - 3) + 6 + 2 + 3 * 2 * 4
+    assert count["fc-net"] == logged + known + norms + 10
+    assert count["three-layer-convnet"] == 2 + 30 + 2 * 16 + 24 + 24 + 2 * 2 * 3 + 8 + 2 * 4 + 2
     names = [(found.pair, found.name) for found in table]
     assert len(names) == len(set(names))
 
@@ -95,8 +99,16 @@ REAL = [
     ("mnist-cnn", "2 and 8 filters"),
     ("fc-net", "five_layer_50"),
     ("fc-net", "known values: two-layer net"),
+    ("fc-net", "known values: two-layer net, scores"),
+    ("fc-net", "known values: linear"),
+    ("fc-net", "known values: relu"),
     ("fc-net", "known values: sgd momentum"),
+    ("fc-net", "known values: rmsprop"),
+    ("fc-net", "known values: adam"),
+    ("fc-net", "known values: batch norm"),
+    ("fc-net", "known values: batch norm, test mode, features"),
     ("three-layer-convnet", "known values: convolution"),
+    ("three-layer-convnet", "known values: max pooling"),
     ("three-layer-convnet", "known values: batch norm, test mode"),
     ("sine-rnn", "sine, hidden 100, right gradient"),
     ("sine-rnn", "triangle, hidden 100, right gradient"),
@@ -114,6 +126,7 @@ def test_real_figures_come_out_to_the_digit(pair: str, name: str, real_data: Pat
 FINER_THAN_THEY_RESOLVE = [
     ("fc-net", "initial losses", {"15-20-30-10, no penalty", "15-20-30-10, keep 0.5"}),
     ("fc-net", "known values: losses", {"svm"}),
+    ("fc-net", "known values: batch norm, initial losses", {"loss", "loss_reg_3.14"}),
     ("fc-net", "known values: dropout statistics", {"mean, keep 0.25", "mean, keep 0.4", "mean, keep 0.7"}),
     ("three-layer-convnet", "initial losses", {"L2 0.5"}),
 ]
@@ -138,6 +151,59 @@ def test_a_hundred_ulps_are_too_many_for_any_constant(pair: str, name: str) -> N
         (figure,) = judged_series(pair, name, wrong, curves[series.name])
         assert figure.agrees == {"scratch": False, "reference": False}
         assert figure.disagrees
+
+
+NORMS = [
+    ("fc-net", "layer norm", 20, 4),
+    ("three-layer-convnet", "spatial batch norm", 9, 3),
+    ("three-layer-convnet", "spatial group norm", 4, 4),
+]
+
+
+@pytest.mark.parametrize(("pair", "name", "digits", "noise"), NORMS)
+def test_means_that_rounding_alone_leaves_are_not_informative(pair: str, name: str, digits: int, noise: int) -> None:
+    found = figures(place_of(pair, f"known values: {name}"), None)
+    assert not [figure for figure in found if figure.disagrees]
+    assert [figure.basis for figure in found] == [Basis.DIGIT] * digits + [Basis.NOT_INFORMATIVE] * noise
+    for figure in found[digits:]:
+        assert figure.name.startswith("gamma 1, beta 0: means")
+        assert (
+            max(abs(float(text)) for text in (figure.published, figure.scratch or "", figure.reference or "")) < 1e-14
+        )
+
+
+def test_the_scores_differ_by_less_than_the_source_allows() -> None:
+    """By 1e-6 in sum; equal digits alone would allow a quarter of that."""
+    found = runs()[place_of("fc-net", "known values: two-layer net, scores")]
+    curves, texts = (
+        found.compute(Path()),
+        {entry.name: entry.published for one in found.series for entry in one.entries},
+    )
+    for side in ("scratch", "reference"):
+        assert sum(abs(getattr(curves[name], side)[0] - float(text)) for name, text in texts.items()) < 1e-6
+
+
+OTHER = {
+    "sgd momentum": (known_values, "MOMENTUM", known_values.MOMENTUM.given(nesterov=True)),
+    "rmsprop": (known_values, "RMSPROP", known_values.RMSPROP.given(eps=1e-6)),
+    "adam": (known_values, "ADAM", known_values.ADAM.given(betas=(0.9, 0.9))),
+    "max pooling": (known_values, "POOL", known_values.POOL.given(kernel_size=1)),
+    "batch norm": (known_norms, "FEATURES", known_norms.FEATURES.given(eps=1e-4)),
+    "layer norm": (known_norms, "RECORDS", known_norms.RECORDS.given(eps=1e-6)),
+    "spatial batch norm": (known_norms, "CHANNELS", known_norms.CHANNELS.given(eps=1e-6)),
+    "spatial group norm": (known_norms, "GROUPS", known_norms.GROUPS.given(num_groups=3)),
+    "batch norm, test mode": (known_norms, "BIASED", Twin("twofold.scratch:BatchNorm2d", "torch.nn:BatchNorm2d")),
+}
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_another_rule_gives_other_figures_on_both_sides(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Test mode, for one, comes out with the biased variance alone, which is not torch's."""
+    module, twin, other = OTHER[name]
+    monkeypatch.setattr(module, twin, other)
+    (place,) = [n for n, run in enumerate(runs()) if run.name == f"known values: {name}"]
+    wrong = [figure for figure in figures(place, None) if figure.disagrees]
+    assert any(figure.agrees == {"scratch": False, "reference": False} for figure in wrong)
 
 
 def test_the_update_as_published_brings_out_the_second_epoch() -> None:
