@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.pair import Pair
-from twofold.compare.report.plots import caption, count_along, figure, fit_scale, png, smoothed
+from twofold.compare.report.plots import caption, count_along, figure, figures_of, fit_scale, png, smoothed
 from twofold.compare.training.metrics import LABELS
 from twofold.compare.training.sweep import Trained, label
 
@@ -14,10 +14,10 @@ NAMED = 12  # combinations in the legend
 
 
 def sweep_curves(pair: Pair, finished: Sequence[Trained], best: int | None) -> bytes:
-    """Of every combination the loss over its steps, then loss and metrics per epoch; the best one is drawn thick."""
+    """Of every combination the loss over its steps, then each figure per epoch; the best one is drawn thick."""
     from matplotlib import colormaps
 
-    names = ["loss", *pair.metrics]
+    names = figures_of(pair)
     drawing, (first, *others) = figure(1 + len(names), 4.6, 3.6)
     last = max(1, len(finished) - 1)
     palette = "tab10" if len(finished) <= 10 else "viridis"
@@ -39,7 +39,8 @@ def sweep_curves(pair: Pair, finished: Sequence[Trained], best: int | None) -> b
     fit_scale(first, np.concatenate([line.get_ydata() for line in first.get_lines()]))
     for axis, name in zip(others, names, strict=True):
         curves = [one.epochs[f"test_{name}"] for one in finished]
-        axis.set(title="test, after each epoch", ylabel=caption(pair, name))
+        said = "" if name == "loss" or not names[name] else f"; {names[name]}"
+        axis.set(title=f"test, after each epoch{said}", ylabel=caption(pair, name))
         count_along(axis, "epoch", max(map(len, curves)))
         if not LABELS[name][1]:
             fit_scale(axis, np.concatenate(curves))
