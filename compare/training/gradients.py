@@ -146,7 +146,8 @@ def generators_kept(side: Side) -> Iterator[None]:
     if isinstance(side, Scratch):  # each of its modules has one of its own
         yield
     else:
-        with side.torch.random.fork_rng(devices=[] if side.device == "cpu" else None):
+        torch = side.torch
+        with torch.random.fork_rng([] if side.device == "cpu" else range(torch.cuda.device_count())):
             yield
 
 
