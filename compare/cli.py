@@ -102,6 +102,10 @@ TrainedOn = Annotated[
     Literal["cpu", "cuda", "auto"] | None, typer.Option(help="For the reference; auto, the default: CUDA if there.")
 ]
 Dtype = Annotated[Literal["float32", "float64"] | None, typer.Option(help="Default: float32.")]
+Watch = Annotated[
+    Literal["gradients"] | None,
+    typer.Option(help="gradients: their norms by layer and time step, and updates beside weights, in gradients.png."),
+]
 TrainingSeed = Annotated[int | None, typer.Option(min=0, help="Draws weights and batches; default: the recipe's.")]
 
 
@@ -123,6 +127,7 @@ def train(
         int | None, typer.Option(min=1, metavar="N", help="Also evaluate, print and plot every N steps.")
     ] = None,
     no_stop: NoStop = False,
+    watch: Watch = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A configuration.toml; what else is given goes before it.")
     ] = None,
@@ -147,12 +152,9 @@ def train(
     """
     from twofold.compare.commands import train as command
 
-    stop, chosen = not no_stop, tuple(settings or ())
-    command.run(
-        command.Wanted(
-            pair, backend, chosen, records, epochs, stop, every, config, data, dtype, device, seed, out, resume
-        )
-    )
+    stop, given = not no_stop, tuple(settings or ())
+    what = (pair, backend, given, records, epochs, stop, every, config)
+    command.run(command.Wanted(*what, data, dtype, device, seed, out, resume, watch is not None))
 
 
 @app.command()
@@ -192,6 +194,7 @@ def sweep(
     records: Records = None,
     epochs: Epochs = None,
     no_stop: NoStop = False,
+    watch: Watch = None,
     data: Data = None,
     dtype: Dtype = None,
     device: TrainedOn = None,
@@ -213,10 +216,9 @@ def sweep(
     """
     from twofold.compare.commands import sweep as command
 
-    chosen = command.Wanted(
-        pairs, backend, tuple(settings or ()), best_by, records, epochs, not no_stop, data, dtype, device, seed, out
-    )
-    command.run(chosen)
+    stop, given = not no_stop, tuple(settings or ())
+    what = (pairs, backend, given, best_by, records, epochs, stop)
+    command.run(command.Wanted(*what, data, dtype, device, seed, out, watch is not None))
 
 
 @app.command()

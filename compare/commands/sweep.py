@@ -40,6 +40,7 @@ class Wanted:
     device: str | None = None
     seed: int | None = None
     out: Path | None = None
+    watch: bool = False
 
 
 class Progressing:
@@ -53,6 +54,9 @@ class Progressing:
         self.before = sum(self.steps[:number])
         description = f"{number + 1} of {len(self.steps)}: {label(point)}"
         self.progress.update(self.task, description=description, completed=self.before)
+
+    def begins(self, training: Training) -> None:
+        pass
 
     def step(self, training: Training) -> None:
         self.progress.update(self.task, completed=self.before + len(training.steps["loss"]))
@@ -102,8 +106,19 @@ def run(wanted: Wanted) -> None:
         console.print(dataset.note)
     if finished:
         console.print(f"{len(finished)} finished before, read from {out / 'sweep.json'}")
+    if wanted.watch:
+        write_norms(plans, dataset, out / "gradients.png")
     train_all(console, plans, dataset, finished, wanted.best_by, out, whole)
     conclude(console, first, finished, wanted.best_by, out)
+
+
+def write_norms(plans: Sequence[sweep.Planned], dataset: Dataset, path: Path) -> None:
+    """How large gradients are on their way back at the first batch, layer by layer, a line a net."""
+    from twofold.compare.report.pictures.gradients import layer_norms
+    from twofold.compare.training.gradients import first_batch
+
+    nets = [(label(plan.point), Training(plan.pair, dataset, plan.configuration)) for plan in plans]
+    path.write_bytes(layer_norms(first_batch(nets), "gradients by layer, first batch"))
 
 
 def recipes(wanted: Wanted) -> dict[str, Pair]:
@@ -188,7 +203,8 @@ def conclude(console: Console, pair: Pair, finished: Sequence[Trained], by: str,
         tested = ", ".join(f"{LABELS[n][0]} {figure(one, 'test', n)}" for n in names)
         told = f"best by {decisive(one)} {LABELS[by][0]}: {label(one.settings)}, epoch {one.epoch}; test: {tested}"
         console.print(f"{told}; kept in {out / 'best'}", markup=False)
-    console.print(f"wrote {out / 'sweep.json'} and {out / 'sweep.png'}")
+    watched = f", {out / 'gradients.png'}" if (out / "gradients.png").is_file() else ""
+    console.print(f"wrote {out / 'sweep.json'} and {out / 'sweep.png'}{watched}")
 
 
 def line(pair: Pair, one: Trained) -> str:

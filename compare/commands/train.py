@@ -13,11 +13,13 @@ from twofold.compare.errors import BadInput
 from twofold.compare.pair import Pair, SideName
 from twofold.compare.sides import SideError, devices
 from twofold.compare.training import files
+from twofold.compare.training.gradients import Watched
 from twofold.compare.training.metrics import spoken
 from twofold.compare.training.settings import Point, all_of, pair_at, parse, written
 from twofold.compare.training.train import Configuration, Training
 
 DTYPES = ("float32", "float64")
+WATCHED = 60  # steps at which gradients are measured, spread over a training
 
 
 @dataclass(frozen=True)
@@ -38,17 +40,24 @@ class Wanted:
     seed: int | None = None
     out: Path | None = None
     resume: bool = False
+    watch: bool = False
 
 
 class Progressing:
     """A bar over the steps of each epoch, a line for each epoch done, and the checkpoint."""
 
-    def __init__(self, progress: Progress, path: Path) -> None:
-        self.progress, self.path = progress, path
+    def __init__(self, progress: Progress, path: Path, watched: Watched | None = None, interval: int = 1) -> None:
+        self.progress, self.path, self.watched, self.interval = progress, path, watched, interval
         self.running = Running()
         self.task = progress.add_task("", total=None, figures="", rate="")
 
+    def begins(self, training: Training) -> None:
+        if self.watched and len(training.steps.get("loss", ())) % self.interval == 0:
+            self.watched.record(*training.batch(training.step_in_epoch))
+
     def step(self, training: Training) -> None:
+        if self.watched:
+            self.watched.stepped()
         self.running.add(training)
         figures = [spoken(name, value) for name, value in self.running.means().items()]
         self.progress.update(
@@ -224,16 +233,29 @@ def run(wanted: Wanted) -> None:
         TextColumn("{task.fields[figures]}  {task.fields[rate]}"),
         TimeRemainingColumn(),
     )
+    watched = Watched(training) if wanted.watch else None
+    interval = max(1, epochs * training.steps_an_epoch // WATCHED)
     with Progress(*columns, console=console, transient=True) as progress:
         try:
-            training.run(epochs, Progressing(progress, path), wanted.every)
+            training.run(epochs, Progressing(progress, path, watched, interval), wanted.every)
         except KeyboardInterrupt:
             training.save(path)
             console.print(f"interrupted in epoch {training.done + 1}; saved to {path}, --resume goes on from there")
             raise
     if training.best:
         console.print(kept_line(training))
-    finish(console, training, out, [path, out / files.NAME])
+    kept = [path, out / files.NAME]
+    if watched and watched.rows:
+        kept.append(write_gradients(watched, out))
+    finish(console, training, out, kept)
+
+
+def write_gradients(watched: Watched, out: Path) -> Path:
+    from twofold.compare.report.pictures.gradients import gradient_curves
+
+    path = out / "gradients.png"
+    path.write_bytes(gradient_curves(watched))
+    return path
 
 
 def heading(training: Training, whole: Dataset) -> str:

@@ -108,6 +108,15 @@ PAIRS = (
     variant("layer-norm", "The five layers with layer normalisation", model={"norm": "layer"}, optimizer=ADAM),
     *(
         variant(
+            name.replace("_", "-"),
+            f"The five layers with {words} in place of ReLU",
+            check=(11, 9, 8),
+            model={"activation": name},
+        )
+        for name, words in (("sigmoid", "sigmoid"), ("tanh", "tanh"), ("leaky_relu", "leaky ReLU"))
+    ),
+    *(
+        variant(
             f"grid-{scale:g}-{lr:g}",
             f"[100] * 4 with weight scale {scale:g} and Adam at {lr:g}",
             check=(11, 9, 8, 7),

@@ -11,13 +11,15 @@ from twofold.compare.training.checkpoint import Curves
 from twofold.compare.training.metrics import LABELS
 
 SCRATCH, REFERENCE, TRAIN, VALIDATION, TEST = "#c2410c", "#1d4ed8", "#475569", "#dca5e3", "#0f766e"
-# Narrow dashes with small dots, on a plain line, on a wide pale one: curves that coincide are all seen.
+# Each with dashes and a mark of its own, narrow over wide: told apart without colour, and seen where they coincide.
 SETS: dict[str, dict[str, Any]] = {
-    "train": {"color": TRAIN, "lw": 1.5, "ms": 6},
-    "validation": {"color": VALIDATION, "lw": 4, "ms": 9, "zorder": 1.9},
-    "test": {"color": TEST, "lw": 1.2, "ms": 4, "ls": (0, (4, 2))},
+    "train": {"color": TRAIN, "lw": 1.5, "marker": "s", "ms": 4},
+    "validation": {"color": VALIDATION, "lw": 4, "marker": "D", "ms": 9, "ls": (0, (1, 0.5)), "zorder": 1.9},
+    "test": {"color": TEST, "lw": 1.2, "marker": "o", "ms": 5, "ls": (0, (4, 2))},
 }
-MARKED = 12  # values on a curve of which each gets a dot
+# The metric that a loss is but for a factor, and what part of it the loss is.
+SAME = {"HalfMSELoss": ("mse", "half of "), "MSELoss": ("mse", ""), "CrossEntropyLoss": ("cross_entropy", "")}
+MARKED = 12  # values on a curve that get a mark
 WIDE = 100  # times the lowest value, above which a scale is logarithmic
 
 
@@ -85,35 +87,76 @@ def fit_scale(axis: Any, values: Sequence[float] | np.ndarray) -> None:
         axis.set_yscale("log")
 
 
+def figures_of(pair: Pair) -> dict[str, str]:
+    """The figures that are curves of their own, loss and metrics, and what is to be said over each, mostly nothing."""
+    metric, part = SAME.get(pair.loss.scratch.rpartition(":")[2], ("", ""))
+    over_records = {"loss": "sums over sets of different sizes"} if summed(pair, "loss") else {}
+    if metric not in pair.metrics or pair.penalty is not None:
+        return {name: over_records.get(name, "") for name in ("loss", *pair.metrics)}
+    total = "its sum over records" if over_records else "it"
+    return {name: f"the loss is {part}{total}" if name == metric else "" for name in pair.metrics}
+
+
 def training_curves(pair: Pair, backend: str, steps: Curves, epochs: Curves) -> bytes:
-    """One backend's training: the loss of every step, then loss and each metric per epoch on every set there is."""
-    names = ["loss", *pair.metrics]
-    drawing, (first, *others) = figure(1 + len(names), 4.4)
-    count, window = len(steps["loss"]), len(steps["loss"]) // 50
-    at, mean = np.arange(1, count + 1), smoothed(steps["loss"], max(1, window))
-    alone = {"lw": 1.2, "marker": marker(count), "ms": 4} if window < 2 else {"alpha": 0.3, "lw": 0.7}
-    first.plot(at, steps["loss"], color=TRAIN, label="each step", **alone)
-    if window >= 2:
-        first.plot(at, mean, color=TRAIN, label=f"mean of {window}")
-    first.set(ylabel=caption(pair, "loss"))
-    count_along(first, "step", count)
-    fit_scale(first, mean)
-    first.legend(frameon=False)
-    done = len(epochs.get("train_loss", []))
-    for axis, name in zip(others, names, strict=True):
-        curves = {split: values for split in SETS if (values := epochs.get(f"{split}_{name}"))}
-        for split, values in curves.items():
-            axis.plot(np.arange(1, done + 1), values, marker=marker(done), label=split, **SETS[split])
-        axis.set(ylabel=caption(pair, name))
-        if summed(pair, name):
-            axis.set_title("sums over sets of different sizes", fontsize=9)
-        count_along(axis, "epoch", done)
-        if curves:
-            axis.legend(frameon=False)
-        if not LABELS[name][1]:
-            fit_scale(axis, np.concatenate([*curves.values(), []]))
+    """One backend's training: the loss of every step, then each figure after every epoch, on every set there is.
+
+    Within a single epoch every figure is drawn over the steps, and the epoch's figures stand at its end.
+    """
+    names, done = figures_of(pair), len(epochs.get("train_loss", []))
+    if done > 1:
+        drawing, (first, *others) = figure(1 + len(names), 4.4)
+        step_curve(first, pair, "loss", steps)
+        for axis, name in zip(others, names, strict=True):
+            epoch_curves(axis, pair, name, epochs)
+    else:
+        drawing, others = figure(len(names), 4.4)
+        for axis, name in zip(others, names, strict=True):
+            step_curve(axis, pair, name, steps)
+            epoch_points(axis, name, len(steps["loss"]), epochs)
+    for axis, said in zip(others, names.values(), strict=True):
+        axis.set_title(said, fontsize=9)
+        below = {"loc": "upper left", "bbox_to_anchor": (0, -0.22)} if done <= 1 else {}  # clear of the points
+        axis.legend(frameon=False, fontsize=9, **below)
     drawing.suptitle(f"{pair.name}, {backend}: {done} epoch{'' if done == 1 else 's'}")
     return png(drawing)
+
+
+def step_curve(axis: Any, pair: Pair, name: str, steps: Curves) -> None:
+    """A figure of every step's batch, and where there are many its mean over some of them."""
+    values, count = steps[name], len(steps[name])
+    at, window = np.arange(1, count + 1), count // 50
+    mean = smoothed(values, max(1, window))
+    alone = {"lw": 1.2, "marker": marker(count), "ms": 3} if window < 2 else {"alpha": 0.3, "lw": 0.7}
+    axis.plot(at, values, color=TRAIN, label="each step", **alone)
+    if window >= 2:
+        axis.plot(at, mean, color=TRAIN, label=f"mean of {window}")
+    axis.set(ylabel=caption(pair, name))
+    count_along(axis, "step", count)
+    if not LABELS[name][1]:
+        fit_scale(axis, mean)
+    axis.legend(frameon=False, fontsize=9)
+
+
+def epoch_curves(axis: Any, pair: Pair, name: str, epochs: Curves) -> None:
+    curves = {split: values for split in SETS if (values := epochs.get(f"{split}_{name}"))}
+    for split, values in curves.items():
+        every = -(-len(values) // MARKED)
+        axis.plot(np.arange(1, len(values) + 1), values, markevery=every, label=split, **SETS[split])
+    axis.set(ylabel=caption(pair, name))
+    count_along(axis, "epoch", max(map(len, curves.values()), default=1))
+    if not LABELS[name][1]:
+        fit_scale(axis, np.concatenate([*curves.values(), []]))
+
+
+def epoch_points(axis: Any, name: str, step: int, epochs: Curves) -> None:
+    """The figures of a single epoch at its last step, written out; training's is the mean while it was trained."""
+    _, unit = LABELS[name]
+    for split, style in SETS.items():
+        if values := epochs.get(f"{split}_{name}"):
+            value = f"{values[-1]:.2f}{unit}" if unit else f"{values[-1]:.4g}"
+            words = f"{split}{', mean over the epoch' if split == 'train' else ' after it'}: {value}"
+            point = {**style, "ls": "", "mfc": "none" if split == "validation" else style["color"], "mew": 1.5}
+            axis.plot([step], values[-1:], clip_on=False, label=words, **point)
 
 
 def marker(count: int) -> str:

@@ -57,7 +57,7 @@ def planned(pairs: Mapping[str, Pair], point: Point, configuration: Configuratio
         configuration = replace(configuration, pair=name, settings=all_of(pair))
         training = Training(pair, dataset, configuration)
         training.side.evaluate(*training.batch(0))
-    except (ValueError, TypeError, IndexError, RuntimeError) as error:
+    except (ValueError, TypeError, LookupError, RuntimeError) as error:
         raise BadInput(f"{label(point)}: {' '.join(str(error).split())}") from error
     return Planned(point, pair, configuration)
 

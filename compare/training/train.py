@@ -37,7 +37,9 @@ class Configuration:
 
 
 class Watcher(Protocol):
-    """Told of every step, evaluation within an epoch and epoch as it is done."""
+    """Told of every step before and after it, and of every evaluation within an epoch and epoch as it is done."""
+
+    def begins(self, training: "Training") -> None: ...
 
     def step(self, training: "Training") -> None: ...
 
@@ -109,6 +111,7 @@ class Training:
             self.last = {}
         while self.done < epochs and not self.over:
             if self.step_in_epoch < self.steps_an_epoch:
+                watcher.begins(self)
                 self.one_step()
                 watcher.step(self)
                 if every and len(self.steps["loss"]) % every == 0:

@@ -71,6 +71,13 @@ def test_every_check_applies_to_some_case(check: str) -> None:
     assert any(not CHECKS_BY_NAME[check].lacking(trial(case, "float64")) for case in cases)
 
 
+@pytest.mark.parametrize(("slope", "rounds"), [(0.01, True), (0.3, True), (0.25, False), (0.0, False)])
+def test_a_leaky_relu_keeps_integers_where_its_slope_is_a_power_of_two(slope: float, rounds: bool) -> None:
+    leaky = Twin("twofold.scratch:LeakyReLU", "torch.nn:LeakyReLU", {"negative_slope": slope})
+    given = Trial(Case("leaky", leaky, (Draw((6, 17)),)), "float64")
+    assert CHECKS_BY_NAME["exact"].lacking(given) == ("LeakyReLU rounds even integers" if rounds else "")
+
+
 def test_names_of_cases_are_unique() -> None:
     assert len(CASES) == len(LAYERS) + len(LOOPS) + len(PAIRS)
 

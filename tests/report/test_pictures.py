@@ -152,9 +152,18 @@ CATCAR = small("catcar-mlp", pixels=16, hidden=(3,))
 CNN = small("mnist-cnn", image=(12, 12), hidden=4, classes=3, filters=(2, 3))
 LM = small("trigram-lm", words=13, embedding=4, hidden=5)
 LSTM = small("activity-lstm", hidden=4, classifier=(3, 3), classes=3)
+CLASSED = ("confusion.png", "misclassified.png")
 GIVEN = {
-    "signs": (CATCAR, dataset("catcar", FLOATS, SIGNS, ("cat", "car")), ["confusion.png", "hidden.png"]),
-    "filters": (CNN, dataset("mnist", RNG.random((20, 1, 12, 12)), LABELS, CLASSES), ["confusion.png", "filters.png"]),
+    "signs": (
+        CATCAR,
+        dataset("catcar", FLOATS, SIGNS, ("cat", "car")),
+        [*CLASSED, "hidden.png", "samples.png"],
+    ),
+    "filters": (
+        CNN,
+        dataset("mnist", RNG.random((20, 1, 12, 12)), LABELS, CLASSES),
+        [*CLASSED, "filters.png", "samples.png"],
+    ),
     "signals": (LSTM, dataset("activity", RNG.random((20, 7, 3)), LABELS, CLASSES), ["confusion.png"]),
     "words": (LM, dataset("trigrams", RNG.integers(0, 13, (20, 3)), LABELS, WORDS), ["words.txt"]),
     "wave": (small("catcar-mlp", pixels=15), dataset("sine", FLOATS[:, :15], SIGNS), ["predictions.png"]),
@@ -167,12 +176,12 @@ GIVEN = {
     "letters": (
         small("notmnist-mlp", pixels=16, hidden=5, classes=3),
         dataset("notmnist", FLOATS, LABELS, CLASSES),
-        ["confusion.png", "hidden.png", "letters.png"],
+        [*CLASSED, "hidden.png", "letters.png"],
     ),
     "colour": (
         small("three-layer-convnet", filters=4, kernel=3, image=(8, 8), hidden=4, classes=3),
         dataset("cifar10", RNG.random((20, 3, 8, 8)), LABELS, CLASSES),
-        ["confusion.png", "filters.png", "filtered.png"],
+        [*CLASSED, "filters.png", "samples.png", "filtered.png"],
     ),
 }
 
@@ -262,45 +271,6 @@ def test_the_listed_words_are_those_of_the_measured_accuracy() -> None:
     found = next_words(training.side, data.train, range(12), WORDS)
     right = np.mean([record.predicted[0][0] == record.true for record in found])
     assert evaluate(pair, training.side, data.train)["accuracy"] == pytest.approx(100 * right)
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The figures that would have become PNGs of curves."""
-    found: list[Any] = []
-    monkeypatch.setattr(plots, "png", lambda drawing: found.append(drawing) or b"")
-    return found
-
-
-def test_training_curves_draw_the_validation(drawn: list[Any]) -> None:
-    training = trained(*GIVEN["words"][:2])
-    plots.training_curves(training.pair, "scratch", training.steps, training.epochs)
-    labels = [[line.get_label() for line in axis.get_lines()] for axis in drawn[0].axes]
-    assert labels == [["each step"], *[["train", "validation", "test"]] * 2]
-
-
-def test_a_single_epoch_stands_in_the_middle(drawn: list[Any]) -> None:
-    training = trained(*GIVEN["words"][:2])
-    plots.training_curves(training.pair, "scratch", training.steps, training.epochs)
-    drawn[0].draw_without_rendering()
-    for axis in drawn[0].axes[1:]:
-        low, high = axis.get_xlim()
-        assert [tick for tick in axis.get_xticks() if low <= tick <= high] == [1]
-        assert (low, high) == (0.5, 1.5)
-    assert drawn[0].get_suptitle() == f"{training.pair.name}, scratch: 1 epoch"
-
-
-def test_losses_over_orders_of_magnitude_are_logarithmic_and_percents_are_not(drawn: list[Any]) -> None:
-    falling = {"train_loss": [900.0, 0.5], "test_loss": [9.0, 0.5], "train_sign_accuracy": [0.1, 99.0]}
-    plots.training_curves(CATCAR, "scratch", {"loss": [3.0, 2.0]}, falling | {"train_mse": [-1.0, 500.0]})
-    assert [axis.get_yscale() for axis in drawn[0].axes] == ["linear", "log", "linear", "linear"]
-
-
-def test_a_loss_that_is_a_sum_says_so(drawn: list[Any]) -> None:
-    for name in ("notmnist-mlp", "catcar-mlp"):
-        plots.training_curves(PAIRS[name], "scratch", {"loss": [3.0]}, {"train_loss": [3.0]})
-    assert [figure.axes[1].get_ylabel() for figure in drawn] == ["loss, sum over records", "loss"]
-    assert [bool(figure.axes[1].get_title()) for figure in drawn] == [True, False]
 
 
 def test_sweep_curves_name_at_most_twelve() -> None:

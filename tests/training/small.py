@@ -20,6 +20,9 @@ class Silent:
     def __init__(self, path: Path | None = None, steps: int | None = None) -> None:
         self.path, self.steps = path, steps
 
+    def begins(self, training: Training) -> None:
+        pass
+
     def step(self, training: Training) -> None:
         if self.steps is not None and len(training.steps["loss"]) == self.steps:
             raise KeyboardInterrupt
@@ -57,3 +60,18 @@ def training(
 ) -> Training:
     configuration = Configuration("trigram-lm", backend, dtype, "cpu", seed, "embedded")  # type: ignore[arg-type]
     return Training(small_pair(**rules), dataset, configuration)
+
+
+def at_check_size(name: str, backend: str = "scratch", records: int = 20, batch: int = 6, **arguments: Any) -> Training:
+    """A pair with the model of its checks in float64, on random records."""
+    pair = PAIRS[name]
+    rng = np.random.default_rng(0)
+
+    def drawn(draw: Any) -> Any:
+        return replace(draw, shape=(records, *draw.shape[1:]))(rng, "float64")
+
+    split = Split(drawn(pair.check.inputs[0]), drawn(pair.check.target))
+    data = Dataset("small", "embedded", split, split, split, ())
+    model = pair.model.given(**{**pair.check.arguments, **arguments})
+    pair = replace(pair, model=model, recipe=Recipe(batch=batch, epochs=1, report_steps=1))
+    return Training(pair, data, Configuration(name, backend, "float64", "cpu", 0, "embedded"))  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """Integers through the layers that keep them: ties and zeros are real, and every sum is exact in any order."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -9,9 +10,8 @@ import numpy as np
 from twofold.compare import nest
 from twofold.compare.judge.evidence.trial import Reading, Trial, leaves
 from twofold.compare.judge.finding import Quantity, Verdict, exactly, not_finite
-from twofold.scratch.module import Array
+from twofold.scratch.module import Array, Module
 
-# LeakyReLU where its slope is a power of two
 EXACT_LAYERS = {
     "Conv2d",
     "Embedding",
@@ -84,5 +84,11 @@ def largest(reading: Reading) -> float:
 def inexact(trial: Trial) -> str:
     if trial.device != "cpu":
         return "bit for bit is promised on the CPU alone"
-    others = sorted({type(module).__name__ for module in leaves(trial.scratch().model)} - EXACT_LAYERS)
+    others = sorted({type(module).__name__ for module in leaves(trial.scratch().model) if not keeps_integers(module)})
     return f"{', '.join(others)} rounds even integers" if others else ""
+
+
+def keeps_integers(module: Module) -> bool:
+    """Whether products of small integers stay exact; a leaky ReLU's do where its slope is a power of two."""
+    slope = getattr(module, "negative_slope", 1)
+    return type(module).__name__ in EXACT_LAYERS and abs(math.frexp(slope)[0]) in (0, 0.5)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.pair import Pair
-from twofold.compare.report.plots import caption, count_along, figure, fit_scale, png, smoothed
+from twofold.compare.report.plots import caption, count_along, figure, figures_of, fit_scale, png, smoothed
 from twofold.compare.training.metrics import LABELS
 from twofold.compare.training.settings import label
 from twofold.compare.training.sweep import Trained
@@ -20,7 +20,7 @@ def sweep_curves(pair: Pair, finished: Sequence[Trained], best: int | None) -> b
 
     Last come training and validation over each other, which is where overfitting shows. The best is drawn thick.
     """
-    names = ["loss", *pair.metrics]
+    names = figures_of(pair)
     sets = [split for split in SPLITS if f"{split}_loss" in finished[0].epochs]
     drawing, axes = figure(1 + len(sets), 4.2, 3.4, rows=len(names))
     styles = [style_of(n, len(finished), n == best) for n in range(len(finished))]
@@ -33,7 +33,8 @@ def sweep_curves(pair: Pair, finished: Sequence[Trained], best: int | None) -> b
         for axis, split in zip(others, sets, strict=True):
             for one, style in zip(finished, styles, strict=True):
                 per_epoch(axis, one.epochs[f"{split}_{name}"], **style)
-            finish(axis, pair, name, finished, f"{split}, after each epoch")
+            said = f"; {names[name]}" if name != "loss" and names[name] else ""
+            finish(axis, pair, name, finished, f"{split}, after each epoch{said}")
     handles = rows[0][0].get_lines()
     shown = named(finished, best)
     labels = [label(one.settings) + (" (best)" if n == best else "") for n, one in enumerate(finished)]

@@ -1,6 +1,7 @@
 """Which pictures a training gets: by what its model and data have, and some by its data set."""
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,10 +9,12 @@ from twofold import scratch
 from twofold.compare.data import Dataset, Split
 from twofold.compare.report import plots
 from twofold.compare.report.pictures import samples
-from twofold.compare.report.pictures.confusion import confusion_matrices
+from twofold.compare.report.pictures.confusion import classes_of, confusion_matrices
 from twofold.compare.report.pictures.filtering import filtered_picture, photograph
+from twofold.compare.report.pictures.mistakes import mistakes, mistakes_picture
 from twofold.compare.report.pictures.predictions import as_text, next_words, waves
 from twofold.compare.report.pictures.weights import filters, hidden_units, plane_shape
+from twofold.compare.training.gradients import update_ratios
 from twofold.compare.training.train import Training, outputs
 from twofold.scratch.module import Array, Parameter
 
@@ -25,14 +28,23 @@ Files = Iterator[tuple[str, bytes]]
 def gallery(training: Training) -> Files:
     """Names and contents of all files; predictions are those of the weights that the training now has."""
     backend = training.configuration.backend
-    yield "curves.png", plots.training_curves(training.pair, backend, training.steps, training.epochs)
+    if training.steps:
+        yield "curves.png", plots.training_curves(training.pair, backend, training.steps, training.epochs)
     for make in (*ANY, *OF_DATA.get(training.dataset.name, ())):
         yield from make(training)
 
 
 def heading(training: Training, what: str) -> str:
-    place = training.configuration
-    return f"{training.pair.name}, {place.backend}, epoch {training.kept_epoch}: {what}"
+    return f"{training.pair.name}, {training.configuration.backend}, {trained(training)}: {what}"
+
+
+def trained(training: Training) -> str:
+    """How far the weights that the training now has have come."""
+    epoch = training.kept_epoch
+    steps = epoch * training.steps_an_epoch if training.best else len(training.steps.get("loss", ()))
+    if not steps:
+        return "untrained"
+    return ", ".join([*([f"epoch {epoch}"] if epoch else []), f"{steps:,} step{'' if steps == 1 else 's'}"])
 
 
 def predicted(training: Training, name: str, split: Split) -> tuple[str, Array, Array]:
@@ -40,47 +52,97 @@ def predicted(training: Training, name: str, split: Split) -> tuple[str, Array, 
     return name, outputs(training.side, split)[1], split.targets
 
 
-def confusions(training: Training) -> Files:
+def has_few_classes(data: Dataset) -> bool:
     """Where records have one of a few classes, as an index or as the sign of one output."""
-    data, targets = training.dataset, training.dataset.train.targets
+    targets = data.train.targets
     indices = np.issubdtype(targets.dtype, np.integer) and targets.ndim == 1
     signs = targets.shape[1:] == (1,) and len(data.classes) == 2
-    if 2 <= len(data.classes) <= MOST_CLASSES and (indices or signs):
+    return 2 <= len(data.classes) <= MOST_CLASSES and (indices or signs)
+
+
+def confusions(training: Training) -> Files:
+    data = training.dataset
+    if has_few_classes(data):
         sets = [predicted(training, "training", data.train), predicted(training, "test", data.test)]
         yield "confusion.png", confusion_matrices(sets, data.classes, heading(training, "confusion"))
 
 
-def weighted_layers(training: Training) -> list[tuple[scratch.Module, Array]]:
-    """In order the modules with a weight of their own, and that weight as the side, whichever it is, now has it."""
+def images_of(data: Dataset, split: Split) -> Array | None:
+    """Inputs as upright images, (N, H, W) or (N, 3, H, W); None where they are none."""
+    shape = split.inputs.shape[1:]
+    planes = plane_shape(shape[0]) if len(shape) == 1 else shape if len(shape) == 3 and shape[0] in (1, 3) else None
+    if planes is None:
+        return None
+    images = split.inputs.reshape(-1, *(planes[1:] if planes[0] == 1 else planes))
+    return images.swapaxes(-1, -2) if data.name in TRANSPOSED else images
+
+
+def misclassified(training: Training) -> Files:
+    """Where images have one of a few classes."""
+    data = training.dataset
+    if has_few_classes(data) and (images := images_of(data, data.test)) is not None:
+        _, outs, targets = predicted(training, "test", data.test)
+        found = mistakes(outs, targets, data.classes)
+        yield "misclassified.png", mistakes_picture(images, found, heading(training, "what it said, and what is right"))
+
+
+def examples(training: Training) -> Files:
+    data, rng = training.dataset, np.random.default_rng(training.configuration.seed)
+    images, labels = images_of(data, data.train), classes_of(data.train.targets)
+    if images is not None:
+        heading = f"{data.name}, random training records of each class"
+        yield "samples.png", samples.examples(images, labels, data.classes, rng, heading)
+
+
+class Weighted(NamedTuple):
+    """A module with a weight of its own, and that weight as the side, whichever it is, now has it."""
+
+    path: str
+    module: scratch.Module
+    weight: Array
+
+
+def weighted_layers(training: Training) -> list[Weighted]:
+    """In order."""
     model, state = training.pair.model.build("scratch"), training.side.state()
-    found = []
-    for path, module in model.named_modules():
-        if isinstance(getattr(module, "weight", None), Parameter):
-            found.append((module, state[f"{path}.weight" if path else "weight"]))
-    return found
+    return [
+        Weighted(path, module, state[f"{path}.weight" if path else "weight"])
+        for path, module in model.named_modules()
+        if isinstance(getattr(module, "weight", None), Parameter)
+    ]
+
+
+def moved(training: Training, layer: Weighted) -> str:
+    """How far a weight has come from where it began: what looks like noise may be just that."""
+    name = f"{layer.path}.weight" if layer.path else "weight"
+    first = training.pair.initial_state(training.configuration.seed)
+    (ratio,) = update_ratios({name: first[name]}, {name: layer.weight}).values()
+    return f"{f'moved by {100 * ratio:.3g} % from' if ratio else 'still'} their random first values"
 
 
 def first_filters(training: Training) -> Files:
     """Where the first layer is a convolution."""
     layers = weighted_layers(training)
-    if layers and isinstance(layers[0][0], scratch.Conv2d):
-        yield "filters.png", filters(layers[0][1], heading(training, "the first layer"))
+    if layers and isinstance(layers[0].module, scratch.Conv2d):
+        first = layers[0]
+        what = f"{first.path}, the first layer"
+        yield "filters.png", filters(first.weight, heading(training, what), moved(training, first))
 
 
 def hidden(training: Training) -> Files:
     """Where the first layer is linear and its inputs are the pixels of an image; an autoencoder's last layer too."""
     layers, data = weighted_layers(training), training.dataset
-    if not layers or not isinstance(layers[0][0], scratch.Linear):
+    if not layers or not isinstance(layers[0].module, scratch.Linear):
         return
-    weight, turned = layers[0][1], data.name in TRANSPOSED
-    if weight.shape[1] != data.train.inputs[0].size or plane_shape(weight.shape[1]) is None:
+    first, last, turned = layers[0], layers[-1], data.name in TRANSPOSED
+    pixels = first.weight.shape[1]
+    if pixels != data.train.inputs[0].size or plane_shape(pixels) is None:
         return
-    what = "hidden units: what each weighs"
-    yield "hidden.png", hidden_units(weight, turned, what, heading(training, "the first layer"))
-    last = layers[-1][1]
-    if data.train.inputs.shape == data.train.targets.shape and last.shape == weight.shape[::-1]:
-        what = "hidden units: what each adds to the output"
-        yield "decoder.png", hidden_units(last.T, turned, what, heading(training, "the last layer"))
+    above, what = heading(training, f"{first.path}, the first layer"), "units: what each weighs of the input"
+    yield "hidden.png", hidden_units(first.weight, turned, what, above, moved(training, first))
+    if data.train.inputs.shape == data.train.targets.shape and last.weight.shape == first.weight.shape[::-1]:
+        above, what = heading(training, f"{last.path}, the last layer"), "units: what each adds to the output"
+        yield "decoder.png", hidden_units(last.weight.T, turned, what, above, moved(training, last))
 
 
 def patches(training: Training) -> Files:
@@ -132,18 +194,20 @@ def letters(training: Training) -> Files:
 def filtered(training: Training) -> Files:
     """Where the first layer is a convolution over red, green and blue."""
     layers = weighted_layers(training)
-    if layers and isinstance(layers[0][0], scratch.Conv2d) and layers[0][1].shape[1] == 3:
+    if layers and isinstance(layers[0].module, scratch.Conv2d) and layers[0].weight.shape[1] == 3:
         yield "filtered.png", filtered_picture(photograph(), "two filters set by hand, by scratch.Conv2d")
 
 
 Maker = Callable[[Training], Files]
-ANY: tuple[Maker, ...] = (confusions, first_filters, hidden)
+ANY: tuple[Maker, ...] = (confusions, misclassified, first_filters, hidden)
 OF_DATA: dict[str, tuple[Maker, ...]] = {
     "trigrams": (words,),
     "patches": (patches, reconstruction),
     "sine": (wave,),
     "triangle": (wave,),
     "notmnist": (letters,),
-    "cifar10": (filtered,),
-    "cifar10-mean-image": (filtered,),
+    "mnist": (examples,),
+    "catcar": (examples,),
+    "cifar10": (examples, filtered),
+    "cifar10-mean-image": (examples, filtered),
 }

@@ -15,14 +15,23 @@ MOST_PROBABLE = 10
 
 
 def waves(sets: Sequence[tuple[str, Array, Array]], heading: str) -> bytes:
-    """Predictions over true values for each (set, outputs, targets), record for record."""
-    drawing, axes = figure(len(sets), 6.4, 3.6)
-    for axis, (name, outs, targets) in zip(axes, sets, strict=True):
-        at, error = np.arange(len(targets)), np.mean(np.square(outs.ravel() - targets.ravel()))
-        axis.plot(at, targets.ravel(), color=TRAIN, lw=2.5, alpha=0.45, label="true")
-        axis.plot(at, outs.ravel(), ".-", color=TEST, lw=0.9, ms=4, label="predicted")
-        axis.set(title=f"{name}: mean squared error {error:.4g}", xlabel="record", ylabel="next value")
-    axes[0].legend(frameon=False, ncols=2, loc="upper left", bbox_to_anchor=(0, -0.16))
+    """Predictions over true values for each (set, outputs, targets), record for record, one set after the other."""
+    drawing, (axis,) = figure(1, 11, 3.8)
+    start = 0
+    for n, (name, outs, targets) in enumerate(sets):
+        at = np.arange(start, start + len(targets))
+        error = np.mean(np.square(outs.ravel() - targets.ravel()))
+        hidden = "_" * (n > 0)  # from the second set on the legend has them already
+        axis.plot(at, targets.ravel(), color=TRAIN, lw=2.5, alpha=0.45, label=f"{hidden}true")
+        axis.plot(at, outs.ravel(), ".-", color=TEST, lw=0.9, ms=4, label=f"{hidden}predicted")
+        words = f"{name}: MSE {error:.4g}"
+        axis.text(at.mean(), 1.02, words, transform=axis.get_xaxis_transform(), ha="center", va="bottom")
+        if n:
+            axis.axvline(start - 0.5, color="black", lw=1, ls=(0, (4, 3)))
+        start += len(targets)
+    axis.set(xlabel="record", ylabel="next value")
+    axis.margins(x=0.01)
+    axis.legend(frameon=False, ncols=2, loc="upper left", bbox_to_anchor=(0, -0.16))
     drawing.suptitle(heading)
     return png(drawing)
 

@@ -10,6 +10,7 @@ from twofold.compare.report.plots import png
 from twofold.scratch.module import Array
 
 PATCHES = 200
+EXAMPLES = 10  # of each class
 
 
 def patches(raw: Array, prepared: Array, rng: Generator, heading: str) -> bytes:
@@ -39,6 +40,20 @@ def reconstruction(patch: Array, out: Array, heading: str) -> bytes:
     largest = float(np.abs(difference).max())
     titles = ["patch", "reconstruction", f"difference, up to {largest:.3f}"]
     return panels([*images, (1 + difference / (largest or 1)) / 2], titles, heading)
+
+
+def examples(images: Array, labels: Array, classes: Sequence[str], rng: Generator, heading: str) -> bytes:
+    """A row a class of random images (N, H, W) or (N, 3, H, W), labels (N,), the class's name beside it."""
+    drawing, axes = frames(len(classes), 0.62 * EXAMPLES, 0.66 + 1 / len(classes), columns=1)
+    for n, (axis, name) in enumerate(zip(axes, classes, strict=True)):
+        of_class = np.flatnonzero(labels == n)
+        chosen = np.sort(rng.choice(of_class, min(EXAMPLES, len(of_class)), replace=False))
+        axis.text(-0.01, 0.5, name, transform=axis.transAxes, ha="right", va="center")
+        if len(chosen):
+            show(axis, mosaic(pixels(images[chosen]), EXAMPLES), "")
+    drawing.suptitle(heading, fontsize=11)
+    drawing.supxlabel("each image from its lowest to its highest value", fontsize=8)
+    return png(drawing)
 
 
 def letters(images: Array, labels: Array, classes: Sequence[str], rng: Generator, heading: str) -> bytes:

@@ -10,11 +10,14 @@ GREY = "white is positive, black negative; each image by its largest weight"
 COLOUR = "bright is positive, dark negative; each image by its largest weight"
 
 
-def filters(weight: Array, heading: str) -> bytes:
-    """A convolution's weight (out, in, kh, kw): in colour for three planes, else one grey image a filter and plane."""
+def filters(weight: Array, heading: str, note: str = "") -> bytes:
+    """A convolution's weight (out, in, kh, kw): in colour for three planes, else one grey image a filter and plane.
+
+    `note` is what is to be said of the weights beside their range.
+    """
     images = weight if weight.shape[1] == 3 else weight.reshape(-1, *weight.shape[2:])
     what = "filters" if weight.shape[1] in (1, 3) else f"filters of {weight.shape[1]} planes"
-    return grid(images, f"{len(weight)} {what}, {weight.shape[2]}x{weight.shape[3]}", heading)
+    return grid(images, f"{len(weight)} {what}, {weight.shape[2]}x{weight.shape[3]}", heading, note)
 
 
 def plane_shape(pixels: int) -> tuple[int, ...] | None:
@@ -26,20 +29,22 @@ def plane_shape(pixels: int) -> tuple[int, ...] | None:
     return None
 
 
-def hidden_units(weight: Array, transposed: bool, what: str, heading: str) -> bytes:
+def hidden_units(weight: Array, transposed: bool, what: str, heading: str, note: str = "") -> bytes:
     """Rows of (units, pixels) as images, turned about their diagonal where the data are stored so."""
     shape = plane_shape(weight.shape[1])
     assert shape is not None
     images = weight.reshape(-1, *shape)
-    return grid(images.swapaxes(-1, -2) if transposed else images, f"{len(weight):,} {what}", heading)
+    return grid(images.swapaxes(-1, -2) if transposed else images, f"{len(weight):,} {what}", heading, note)
 
 
-def grid(images: Array, title: str, heading: str) -> bytes:
+def grid(images: Array, title: str, heading: str, note: str) -> bytes:
     shown = images[:MOST]
     title = title if len(shown) == len(images) else f"{title}, the first {MOST} images"
     columns = columns_of(len(shown))
-    note, width = COLOUR if images.ndim == 4 else GREY, min(9.0, max(4.6, 1.2 + 0.62 * columns))
-    return panels([mosaic(signed(shown), columns)], [title], heading, width, note)
+    width = min(9.0, max(4.6, 1.2 + 0.62 * columns))
+    below = "; ".join([f"from {images.min():.3g} to {images.max():.3g}", *([note] if note else [])])
+    below = f"{COLOUR if images.ndim == 4 else GREY}\n{below}"
+    return panels([mosaic(signed(shown), columns)], [title], heading, width, below)
 
 
 def columns_of(count: int) -> int:
