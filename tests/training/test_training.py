@@ -276,3 +276,16 @@ def test_the_embedded_data_is_learned(pair: str) -> None:
         run.one_step()
     first, last = np.mean(run.steps["loss"][:5]), np.mean(run.steps["loss"][-steps // 10 :])
     assert last < 0.9 * first
+
+
+@pytest.mark.parametrize("backend", SIDES)
+def test_the_wave_is_learned_by_weights_by_fan_in_alone(backend: str) -> None:
+    """After 12 epochs the published weights know no more than the mean: the error is the wave's variance, a half."""
+    error = {}
+    for pair in ("sine-rnn", "sine-rnn-fan-in"):
+        configuration = Configuration(pair, backend, "float64", "cpu", 0, "embedded")  # type: ignore[arg-type]
+        run = Training(PAIRS[pair], load("sine", None), configuration)
+        run.run(12, Silent())
+        error[pair] = run.epochs["train_mse"][-1]
+    assert error["sine-rnn"] == pytest.approx(0.5, rel=0.05)
+    assert error["sine-rnn-fan-in"] < 0.02
