@@ -35,6 +35,7 @@ def recurrent(layer: str) -> tuple[Case, ...]:
 
 
 REDUCTIONS = ("mean", "sum", "none")
+LOSSES = "twofold.reference.losses"  # those that torch.nn lacks
 
 FORMS: tuple[Case, ...] = (
     case("linear", "Linear", Draw((6, 5)), in_features=5, out_features=7),
@@ -124,12 +125,16 @@ FORMS: tuple[Case, ...] = (
         loss(f"cross-entropy-{reduction}", "CrossEntropyLoss", Draw((6, 5)), Draw((6,), high=5), reduction=reduction)
         for reduction in REDUCTIONS
     ),
-    *(loss(f"mse-{reduction}", "MSELoss", Draw((6, 5)), Draw((6, 5)), reduction=reduction) for reduction in REDUCTIONS),
     *(
-        loss(f"half-mse-{kind}", "HalfMSELoss", Draw((6, 5)), Draw((6, 5)), "twofold.reference.losses", reduction=kind)
+        loss(f"softmax-bce-{kind}", "SoftmaxBCELoss", Draw((23, 5)), Draw((23,), high=5), LOSSES, reduction=kind)
         for kind in REDUCTIONS
     ),
-    loss("hinge", "MultiClassHingeLoss", Draw((6, 17)), Draw((6,), high=17), home="twofold.reference.losses"),
+    *(loss(f"mse-{reduction}", "MSELoss", Draw((6, 5)), Draw((6, 5)), reduction=reduction) for reduction in REDUCTIONS),
+    *(
+        loss(f"half-mse-{kind}", "HalfMSELoss", Draw((6, 5)), Draw((6, 5)), LOSSES, reduction=kind)
+        for kind in REDUCTIONS
+    ),
+    loss("hinge", "MultiClassHingeLoss", Draw((6, 17)), Draw((6,), high=17), home=LOSSES),
 )
 
 NORMS = ("BatchNorm1d", "BatchNorm2d", "LayerNorm", "GroupNorm")
@@ -168,6 +173,7 @@ EXTREMES: tuple[Case, ...] = (
     case("sigmoid-large", "Sigmoid", Draw((4, 301), scale=1000)),
     case("tanh-large", "Tanh", Draw((4, 301), scale=1000)),
     loss("cross-entropy-large", "CrossEntropyLoss", Draw((31, 5), scale=1000), Draw((31,), high=5), reduction="sum"),
+    loss("softmax-bce-large", "SoftmaxBCELoss", Draw((31, 5), scale=1000), Draw((31,), high=5), LOSSES),
 )
 
 LAYERS = (*with_few_records(FORMS), *EXTREMES)

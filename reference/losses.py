@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import multi_margin_loss
+from torch.nn.functional import log_softmax, multi_margin_loss, one_hot
 
 
 class HalfMSELoss(nn.MSELoss):
@@ -12,6 +12,29 @@ class HalfMSELoss(nn.MSELoss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return super().forward(input, target) / 2
+
+
+class SoftmaxBCELoss(nn.Module):
+    """Binary cross-entropy of every class's softmax against the one-hot target, summed over classes: `trigram-lm-bce`.
+
+    BCELoss would cut its logarithms off at -100, and its slope where p (1 - p) is below 1e-12.
+    """
+
+    def __init__(self, reduction: str = "mean") -> None:
+        super().__init__()
+        self.reduction = reduction
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        # log(1 - p) of the likeliest class is the logarithm of what the others have
+        best = input.argmax(dim=1, keepdim=True)
+        log_p = log_softmax(input, dim=1)
+        others = log_p.scatter(1, best, -torch.inf)
+        log_rest = torch.log1p(-others.exp()).scatter(1, best, others.logsumexp(dim=1, keepdim=True))
+        right = one_hot(target, input.shape[1]).bool()
+        losses = -torch.where(right, log_p, log_rest).sum(dim=1)
+        if self.reduction == "none":
+            return losses
+        return losses.mean() if self.reduction == "mean" else losses.sum()
 
 
 class MultiClassHingeLoss(nn.Module):

@@ -15,6 +15,7 @@ from twofold.scratch.losses import (
     L2Penalty,
     MSELoss,
     MultiClassHingeLoss,
+    SoftmaxBCELoss,
     SparseAutoencoderLoss,
 )
 from twofold.scratch.module import Buffer, Module, Parameter, Sequential
@@ -54,6 +55,7 @@ __all__ = [
     "Sequential",
     "Sigmoid",
     "SigmoidRNN",
+    "SoftmaxBCELoss",
     "SparseAutoencoderLoss",
     "Tanh",
     "clip_grad_value_",

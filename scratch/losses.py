@@ -25,6 +25,14 @@ class Loss(Module):
         return dloss / values if self.reduction == "mean" else dloss
 
 
+def must_be_classes(x: Array, target: Array) -> None:
+    """Raises ValueError unless they are logits (N, C) and classes (N,), IndexError for a class outside [0, C)."""
+    if x.ndim != 2 or target.shape != x.shape[:1]:
+        raise ValueError(f"expected logits (N, C) and classes (N,), found {x.shape} and {target.shape}")
+    if not 0 <= target.min() <= target.max() < x.shape[1]:
+        raise IndexError(f"classes from {target.min()} to {target.max()}, there are {x.shape[1]} logits")
+
+
 class CrossEntropyLoss(Loss):
     """-log softmax(x)[y]: logits (N, C) and class indices (N,) -> scalar, or (N,) with reduction "none".
 
@@ -32,10 +40,7 @@ class CrossEntropyLoss(Loss):
     """
 
     def forward(self, x: Array, target: Array) -> Array:
-        if x.ndim != 2 or target.shape != x.shape[:1]:
-            raise ValueError(f"expected logits (N, C) and classes (N,), found {x.shape} and {target.shape}")
-        if not 0 <= target.min() <= target.max() < x.shape[1]:
-            raise IndexError(f"classes from {target.min()} to {target.max()}, there are {x.shape[1]} logits")
+        must_be_classes(x, target)
         shifted = x - x.max(axis=1, keepdims=True)
         exp = np.exp(shifted)
         total = exp.sum(axis=1, keepdims=True)
@@ -46,6 +51,49 @@ class CrossEntropyLoss(Loss):
         probabilities, target = self.cache
         dx = probabilities.copy()
         dx[np.arange(len(dx)), target] -= 1
+        dx *= np.reshape(self.spread(dloss, len(dx)), (-1, 1))
+        return dx
+
+
+class SoftmaxBCELoss(Loss):
+    """-log p_y - sum over the other classes j of log(1 - p_j), p = softmax(x): binary cross-entropy of every class.
+
+    Logits (N, C), two or more, and class indices (N,) -> scalar, or (N,) with reduction "none"; the mean is over
+    records, not over N x C. Raises ValueError for other shapes and IndexError for a class outside [0, C).
+    """
+
+    def forward(self, x: Array, target: Array) -> Array:
+        must_be_classes(x, target)
+        if x.shape[1] < 2:
+            raise ValueError(f"expected two or more logits a record, found {x.shape[1]}")
+        rows, best = np.arange(len(x)), x.argmax(axis=1)
+        shifted = x - x.max(axis=1, keepdims=True)
+        log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        # 1 - p of the likeliest class is what all others have: as a difference it would lose its digits near p = 1
+        others = log_p.copy()
+        others[rows, best] = -np.inf
+        second = others.max(axis=1, keepdims=True)
+        shares = np.exp(others - second)
+        total = shares.sum(axis=1, keepdims=True)
+        log_rest = np.log1p(-np.exp(others))  # log(1 - p)
+        odds = np.exp(others - log_rest)  # p / (1 - p), but 0 of the likeliest
+        log_rest[rows, best] = (second + np.log(total))[:, 0]
+        self.cache = np.exp(log_p), odds, shares / total, best, target
+        log_rest[rows, target] = log_p[rows, target]
+        return self.reduce(-log_rest.sum(axis=1))
+
+    def backward(self, dloss: Array | float = 1.0) -> Array:
+        probabilities, odds, shares, best, target = self.cache
+        rows = np.arange(len(odds))
+        # the slope along each p_j, times p_j, is s_j = -1 for y and p_j / (1 - p_j) for others; so by the softmax's
+        # Jacobian dx_k = s_k - p_k sum_j s_j
+        slopes = odds.copy()
+        slopes[rows, target] = -1
+        dx = slopes - probabilities * slopes.sum(axis=1, keepdims=True)
+        # s of the likeliest class may overflow: if it is not y it gets s (1 - p) = p, and the others lose that by share
+        likeliest = np.where(best == target, 0, probabilities[rows, best])
+        dx -= shares * likeliest[:, None]
+        dx[rows, best] += likeliest
         dx *= np.reshape(self.spread(dloss, len(dx)), (-1, 1))
         return dx
 

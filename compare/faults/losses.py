@@ -12,6 +12,10 @@ def averaged(loss: Any) -> bool:
 SPARSE = "SparseAutoencoderLoss"
 KL = "rho * np.log(rho / mean) + (1 - rho) * np.log((1 - rho) / (1 - mean))"
 SUBTRACTED = "dx[np.arange(len(dx)), target] -= 1"
+BCE = "SoftmaxBCELoss"
+JACOBIAN = "slopes - probabilities * slopes.sum(axis=1, keepdims=True)"
+LIKELIEST = "np.where(best == target, 0, probabilities[rows, best])"
+DIAGONAL = (JACOBIAN, "slopes * (1 - probabilities)", "dx -= shares * likeliest[:, None]", "pass")
 
 FAULTS = (
     backward(
@@ -40,6 +44,12 @@ FAULTS = (
             f"{SUBTRACTED}\n    dx *= np.arange(dx.shape[1]) == target[:, None]",
         ),
         home="trigram-lm",
+    ),
+    backward(
+        "F9-bce",
+        "the softmax Jacobian of an element-wise cross-entropy replaced by its diagonal, which gives p - y",
+        edit(f"{BCE}.backward", *DIAGONAL),
+        home="trigram-lm-bce",
     ),
     backward(
         "F17",
@@ -95,6 +105,57 @@ FAULTS = (
             "exp.sum(axis=1, keepdims=True)",
             "exp.sum(axis=1, keepdims=True, dtype=np.float32)",
         ),
+    ),
+    forward(
+        "softmax-bce-over-entries",
+        "binary cross-entropy averaged over N x C, its gradient over N",
+        edit(f"{BCE}.forward", "log_rest.sum(axis=1)", "log_rest.mean(axis=1)"),
+    ),
+    forward(
+        "softmax-bce-of-a-difference",
+        "1 - p as a difference, which is 0 where p is nearly 1",
+        edit(f"{BCE}.forward", "(second + np.log(total))[:, 0]", "np.log(1 - np.exp(log_p[rows, best]))"),
+        home="softmax-bce-large",
+        only_at_home=True,
+    ),
+    otherwise(
+        "softmax-bce-others-forgotten",
+        "the other classes left out: plain cross-entropy",
+        edit(f"{BCE}.forward", "-log_rest.sum(axis=1)", "-log_p[rows, target]"),
+        edit(f"{BCE}.backward", *DIAGONAL),
+    ),
+    otherwise(
+        "softmax-bce-target-twice",
+        "the target's own class counted among the others too",
+        edit(f"{BCE}.forward", "log_rest[rows, target] =", "log_rest[rows, target] +="),
+        edit(
+            f"{BCE}.backward",
+            "slopes[rows, target] =",
+            "slopes[rows, target] +=",
+            LIKELIEST,
+            "probabilities[rows, best]",
+        ),
+    ),
+    backward(
+        "softmax-bce-not-averaged",
+        "1/N missing in the gradient",
+        edit(f"{BCE}.backward", "self.spread(dloss, len(dx))", "dloss"),
+        where=averaged,
+    ),
+    backward(
+        "softmax-bce-sign",
+        "the other classes' slopes with the wrong sign",
+        edit(f"{BCE}.backward", "odds.copy()", "-odds", LIKELIEST, f"-{LIKELIEST}"),
+    ),
+    backward(
+        "softmax-bce-rest-forgotten",
+        "1 / (1 - p) missing in the other classes' slopes",
+        edit(f"{BCE}.backward", "odds.copy()", "probabilities.copy()", LIKELIEST, "np.zeros(len(rows), dx.dtype)"),
+    ),
+    backward(
+        "softmax-bce-likeliest-forgotten",
+        "the slope of the likeliest class missing where it is not the target",
+        edit(f"{BCE}.backward", LIKELIEST, "np.zeros(len(rows), dx.dtype)"),
     ),
     backward(
         "mse-over-records",

@@ -9,8 +9,12 @@ def biased(layer: Any) -> bool:
     return layer.bias_ih_l0 is not None
 
 
+def truncated(model: Any) -> bool:
+    return model.truncate is not None
+
+
 ACTIVITY = "twofold.scratch.models.activity:Activity.backward"
-SINE = "twofold.scratch.models.sine_rnn:SineRNN.backward"
+SINE = "twofold.scratch.models.sine_rnn:SineRNN"
 ONE_STEP = tuple(
     f"{layer}-one-step{batch}" for layer in ("rnn", "sigmoidrnn", "gru", "resetfirstgru") for batch in ("", "-batch-1")
 )
@@ -39,7 +43,11 @@ FAULTS = (
     backward(
         "F5-sine",
         "the loss gradient added at every time step",
-        edit(SINE, "dstates[:, -1] = dlast", "dstates[...] = dlast[:, None]"),
+        edit(
+            f"{SINE}.backward",
+            "dstates[:, -1] = self.output.backward(dout)",
+            "dstates[...] = self.output.backward(dout)[:, None]",
+        ),
         home="sine-rnn",
     ),
     backward(
@@ -228,6 +236,13 @@ FAULTS = (
         "the first hidden state read where the last belongs",
         edit("twofold.scratch.models.activity:Activity.forward", "out[:, -1]", "out[:, 0]"),
         edit(ACTIVITY, "dstates[:, -1] =", "dstates[:, 0] ="),
+    ),
+    otherwise(
+        "truncated-a-step-late",
+        "the gradient goes back one step more than was asked",
+        edit(f"{SINE}.forward", "(self.truncate or x.shape[1])", "((self.truncate or x.shape[1]) + 1)"),
+        home="sine-rnn-truncated",
+        where=truncated,
     ),
     update(
         "clipped-at-half",

@@ -1,6 +1,8 @@
 """Handwritten digits."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from twofold.compare.pair import CheckSize, Draw, Pair, Recipe, Twin
 
@@ -43,4 +45,28 @@ THOUSAND = replace(
     recipe=replace(CNN.recipe, records=1000, epochs=5),
 )
 
-PAIRS = (CNN, THOUSAND, banks(2, 8, (2, 5)), banks(16, 8, (7, 4)), banks(8, 2, (5, 2)), banks(8, 16, (4, 7)))
+
+def shaped(name: str, title: str, check: Mapping[str, Any], **arguments: int) -> Pair:
+    """Other filters; at check size no row or column of an image, or of what a layer gives, is left over."""
+    small = {"hidden": 13, "classes": 10, **arguments, **check}
+    return replace(
+        CNN,
+        name=f"mnist-cnn-{name}",
+        title=f"mnist-cnn with {title}",
+        variant_of=CNN.name,
+        model=CNN.model.given(**arguments),
+        check=CheckSize(small, (Draw((8, 1, *check["image"])),), Draw((8,), high=10)),
+    )
+
+
+PAIRS = (
+    CNN,
+    THOUSAND,
+    banks(2, 8, (2, 5)),
+    banks(16, 8, (7, 4)),
+    banks(8, 2, (5, 2)),
+    banks(8, 16, (4, 7)),
+    shaped("3x3", "filters of 3 x 3", {"filters": (4, 7), "image": (12, 14)}, kernel=3),
+    shaped("7x7", "filters of 7 x 7", {"filters": (4, 5), "image": (16, 18)}, kernel=7),
+    shaped("stride-2", "filters moved by 2", {"filters": (4, 7), "image": (11, 19), "kernel": 3}, stride=2),
+)

@@ -34,4 +34,13 @@ def sized(embedding: int, hidden: int, check: tuple[int, int]) -> Pair:
     )
 
 
-PAIRS = (LM, sized(8, 64, (4, 9)), sized(32, 256, (7, 17)))
+BCE = replace(
+    LM,
+    name="trigram-lm-bce",
+    title="trigram-lm with binary cross-entropy of every word's softmax",
+    variant_of=LM.name,
+    loss=Twin("twofold.scratch:SoftmaxBCELoss", "twofold.reference.losses:SoftmaxBCELoss"),
+    check=replace(LM.check, arguments={"words": 13, "embedding": 6, "hidden": 10}),
+)
+
+PAIRS = (LM, sized(8, 64, (4, 9)), sized(32, 256, (7, 17)), BCE)

@@ -12,15 +12,22 @@ class MnistCNN(nn.Module):
         image: tuple[int, int] = (28, 28),
         hidden: int = 128,
         classes: int = 10,
+        kernel: int = 5,
+        stride: int = 1,
+        pool: int = 2,
     ) -> None:
         super().__init__()
-        height, width = ((side - 8) // 2 for side in image)
-        self.conv1 = nn.Conv2d(1, filters[0], 5)
+
+        def convolved(side: int) -> int:
+            return (side - kernel) // stride + 1
+
+        self.conv1 = nn.Conv2d(1, filters[0], kernel, stride)
         self.relu1 = nn.ReLU()
-        self.conv2 = nn.Conv2d(filters[0], filters[1], 5)
+        self.conv2 = nn.Conv2d(filters[0], filters[1], kernel, stride)
         self.relu2 = nn.ReLU()
-        self.pool = nn.MaxPool2d(2)
+        self.pool = nn.MaxPool2d(pool)
         self.flatten = nn.Flatten()
+        height, width = (convolved(convolved(side)) // pool for side in image)
         self.fc1 = nn.Linear(filters[1] * height * width, hidden)
         self.relu3 = nn.ReLU()
         self.fc2 = nn.Linear(hidden, classes)

@@ -7,7 +7,10 @@ from twofold.scratch import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential
 
 
 class MnistCNN(Sequential):
-    """Images (N, 1, H, W) -> logits (N, classes)."""
+    """Images (N, 1, H, W) -> logits (N, classes).
+
+    `kernel` and `stride` are those of both convolutions, `pool` the side of the pool's windows.
+    """
 
     def __init__(
         self,
@@ -15,13 +18,16 @@ class MnistCNN(Sequential):
         image: tuple[int, int] = (28, 28),
         hidden: int = 128,
         classes: int = 10,
+        kernel: int = 5,
+        stride: int = 1,
+        pool: int = 2,
         *,
         rng: Generator | None = None,
     ) -> None:
         rng = rng or np.random.default_rng()
-        height, width = ((side - 8) // 2 for side in image)  # two 5x5 convolutions take 8 off, the pool halves
-        conv1 = Conv2d(1, filters[0], 5, rng=rng)
-        conv2 = Conv2d(filters[0], filters[1], 5, rng=rng)
+        conv1 = Conv2d(1, filters[0], kernel, stride, rng=rng)
+        conv2 = Conv2d(filters[0], filters[1], kernel, stride, rng=rng)
+        height, width = (side // pool for side in conv2.output_size(conv1.output_size(image)))
         fc1 = Linear(filters[1] * height * width, hidden, rng=rng)
         fc2 = Linear(hidden, classes, rng=rng)
         super().__init__(
@@ -30,7 +36,7 @@ class MnistCNN(Sequential):
                 "relu1": ReLU(),
                 "conv2": conv2,
                 "relu2": ReLU(),
-                "pool": MaxPool2d(2),
+                "pool": MaxPool2d(pool),
                 "flatten": Flatten(),
                 "fc1": fc1,
                 "relu3": ReLU(),

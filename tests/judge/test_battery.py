@@ -9,7 +9,7 @@ from twofold.compare.judge.battery import DTYPES
 from twofold.compare.judge.checks.table import BATTERY, CHECKS_BY_NAME, Check
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Finding, Verdict
-from twofold.compare.layers import LAYERS
+from twofold.compare.layers import LAYERS, REDUCTIONS
 from twofold.compare.pair import Case, Draw, Twin
 from twofold.compare.pairs import MAIN, PAIRS
 from twofold.compare.threads import one_thread
@@ -80,6 +80,12 @@ def test_a_leaky_relu_keeps_integers_where_its_slope_is_a_power_of_two(slope: fl
 
 def test_names_of_cases_are_unique() -> None:
     assert len(CASES) == len(LAYERS) + len(LOOPS) + len(PAIRS)
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_binary_cross_entropy_meets_the_classes_at_both_ends(reduction: str) -> None:
+    target = trial(f"softmax-bce-{reduction}", "float64").inputs[1]
+    assert {0, 4} <= set(target.tolist())
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -214,7 +214,7 @@ def test_glue_of_a_model_is_named_in_evaluation_mode(monkeypatch: pytest.MonkeyP
 
 
 def test_glue_of_a_model_is_named_where_only_the_input_gradient_differs(monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(monkeypatch, SineRNN, "backward", "np.arange(steps)]", "np.arange(steps)[::-1]]")
+    plant(monkeypatch, SineRNN, "backward", "np.arange(len(steps))", "np.arange(len(steps))[::-1]")
     gradient = examined(Trial(PAIRS["sine-rnn"].case(), "float64"), CHECKS_BY_NAME["gradient"])
     assert gradient.first_divergence == Divergence("backward", "sine-rnn")
     assert gradient.blame and gradient.blame.side == "scratch"

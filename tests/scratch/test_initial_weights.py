@@ -46,6 +46,7 @@ INITIAL = {
     "two-conv-net": {"conv1.weight": (2 / 75) ** 0.5, "conv2.weight": (2 / 288) ** 0.5},
     "notmnist-mlp": {"fc1.weight": (2 / 1784) ** 0.5, "fc1.bias": (2 / 1784) ** 0.5},
     "sine-rnn": dict.fromkeys(["rnn.weight_ih_l0", "rnn.weight_hh_l0"], 12**-0.5),
+    "sine-rnn-fan-in": {"rnn.weight_ih_l0": 150**-0.5, "rnn.weight_hh_l0": 300**-0.5, "output.weight": 300**-0.5},
 }
 
 

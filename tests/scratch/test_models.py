@@ -13,6 +13,8 @@ from twofold.compare.pairs import MAIN, PAIRS
 from twofold.scratch.models.activity import Activity
 from twofold.scratch.models.bn_convnet import BNConvNet
 from twofold.scratch.models.fc_net import FCNet
+from twofold.scratch.models.mnist_cnn import MnistCNN
+from twofold.scratch.models.sine_rnn import SineRNN
 from twofold.scratch.models.three_layer_convnet import ThreeLayerConvNet
 
 MODELS = {pair.model.scratch: pair.model for pair in PAIRS.values()}
@@ -21,6 +23,7 @@ BUILT = {
     name: pair.case().model
     for name, pair in PAIRS.items()
     if name in (*MAIN, "fc-net-dropout", "fc-net-batch-norm", "fc-net-layer-norm", "activity-reset-first-gru")
+    or name in ("sine-rnn-fan-in", "sine-rnn-truncated")
     or name.startswith("three-layer-convnet-")
 }
 
@@ -68,6 +71,28 @@ def test_truncation_cuts_the_gradient_and_nothing_else(truncate: int) -> None:
     np.testing.assert_array_equal(cut(x), out)
     reached = np.abs(cut.backward(np.ones_like(out))).sum(axis=(0, 2)) > 0
     assert reached.tolist() == [step >= 7 - truncate for step in range(7)]
+
+
+@pytest.mark.parametrize("truncate", range(1, 9))
+def test_a_truncated_wave_cuts_the_gradient_and_nothing_else(truncate: int) -> None:
+    """Of 7 steps, with a truncation that is longer as well; within it the gradient is the whole one's."""
+    whole, cut = (SineRNN(7, 4, truncate=steps, rng=np.random.default_rng(0)) for steps in (None, truncate))
+    x = np.random.default_rng(1).standard_normal((2, 7)).astype(np.float32)
+    out = whole(x)
+    np.testing.assert_array_equal(cut(x), out)
+    expected, dx = whole.backward(np.ones_like(out)), cut.backward(np.ones_like(out))
+    assert np.abs(expected).min() > 0
+    np.testing.assert_array_equal(dx, np.where(np.arange(7) >= 7 - truncate, expected, 0))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "pool", "side"), [(5, 1, 2, 10), (3, 1, 3, 8), (4, 2, 1, 5), (3, 2, 4, 1)]
+)
+def test_filters_and_pool_of_any_size(kernel: int, stride: int, pool: int, side: int) -> None:
+    """`side` is what the pool leaves of the 20, 24, 5 and 6 rows that two convolutions leave of 28."""
+    model = MnistCNN(kernel=kernel, stride=stride, pool=pool)
+    assert model(np.zeros((2, 1, 28, 28), np.float32)).shape == (2, 10)
+    assert model.fc1.in_features == 8 * side * side
 
 
 def test_three_pools_leave_an_eighth_of_either_side() -> None:

@@ -124,6 +124,8 @@ def test_tied_parameters_and_modules_go_by_their_first_name() -> None:
 
 REFUSED = [
     (lambda: scratch.CrossEntropyLoss()(np.zeros((2, 3)), np.array([0, -1])), IndexError, "classes from -1 to 0"),
+    (lambda: scratch.SoftmaxBCELoss()(np.zeros((2, 3)), np.array([0, 3])), IndexError, "classes from 0 to 3"),
+    (lambda: scratch.SoftmaxBCELoss()(np.zeros((2, 1)), np.array([0, 0])), ValueError, "two or more logits"),
     (lambda: scratch.CrossEntropyLoss()(np.zeros((2, 3, 4)), np.zeros((2, 4), int)), ValueError, "expected logits"),
     (lambda: scratch.CrossEntropyLoss()(np.zeros((2, 3)), np.array([3, 0])), IndexError, "classes from 0 to 3"),
     (lambda: scratch.CrossEntropyLoss()(np.zeros((2, 3)), np.zeros(3, int)), ValueError, "expected logits"),

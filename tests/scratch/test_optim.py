@@ -66,10 +66,13 @@ def test_zero_grad_of_an_optimizer() -> None:
     assert not parameter.grad.any()
 
 
-@pytest.mark.parametrize("name", ["CrossEntropyLoss", "MSELoss", "HalfMSELoss", "MultiClassHingeLoss"])
+CLASSIFYING = ("CrossEntropyLoss", "SoftmaxBCELoss", "MultiClassHingeLoss")
+
+
+@pytest.mark.parametrize("name", [*CLASSIFYING, "MSELoss", "HalfMSELoss"])
 def test_a_loss_goes_back_from_its_own_value(name: str) -> None:
     loss, rng = getattr(scratch, name)(), np.random.default_rng(0)
-    classes = name in ("CrossEntropyLoss", "MultiClassHingeLoss")
+    classes = name in CLASSIFYING
     loss(rng.random((4, 5), np.float32), np.array([0, 1, 4, 2]) if classes else rng.random((4, 5), np.float32))
     assert loss.backward().dtype == np.float32
     np.testing.assert_array_equal(loss.backward(), loss.backward(1.0))
@@ -80,6 +83,30 @@ def test_the_autoencoders_loss_goes_back_from_its_own_value() -> None:
     loss(rng.random((4, 5), np.float32), rng.random((4, 3), np.float32))
     assert loss.backward().dtype == np.float32
     np.testing.assert_array_equal(loss.backward(), loss.backward(1.0))
+
+
+def test_binary_cross_entropy_of_a_softmax_by_hand() -> None:
+    """p = (1/2, 1/3, 1/6), y = 1: -log 1/3 - log 1/2 - log 5/6; s = (1, -1, 1/5), their sum 1/5, dx = s - p / 5."""
+    loss = scratch.SoftmaxBCELoss()
+    assert loss(np.log([[3.0, 2.0, 1.0]]), np.array([1])) == pytest.approx(np.log(7.2), rel=1e-15, abs=0)
+    np.testing.assert_allclose(loss.backward(), [[0.9, -16 / 15, 1 / 6]], rtol=1e-14)
+
+
+def test_binary_cross_entropy_of_two_classes_is_twice_the_cross_entropy() -> None:
+    x, target = np.random.default_rng(0).standard_normal((6, 2)), np.array([0, 1, 1, 0, 1, 0])
+    loss, half = scratch.SoftmaxBCELoss(), scratch.CrossEntropyLoss()
+    assert loss(x, target) == pytest.approx(2 * half(x, target), rel=1e-14, abs=0)
+    np.testing.assert_allclose(loss.backward(), 2 * half.backward(), rtol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
+def test_binary_cross_entropy_of_large_inputs_is_finite(dtype) -> None:
+    """The likeliest class wrong: 2000 for y and as much for it, and a slope of 2; right: 0."""
+    loss, x = scratch.SoftmaxBCELoss("none"), np.array([[-1000.0, -1000.0, 1000.0]] * 2, dtype)
+    values = loss(x, np.array([0, 2]))
+    assert values.dtype == dtype
+    np.testing.assert_allclose(values, [4000 - np.log(2), 0], rtol=1e-6, atol=1e-30)
+    np.testing.assert_allclose(loss.backward(np.ones(2, dtype)), [[-1.5, -0.5, 2], [0, 0, 0]], rtol=1e-6, atol=1e-30)
 
 
 def test_sigmoid_and_cross_entropy_of_large_inputs_are_finite() -> None:

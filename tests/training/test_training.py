@@ -307,3 +307,15 @@ def test_the_first_records_alone_are_trained_on(backend: str) -> None:
     seen = np.concatenate([run.batch(step)[0] for step in range(2)])
     assert sorted(map(tuple, seen)) == sorted(map(tuple, SMALL.train.inputs[:10]))
     assert len(training(backend, records=1000).dataset.train) == 27, "all where there are fewer"
+
+
+def test_the_wave_is_learned_by_weights_by_fan_in_alone(backend: str) -> None:
+    """After 12 epochs the published weights know no more than the mean: the error is the wave's variance, a half."""
+    error = {}
+    for pair in ("sine-rnn", "sine-rnn-fan-in"):
+        configuration = Configuration(pair, backend, "float64", "cpu", 0, "embedded")  # type: ignore[arg-type]
+        run = Training(PAIRS[pair], load("sine", None), configuration)
+        run.run(12, Silent())
+        error[pair] = run.epochs["train_mse"][-1]
+    assert error["sine-rnn"] == pytest.approx(0.5, rel=0.05)
+    assert error["sine-rnn-fan-in"] < 0.02
