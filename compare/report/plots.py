@@ -97,13 +97,14 @@ def figures_of(pair: Pair) -> dict[str, str]:
     return {name: f"the loss is {part}{total}" if name == metric else "" for name in pair.metrics}
 
 
-def training_curves(pair: Pair, backend: str, steps: Curves, epochs: Curves) -> bytes:
+def training_curves(pair: Pair, backend: str, steps: Curves, epochs: Curves, within: Curves | None = None) -> bytes:
     """One backend's training: the loss of every step, then each figure after every epoch, on every set there is.
 
-    Within a single epoch every figure is drawn over the steps, and the epoch's figures stand at its end.
+    Within a single epoch every figure is drawn over the steps, and the epoch's figures stand at its end. So are those
+    `within` the epochs, where it was evaluated every so many steps.
     """
     names, done = figures_of(pair), len(epochs.get("train_loss", []))
-    if done > 1:
+    if done > 1 and not within:
         drawing, (first, *others) = figure(1 + len(names), 4.4)
         step_curve(first, pair, "loss", steps)
         for axis, name in zip(others, names, strict=True):
@@ -112,10 +113,13 @@ def training_curves(pair: Pair, backend: str, steps: Curves, epochs: Curves) -> 
         drawing, others = figure(len(names), 4.4)
         for axis, name in zip(others, names, strict=True):
             step_curve(axis, pair, name, steps)
+            within_curves(axis, name, within or {})
             epoch_points(axis, name, len(steps["loss"]), epochs)
     for axis, said in zip(others, names.values(), strict=True):
         axis.set_title(said, fontsize=9)
-        below = {"loc": "upper left", "bbox_to_anchor": (0, -0.22)} if done <= 1 else {}  # clear of the points
+        below = (
+            {"loc": "upper left", "bbox_to_anchor": (0, -0.22)} if done <= 1 or within else {}
+        )  # clear of the points
         axis.legend(frameon=False, fontsize=9, **below)
     drawing.suptitle(f"{pair.name}, {backend}: {done} epoch{'' if done == 1 else 's'}")
     return png(drawing)
@@ -148,13 +152,21 @@ def epoch_curves(axis: Any, pair: Pair, name: str, epochs: Curves) -> None:
         fit_scale(axis, np.concatenate([*curves.values(), []]))
 
 
+def within_curves(axis: Any, name: str, within: Curves) -> None:
+    """The figures of evaluations every so many steps."""
+    for split, style in SETS.items():
+        if values := within.get(f"{split}_{name}"):
+            every = -(-len(values) // MARKED)
+            axis.plot(within["step"], values, markevery=every, label=f"{split}, evaluated", **style)
+
+
 def epoch_points(axis: Any, name: str, step: int, epochs: Curves) -> None:
-    """The figures of a single epoch at its last step, written out; training's is the mean while it was trained."""
+    """The figures after the last epoch at its last step, written out."""
     _, unit = LABELS[name]
     for split, style in SETS.items():
         if values := epochs.get(f"{split}_{name}"):
             value = f"{values[-1]:.2f}{unit}" if unit else f"{values[-1]:.4g}"
-            words = f"{split}{', mean over the epoch' if split == 'train' else ' after it'}: {value}"
+            words = f"{split} at its end: {value}"
             point = {**style, "ls": "", "mfc": "none" if split == "validation" else style["color"], "mew": 1.5}
             axis.plot([step], values[-1:], clip_on=False, label=words, **point)
 

@@ -69,12 +69,12 @@ def test_a_single_epoch_is_drawn_over_its_steps_with_its_figures_written_out(dra
         assert len(curve.get_xdata()) == 9, "the steps are a line"
         assert [list(point.get_xdata()) for point in points] == [[9]] * 3
         assert all(tick == round(tick) for tick in visible_ticks(axis))
-    assert "test after it: 0.25" in labels(loss)
-    assert "validation after it: 97.50 %" in labels(accuracy)
+    assert "test at its end: 0.25" in labels(loss)
+    assert "validation at its end: 97.50 %" in labels(accuracy)
     assert [words.split(":")[0] for words in labels(loss)[1:]] == [
-        "train, mean over the epoch",
-        "validation after it",
-        "test after it",
+        "train at its end",
+        "validation at its end",
+        "test at its end",
     ]
     assert drawn[0].get_suptitle() == "mnist-cnn, scratch: 1 epoch"
     legend = loss.get_legend().get_window_extent()

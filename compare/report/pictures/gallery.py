@@ -29,7 +29,10 @@ def gallery(training: Training) -> Files:
     """Names and contents of all files; predictions are those of the weights that the training now has."""
     backend = training.configuration.backend
     if training.steps:
-        yield "curves.png", plots.training_curves(training.pair, backend, training.steps, training.epochs)
+        yield (
+            "curves.png",
+            plots.training_curves(training.pair, backend, training.steps, training.epochs, training.within),
+        )
     for make in (*ANY, *OF_DATA.get(training.dataset.name, ())):
         yield from make(training)
 
