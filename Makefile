@@ -25,7 +25,7 @@ lint: $(STAMP) .links
 mutants: $(STAMP)
 	.venv/bin/python -m tests.mutants
 
-# The sources' experiments, one after the other, and docs/experiments.md anew: some fifteen minutes.
+# The sources' experiments, one after the other, and docs/experiments.md anew: some half an hour.
 experiments: $(STAMP)
 	.venv/bin/python -m pytest -m slow -n 2 tests/experiments
 	.venv/bin/python -m tests.experiments.run

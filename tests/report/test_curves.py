@@ -145,7 +145,10 @@ def test_losses_over_orders_of_magnitude_are_logarithmic_and_percents_are_not(dr
 
 
 def test_a_sweep_draws_a_figure_once_too(drawn: list[Any]) -> None:
-    curves = {"test_loss": [1.0, 0.5], "test_mse": [2.0, 1.0], "test_sign_accuracy": [50.0, 60.0]}
+    figures = {"loss": [1.0, 0.5], "mse": [2.0, 1.0], "sign_accuracy": [50.0, 60.0]}
+    curves = {f"{split}_{name}": values for split in ("train", "test") for name, values in figures.items()}
     sweep_curves(PAIRS["catcar-mlp"], [Trained({"lr": 1}, {"test_loss": 0.5}, 2, 1, [1.0, 0.9], curves)], 0)
-    assert [axis.get_ylabel() for axis in drawn[0].axes] == ["loss", "MSE", "accuracy %"]
-    assert drawn[0].axes[1].get_title() == "test, after each epoch; the loss is half of it"
+    assert [axis.get_ylabel() for axis in drawn[0].axes] == ["loss", *["MSE"] * 2, *["accuracy %"] * 3]
+    titles = [axis.get_title() for axis in drawn[0].axes]
+    assert titles[1:3] == [f"{split}, after each epoch; the loss is half of it" for split in ("train", "test")]
+    assert titles[3] == "train (dashed) and test"

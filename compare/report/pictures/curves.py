@@ -25,8 +25,8 @@ def sweep_curves(pair: Pair, finished: Sequence[Trained], best: int | None) -> b
     drawing, axes = figure(1 + len(sets), 4.2, 3.4, rows=len(names))
     styles = [style_of(n, len(finished), n == best) for n in range(len(finished))]
     rows = [axes[n * (1 + len(sets)) : (n + 1) * (1 + len(sets))] for n in range(len(names))]
-    for name, (first, *others) in zip(names, rows, strict=True):
-        if name == "loss":
+    for row, (name, (first, *others)) in enumerate(zip(names, rows, strict=True)):
+        if row == 0:
             over_steps(first, pair, finished, styles)
         else:
             both_sets(first, pair, name, finished, styles)
