@@ -7,8 +7,23 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from twofold import __version__
 from twofold.compare.errors import BadInput
+from twofold.compare.options import (
+    Backend,
+    Data,
+    Device,
+    Dtype,
+    Epochs,
+    NoStop,
+    Pairs,
+    Records,
+    Seed,
+    TrainedOn,
+    TrainingSeed,
+    Watch,
+    completed,
+    print_version,
+)
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -17,36 +32,6 @@ app = typer.Typer(
     "twice, from scratch in NumPy and with torch.nn, and judged on identical weights and batches.",
     epilog="Exit status: 0 all equal or done, 1 a difference found, 2 bad usage or bad input.",
 )
-
-
-def completed(incomplete: str) -> list[str]:
-    """The pairs whose names begin so, for the shell."""
-    from twofold.compare.pairs import PAIRS
-
-    return [name for name in PAIRS if name.startswith(incomplete)]
-
-
-def print_version(wanted: bool) -> None:
-    if wanted:
-        print(f"twofold {__version__}")
-        raise typer.Exit()
-
-
-Pairs = Annotated[
-    list[str] | None,
-    typer.Argument(help="Names as `twofold list` prints them; all by default.", autocompletion=completed),
-]
-One = Annotated[str, typer.Argument(help="A name as `twofold list` prints it.", autocompletion=completed)]
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="TWOFOLD_DATA", help="Folder with the real data files; without it the embedded data sets serve."
-    ),
-]
-Device = Annotated[
-    Literal["cpu", "cuda", "auto"], typer.Option(help="Where the reference runs; auto is every device present.")
-]
-Seed = Annotated[int, typer.Option(min=0, help="Draws parameters, inputs and cotangents.")]
 
 
 @app.callback()
@@ -90,23 +75,6 @@ def check(
     from twofold.compare.commands.choosing import chosen
 
     raise typer.Exit(0 if command.run(chosen(pairs), dtype, device, seed, jobs, json_file) else 1)
-
-
-Backend = Annotated[Literal["scratch", "reference"], typer.Option(help="NumPy by hand, or torch.nn.")]
-Records = Annotated[int | None, typer.Option(min=1, help="Train on the first N records alone.", metavar="N")]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Default: the pair's recipe.")]
-NoStop = Annotated[
-    bool, typer.Option("--no-stop", help="Train all epochs, whatever the recipe's rules for stopping early say.")
-]
-TrainedOn = Annotated[
-    Literal["cpu", "cuda", "auto"] | None, typer.Option(help="For the reference; auto, the default: CUDA if there.")
-]
-Dtype = Annotated[Literal["float32", "float64"] | None, typer.Option(help="Default: float32.")]
-Watch = Annotated[
-    Literal["gradients"] | None,
-    typer.Option(help="gradients: their norms by layer and time step, and updates beside weights, in gradients.png."),
-]
-TrainingSeed = Annotated[int | None, typer.Option(min=0, help="Draws weights and batches; default: the recipe's.")]
 
 
 @app.command()

@@ -14,7 +14,7 @@ from twofold.compare.bench.layers import LAYERS, LOOPS, MATRICES, adam_row, laye
 from twofold.compare.bench.published import SOURCES, published_rows
 from twofold.compare.bench.rows import Peak, Row, as_json
 from twofold.compare.bench.steps import DTYPES, GROWING, growth_rows, recipe_rows
-from twofold.compare.commands.train import make_folder
+from twofold.compare.commands.planning import make_folder
 from twofold.compare.data import Dataset, load
 from twofold.compare.errors import BadInput
 from twofold.compare.output import write_json

@@ -5,7 +5,8 @@ from pathlib import Path
 from rich.console import Console
 
 from twofold.compare.commands.choosing import trainable
-from twofold.compare.commands.train import finish, heading, make_folder, place_of, sets_line
+from twofold.compare.commands.planning import make_folder, place_of
+from twofold.compare.commands.train import finish, heading, sets_line
 from twofold.compare.data import DataError, Dataset, load
 from twofold.compare.training import checkpoint
 from twofold.compare.training.settings import all_of, pair_at, parse, written

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from twofold.compare.commands.train import make_folder
+from twofold.compare.commands.planning import make_folder
 from twofold.compare.faults.matrix import Row
 from twofold.compare.faults.summary import as_json as faults_as_json
 from twofold.compare.output import write_json

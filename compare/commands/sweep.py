@@ -10,7 +10,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from twofold.compare.commands.choosing import trainable
-from twofold.compare.commands.train import make_folder, place_of, write_pictures
+from twofold.compare.commands.planning import make_folder, place_of
+from twofold.compare.commands.train import write_pictures
 from twofold.compare.data import Dataset, load
 from twofold.compare.errors import BadInput
 from twofold.compare.pair import Pair, SideName

@@ -1,46 +1,20 @@
 """`twofold train`: one side, with progress, a checkpoint after each epoch, and pictures of what was learned."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from twofold.compare.commands.choosing import trainable
-from twofold.compare.data import DataError, Dataset, load
-from twofold.compare.errors import BadInput
-from twofold.compare.pair import Pair, SideName
-from twofold.compare.sides import SideError, devices
+from twofold.compare.commands.planning import Wanted, make_folder, plan
+from twofold.compare.data import Dataset
 from twofold.compare.training import files
 from twofold.compare.training.gradients import Watched
 from twofold.compare.training.metrics import spoken
-from twofold.compare.training.settings import Point, all_of, pair_at, parse, written
-from twofold.compare.training.train import Configuration, Training
+from twofold.compare.training.settings import written
+from twofold.compare.training.train import Training
 
-DTYPES = ("float32", "float64")
 WATCHED = 60  # steps at which gradients are measured, spread over a training
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the command line says; None is what a configuration file or the recipe says."""
-
-    pair: str | None = None
-    backend: SideName | None = None
-    settings: Sequence[str] = ()
-    records: int | None = None
-    epochs: int | None = None
-    stop: bool = True
-    every: int | None = None
-    config: Path | None = None
-    data: Path | None = None
-    dtype: str | None = None
-    device: str | None = None
-    seed: int | None = None
-    out: Path | None = None
-    resume: bool = False
-    watch: bool = False
 
 
 class Progressing:
@@ -143,70 +117,6 @@ def kept_line(training: Training) -> str:
     return f"{ended}best by validation loss, and kept: {epoch_line(training, training.kept_epoch)}"
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is trained, and where it goes; `changed` are the settings that are not the recipe's."""
-
-    pair: Pair
-    configuration: Configuration
-    dataset: Dataset
-    out: Path
-    changed: Point
-
-
-def plan(wanted: Wanted, console: Console) -> Plan:
-    """Command line, configuration file and recipe, in this order. Raises BadInput in one line for what cannot be used.
-
-    Resuming takes the configuration that lies in the folder, unless another is given.
-    """
-    kept = wanted.out / files.NAME if wanted.out else None
-    config = wanted.config or (kept if wanted.resume and kept and kept.is_file() else None)
-    entries, settings = files.read(config) if config else ({}, [])
-    name, backend = wanted.pair or entries.get("pair"), wanted.backend or entries.get("backend")
-    if name is None:
-        raise BadInput("train: expected a PAIR, or --config FILE that names one")
-    if backend not in ("scratch", "reference"):
-        raise BadInput(f"--backend: expected scratch or reference, found {backend}")
-    out = wanted.out or Path("runs") / f"{name}-{backend}"
-    if wanted.resume and config is None and (out / files.NAME).is_file():
-        entries, settings = files.read(out / files.NAME)
-    pair = trainable(name, backend)
-    where = wanted.data is None and entries.get("data", "embedded")
-    if where and where != "embedded":
-        raise BadInput(f"{config or out / files.NAME}: expected --data DIR with {where}, found none")
-    base = pair_at(pair, pair.embedded) if where else pair
-    point = chosen_settings(base, wanted, settings)
-    base = pair_at(base, point)
-    dtype = wanted.dtype or entries.get("dtype", DTYPES[0])
-    if dtype not in DTYPES:
-        raise BadInput(f"dtype: expected {' or '.join(DTYPES)}, found {dtype}")
-    place = place_of(backend, wanted.device or entries.get("device", "auto"))
-    seed = wanted.seed if wanted.seed is not None else entries.get("seed", pair.recipe.seed)
-    with console.status(f"preparing the data of {pair.name}"):
-        dataset = load(pair.dataset, wanted.data)
-    every = all_of(base)
-    source = dataset.source if wanted.data else "embedded"
-    configuration = Configuration(pair.name, backend, dtype, place, seed, source, every)
-    recipe = all_of(pair)
-    changed = {key: value for key, value in every.items() if recipe.get(key) != value and key != "epochs"}
-    return Plan(base, configuration, dataset, out, changed)
-
-
-def chosen_settings(pair: Pair, wanted: Wanted, kept: Sequence[str]) -> Point:
-    """Those of a file, and over them those of the command line."""
-    short = {"records": wanted.records, "epochs": wanted.epochs}
-    given = [f"{key}={value}" for key, value in short.items() if value is not None]
-    keys = [setting.partition("=")[0] for setting in wanted.settings]
-    for key in (setting.partition("=")[0] for setting in given):
-        if key in keys:
-            raise BadInput(f"--{key}: expected here or as --set {key}, found both")
-    given += wanted.settings
-    if not wanted.stop:
-        given += [f"{rule}=None" for rule in ("stop_below", "patience") if rule not in keys]
-    keys = [setting.partition("=")[0] for setting in given]
-    return parse(pair, [setting for setting in kept if setting.partition("=")[0] not in keys] + given)
-
-
 def run(wanted: Wanted) -> None:
     """Raises BadInput in one line for what cannot be used."""
     console = Console(highlight=False, soft_wrap=True)
@@ -279,20 +189,6 @@ def finish(console: Console, training: Training, out: Path, there: Sequence[Path
         console.print((out / "words.txt").read_text().rstrip(), markup=False)
     names = [str(there[0]), *(path.name for path in there[1:]), *written] if there else written
     console.print(f"wrote {', '.join(names)}{'' if there else f' to {out}'}", markup=False)
-
-
-def place_of(backend: SideName, device: str) -> str:
-    """Where a backend computes under --device; raises SideError where it cannot."""
-    if backend == "scratch" and device == "cuda":
-        raise SideError("--device cuda: scratch runs on the CPU alone; try --backend reference")
-    return "cpu" if backend == "scratch" else devices(device)[-1]
-
-
-def make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{out}: expected a folder to write to, found {error.strerror}") from error
 
 
 def write_pictures(training: Training, out: Path) -> list[str]:

@@ -1,0 +1,55 @@
+"""Arguments and options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from twofold import __version__
+
+
+def completed(incomplete: str) -> list[str]:
+    """The pairs whose names begin so, for the shell."""
+    from twofold.compare.pairs import PAIRS
+
+    return [name for name in PAIRS if name.startswith(incomplete)]
+
+
+def print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"twofold {__version__}")
+        raise typer.Exit()
+
+
+Pairs = Annotated[
+    list[str] | None,
+    typer.Argument(help="Names as `twofold list` prints them; all by default.", autocompletion=completed),
+]
+One = Annotated[str, typer.Argument(help="A name as `twofold list` prints it.", autocompletion=completed)]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="TWOFOLD_DATA", help="Folder with the real data files; without it the embedded data sets serve."
+    ),
+]
+Device = Annotated[
+    Literal["cpu", "cuda", "auto"], typer.Option(help="Where the reference runs; auto is every device present.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Draws parameters, inputs and cotangents.")]
+
+
+Backend = Annotated[Literal["scratch", "reference"], typer.Option(help="NumPy by hand, or torch.nn.")]
+Records = Annotated[int | None, typer.Option(min=1, help="Train on the first N records alone.", metavar="N")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Default: the pair's recipe.")]
+NoStop = Annotated[
+    bool, typer.Option("--no-stop", help="Train all epochs, whatever the recipe's rules for stopping early say.")
+]
+TrainedOn = Annotated[
+    Literal["cpu", "cuda", "auto"] | None, typer.Option(help="For the reference; auto, the default: CUDA if there.")
+]
+Dtype = Annotated[Literal["float32", "float64"] | None, typer.Option(help="Default: float32.")]
+Watch = Annotated[
+    Literal["gradients"] | None,
+    typer.Option(help="gradients: their norms by layer and time step, and updates beside weights, in gradients.png."),
+]
+TrainingSeed = Annotated[int | None, typer.Option(min=0, help="Draws weights and batches; default: the recipe's.")]
