@@ -29,6 +29,12 @@ def cuda() -> str:
 
 
 @pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are laid out and written as empty files: rendering them is most of a short training's time."""
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, file, **how: file.write(b"\x89PNG"))
+
+
+@pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bench with one round a row."""
     from twofold.compare.bench import layers, steps, timing

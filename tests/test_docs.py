@@ -70,6 +70,7 @@ def test_what_matches(told: str, printed: str, same: bool) -> None:
     assert matches(told, printed) is same
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("where", "block"), blocks())
 def test_a_block_prints_what_it_says(
     where: str, block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture

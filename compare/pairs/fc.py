@@ -26,7 +26,7 @@ NET = Pair(
     optimizer=optimizer("SGD", lr=1e-2, momentum=0.9),
     dataset="cifar10-mean-image",
     metrics=("accuracy",),
-    recipe=Recipe(batch=100, epochs=5, report_steps=100),
+    recipe=Recipe(batch=100, epochs=5, report_steps=100, records=4000),  # on which update rules are compared
     check=CheckSize(
         arguments={"inputs": 17, "hidden": (11, 9, 8, 7, 13), "classes": 10},
         inputs=(Draw((6, 17)),),
@@ -46,7 +46,7 @@ def variant(name: str, title: str, *, check: tuple[int, ...] = (11, 9), **change
         title=title,
         variant_of=NET.name,
         model=NET.model.given(**model),
-        recipe=replace(NET.recipe, **changes.pop("recipe", {})),
+        recipe=replace(NET.recipe, **{"records": None, **changes.pop("recipe", {})}),
         check=replace(NET.check, arguments=arguments),
         **changes,
     )
@@ -58,7 +58,6 @@ RULES = {"records": 4000}  # on which the update rules are laid over each other
 PAIRS = (
     NET,
     variant("sgd", "The five layers with plain SGD", optimizer=optimizer("SGD", lr=1e-2), recipe=RULES),
-    variant("momentum", "The five layers with momentum, on 4,000 images", recipe=RULES),
     variant("adam", "The five layers with Adam", optimizer=ADAM, recipe=RULES),
     variant("rmsprop", "The five layers with RMSprop", optimizer=optimizer("RMSprop", lr=1e-4), recipe=RULES),
     variant("adagrad", "The five layers with Adagrad", optimizer=optimizer("Adagrad", lr=1e-2, eps=1e-8), recipe=RULES),

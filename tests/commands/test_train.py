@@ -186,7 +186,7 @@ def test_what_cannot_be_done_is_one_line(
 def test_pairs_are_laid_over_each_other_and_the_best_is_kept(
     tmp_path: Path, drawn: list[Path], capsys: pytest.CaptureFixture
 ) -> None:
-    pairs = ("fc-net-sgd", "fc-net-momentum", "fc-net-rmsprop", "fc-net-adam")
+    pairs = ("fc-net-sgd", "fc-net", "fc-net-rmsprop", "fc-net-adam")
     given = ("--set", "hidden=9x8", "--records", 200, "--epochs", 2, "--best-by", "accuracy", "--out", tmp_path)
     assert twofold("sweep", *pairs, "--backend", "scratch", *given) == 0
     finished = json.loads((tmp_path / "sweep.json").read_text())["finished"]

@@ -40,7 +40,7 @@ PLACE = Configuration("catcar-mlp", "scratch", "float64", "cpu", 0, "embedded")
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
+def small(undrawn: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands find the small pair and its data."""
     monkeypatch.delenv("TWOFOLD_DATA", raising=False)
     monkeypatch.setenv("COLUMNS", "200")
