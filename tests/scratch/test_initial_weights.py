@@ -95,9 +95,9 @@ def test_initial_weights_that_nobody_keeps_are_seen(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("layer", "fan"),
     [
-        (scratch.Linear(70, 300), 70),
-        (scratch.Conv2d(3, 200, (4, 5)), 60),
-        *((cell(30, 100), 100) for cell in (scratch.RNN, scratch.LSTM, scratch.GRU)),
+        (scratch.Linear(70, 300, rng=np.random.default_rng(0)), 70),
+        (scratch.Conv2d(3, 200, (4, 5), rng=np.random.default_rng(0)), 60),
+        *((cell(30, 100, rng=np.random.default_rng(0)), 100) for cell in (scratch.RNN, scratch.LSTM, scratch.GRU)),
     ],
 )
 def test_a_layer_by_itself_starts_as_torchs(layer, fan: int) -> None:
