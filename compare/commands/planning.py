@@ -12,7 +12,7 @@ from twofold.compare.errors import BadInput
 from twofold.compare.pair import Pair, SideName
 from twofold.compare.sides import SideError, devices
 from twofold.compare.training import files
-from twofold.compare.training.settings import Point, all_of, pair_at, parse
+from twofold.compare.training.settings import Point, all_of, in_full, pair_at, parse
 from twofold.compare.training.train import Configuration
 
 DTYPES = ("float32", "float64")
@@ -55,21 +55,21 @@ def plan(wanted: Wanted, console: Console) -> Plan:
 
     Resuming takes the configuration that lies in the folder, unless another is given.
     """
-    kept = wanted.out / files.NAME if wanted.out else None
-    config = wanted.config or (kept if wanted.resume and kept and kept.is_file() else None)
+    out = wanted.out or (usual_folder(wanted.pair, wanted.backend) if wanted.pair and wanted.backend else None)
+    config = wanted.config
+    if config is None and wanted.resume and out and (out / files.NAME).is_file():
+        config = out / files.NAME
     entries, settings = files.read(config) if config else ({}, [])
     name, backend = wanted.pair or entries.get("pair"), wanted.backend or entries.get("backend")
     if name is None:
         raise BadInput("train: expected a PAIR, or --config FILE that names one")
     if backend not in ("scratch", "reference"):
         raise BadInput(f"--backend: expected scratch or reference, found {backend}")
-    out = wanted.out or Path("runs") / f"{name}-{backend}"
-    if wanted.resume and config is None and (out / files.NAME).is_file():
-        entries, settings = files.read(out / files.NAME)
+    out = out or usual_folder(name, backend)
     pair = trainable(name, backend)
     where = wanted.data is None and entries.get("data", "embedded")
     if where and where != "embedded":
-        raise BadInput(f"{config or out / files.NAME}: expected --data DIR with {where}, found none")
+        raise BadInput(f"{config}: expected --data DIR with {where}, found none")
     base = pair_at(pair, pair.embedded) if where else pair
     point = chosen_settings(base, wanted, settings)
     base = pair_at(base, point)
@@ -88,17 +88,13 @@ def plan(wanted: Wanted, console: Console) -> Plan:
     return Plan(base, configuration, dataset, out, changed)
 
 
+def usual_folder(pair: str, backend: str) -> Path:
+    return Path("runs") / f"{pair}-{backend}"
+
+
 def chosen_settings(pair: Pair, wanted: Wanted, kept: Sequence[str]) -> Point:
     """Those of a file, and over them those of the command line."""
-    short = {"records": wanted.records, "epochs": wanted.epochs}
-    given = [f"{key}={value}" for key, value in short.items() if value is not None]
-    keys = [setting.partition("=")[0] for setting in wanted.settings]
-    for key in (setting.partition("=")[0] for setting in given):
-        if key in keys:
-            raise BadInput(f"--{key}: expected here or as --set {key}, found both")
-    given += wanted.settings
-    if not wanted.stop:
-        given += [f"{rule}=None" for rule in ("stop_below", "patience") if rule not in keys]
+    given = [*in_full(wanted.settings, wanted.records, wanted.epochs, wanted.stop), *wanted.settings]
     keys = [setting.partition("=")[0] for setting in given]
     return parse(pair, [setting for setting in kept if setting.partition("=")[0] not in keys] + given)
 

@@ -17,7 +17,7 @@ from twofold.compare.errors import BadInput
 from twofold.compare.pair import Pair, SideName
 from twofold.compare.training import files, sweep
 from twofold.compare.training.metrics import LABELS
-from twofold.compare.training.settings import Point, all_of, label, pair_at, points, written
+from twofold.compare.training.settings import Point, all_of, in_full, label, pair_at, parse, points, written
 from twofold.compare.training.sweep import Trained, decisive
 from twofold.compare.training.train import Configuration, Training
 
@@ -129,16 +129,9 @@ def recipes(wanted: Wanted) -> dict[str, Pair]:
         if (pair.dataset, pair.metrics) != (pairs[0].dataset, pairs[0].metrics):
             expected = f"{pairs[0].dataset} and {', '.join(pairs[0].metrics)} as {pairs[0].name} has them"
             raise BadInput(f"{pair.name}: expected {expected}, found {pair.dataset} and {', '.join(pair.metrics)}")
-    keys = {key for setting in wanted.settings for key in setting.partition("=")[0].split("+")}
-    given: Point = {}
-    for key, value in (("records", wanted.records), ("epochs", wanted.epochs)):
-        if value is not None and key in keys:
-            raise BadInput(f"--{key}: expected here or as --set {key}, found both")
-        given |= {} if value is None else {key: value}
-    if not wanted.stop:
-        given |= {rule: None for rule in ("stop_below", "patience") if rule not in keys}
+    given = in_full(wanted.settings, wanted.records, wanted.epochs, wanted.stop)
     embedded = wanted.data is None
-    return {pair.name: pair_at(pair, {**(pair.embedded if embedded else {}), **given}) for pair in pairs}
+    return {pair.name: pair_at(pair, {**(pair.embedded if embedded else {}), **parse(pair, given)}) for pair in pairs}
 
 
 def train_all(

@@ -38,6 +38,11 @@ def call_of(key: str) -> str:
     return key.partition("[")[0]
 
 
+def path_of(key: str) -> str:
+    """The module that a key belongs to, whichever its call and array."""
+    return call_of(key).partition("#")[0]
+
+
 @contextmanager
 def watch_scratch(model: Module) -> Iterator[Trace]:
     """Shadows forward and backward of every module below `model` on the instance, and takes the shadows off again."""

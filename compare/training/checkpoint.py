@@ -7,7 +7,7 @@ and `position` hold JSON.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,3 +88,13 @@ def load(path: Path) -> Checkpoint:
             )
     except (OSError, KeyError, ValueError) as error:
         raise DataError(f"{path}: expected a checkpoint, found {' '.join(str(error).split())}") from error
+
+
+def differing(wanted: Mapping[str, Any], stored: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """What is not stored as it is wanted, by its path, with both values."""
+    for key, value in wanted.items():
+        found, path = stored.get(key), f"{within}{key}"
+        if isinstance(value, Mapping) and isinstance(found, Mapping):
+            yield from differing(value, found, f"{path} ")
+        elif value != found:
+            yield path, value, found

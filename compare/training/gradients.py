@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from twofold.compare.sides import Scratch, Side
-from twofold.compare.sides.trace import Trace
+from twofold.compare.sides.trace import Trace, path_of
 from twofold.compare.training.through_time import calls, unrolled
 from twofold.compare.training.train import Training, build
 from twofold.scratch.module import Array
@@ -155,11 +155,6 @@ def draw_as_the_next_step(training: Training, side: Side) -> None:
     stand_in = copy.copy(training)
     stand_in.side = side
     stand_in._reseed()
-
-
-def path_of(key: str) -> str:
-    """The module that a name in a trace belongs to."""
-    return key.partition("[")[0].partition("#")[0]
 
 
 def leaf_outputs(side: Side, trace: Trace) -> list[str]:

@@ -151,6 +151,17 @@ def parse(pair: Pair, settings: Sequence[str]) -> Point:
     return point
 
 
+def in_full(settings: Sequence[str], records: int | None, epochs: int | None, stop: bool) -> list[str]:
+    """What --records, --epochs and --no-stop say as settings. Raises BadInput where `settings` say it too."""
+    keys = {key for setting in settings for key in setting.partition("=")[0].split("+")}
+    given = {key: value for key, value in (("records", records), ("epochs", epochs)) if value is not None}
+    for key in given:
+        if key in keys:
+            raise BadInput(f"--{key}: expected here or as --set {key}, found both")
+    rules = [] if stop else [f"{rule}=None" for rule in ("stop_below", "patience") if rule not in keys]
+    return [f"{key}={value}" for key, value in given.items()] + rules
+
+
 def points(pair: Pair, settings: Sequence[str]) -> list[Point]:
     """Every combination of KEY=V1,V2 settings, the last one's values changing first. Raises BadInput in one line.
 

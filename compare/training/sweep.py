@@ -11,7 +11,7 @@ from typing import Any
 from twofold.compare.data import Dataset
 from twofold.compare.errors import BadInput
 from twofold.compare.pair import Pair
-from twofold.compare.training.checkpoint import Curves
+from twofold.compare.training.checkpoint import Curves, differing
 from twofold.compare.training.metrics import HIGHER_IS_BETTER
 from twofold.compare.training.settings import Point, all_of, label, pair_at
 from twofold.compare.training.train import Configuration, Training, Watcher
@@ -109,16 +109,6 @@ def load(path: Path, configuration: Mapping[str, Any]) -> list[Trained]:
     for what, wanted, found in differing(json.loads(json.dumps(configuration)), stored):
         raise BadInput(f"{path}: expected {what} {wanted}, found {found}; another --out keeps both")
     return finished
-
-
-def differing(wanted: Mapping[str, Any], stored: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """What is not stored as it is wanted, by its path, with both values."""
-    for key, value in wanted.items():
-        found, path = stored.get(key), f"{within}{key}"
-        if isinstance(value, Mapping) and isinstance(found, Mapping):
-            yield from differing(value, found, f"{path} ")
-        elif value != found:
-            yield path, value, found
 
 
 def remaining(combinations: Sequence[Point], finished: Sequence[Trained]) -> Iterator[int]:

@@ -241,12 +241,13 @@ class Training:
 def must_agree(path: Path, wanted: Configuration, stored: Mapping[str, Any]) -> None:
     """Raises DataError naming the first entry or setting that differs; of the epochs there may be more."""
     ours = json.loads(json.dumps(asdict(wanted)))
-    pairs = [(key, value, stored.get(key)) for key, value in ours.items() if key != "settings"]
-    kept = stored.get("settings", {})
-    pairs += [(key, value, kept.get(key)) for key, value in ours["settings"].items() if key != "epochs"]
-    for key, value, found in pairs:
-        if value != found:
-            raise DataError(f"{path}: expected {key} {value}, found {found}")
+    settings = ours.pop("settings")
+    settings.pop("epochs", None)
+    for what, value, found in (
+        *checkpoint.differing(ours, stored),
+        *checkpoint.differing(settings, stored.get("settings", {})),
+    ):
+        raise DataError(f"{path}: expected {what} {value}, found {found}")
 
 
 def best_epochs(losses: Sequence[float]) -> Iterator[int]:

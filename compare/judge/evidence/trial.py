@@ -11,6 +11,7 @@ from twofold.compare.judge.evidence.floor import judge_all
 from twofold.compare.judge.evidence.rounding import perturbed, perturbing, saturating
 from twofold.compare.judge.finding import Quantity
 from twofold.compare.sides import Reference, Scratch, Side
+from twofold.compare.sides.trace import path_of
 from twofold.scratch.module import Array, Module
 
 RERUNS = 5
@@ -177,7 +178,7 @@ class Trial(Draws):
 
     def module_of(self, name: str) -> str:
         """The path of a trace's key; the output of the whole belongs to no module and has the case's own name."""
-        path = name.partition("#")[0].partition("[")[0]
+        path = path_of(name)
         return self.case.name if path == "<output>" else path
 
     def owner(self, tensor: str) -> str:
