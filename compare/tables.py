@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.data import known
-from twofold.compare.errors import BadInput
+from twofold.compare.data.errors import mismatch
 from twofold.compare.pair import Case, Pair, SideName, Twin
 from twofold.compare.training.metrics import METRICS
 
@@ -24,11 +24,13 @@ def look(package: str, folder: Path) -> tuple[dict[str, Pair], dict[str, Path]]:
     for path in sorted(folder.glob("[!_]*.py")):
         for pair in read(f"{package}.{path.stem}", path):
             if pair.name in pairs:
-                raise wrong(path, "a name of its own for each pair", f"{pair.name!r} also in {shown(files[pair.name])}")
+                raise mismatch(
+                    shown(path), "a name of its own for each pair", f"{pair.name!r} also in {shown(files[pair.name])}"
+                )
             pairs[pair.name], files[pair.name] = pair, path
     for name, pair in pairs.items():
         if pair.variant_of is not None and pair.variant_of not in pairs:
-            raise wrong(files[name], f"{name} to be a variant of a pair", repr(pair.variant_of))
+            raise mismatch(shown(files[name]), f"{name} to be a variant of a pair", repr(pair.variant_of))
     return pairs, files
 
 
@@ -37,12 +39,12 @@ def read(module: str, path: Path) -> Sequence[Pair]:
     try:
         pairs = getattr(import_module(module), "PAIRS", None)
     except Exception as error:
-        raise wrong(path, "a table of pairs", told(error)) from error
+        raise mismatch(shown(path), "a table of pairs", told(error)) from error
     if not isinstance(pairs, tuple | list) or not pairs:
-        raise wrong(path, "PAIRS, a tuple of pairs", "none" if pairs is None else repr(pairs))
+        raise mismatch(shown(path), "PAIRS, a tuple of pairs", "none" if pairs is None else repr(pairs))
     for pair in pairs:
         if not isinstance(pair, Pair):
-            raise wrong(path, "nothing but pairs in PAIRS", repr(pair))
+            raise mismatch(shown(path), "nothing but pairs in PAIRS", repr(pair))
     return pairs
 
 
@@ -61,12 +63,12 @@ def must_be_sound(pair: Pair, path: Path, sides: Sequence[SideName] = BOTH) -> N
         must_take(where, "model at check size", "scratch", pair.model, pair.check.arguments)
         if "rng" not in (taken := parameters(pair.model, "scratch")):
             found = ", ".join(taken) or "no arguments"
-            raise wrong(where, f"{pair.model.scratch} to take rng, which draws its first weights", found)
+            raise mismatch(where, f"{pair.model.scratch} to take rng, which draws its first weights", found)
     for metric in pair.metrics:
         if metric not in METRICS:
-            raise wrong(where, f"metrics among {', '.join(METRICS)}", repr(metric))
+            raise mismatch(where, f"metrics among {', '.join(METRICS)}", repr(metric))
     if pair.dataset not in (names := [entry.name for entry in known()]):
-        raise wrong(where, f"a data set among {', '.join(names)}", repr(pair.dataset))
+        raise mismatch(where, f"a data set among {', '.join(names)}", repr(pair.dataset))
     if len(sides) == len(BOTH):
         must_fit(where, pair.case())
 
@@ -77,12 +79,12 @@ def must_take(where: str, part: str, side: SideName, twin: Twin, arguments: Any)
     try:
         taken = parameters(twin, side)
     except Exception as error:
-        raise wrong(where, f"{part} {name!r} to be there", told(error)) from error
+        raise mismatch(where, f"{part} {name!r} to be there", told(error)) from error
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in taken.values()):
         return
     for argument in arguments:
         if argument not in taken:
-            raise wrong(where, f"{part} {name} with arguments among {', '.join(taken)}", repr(argument))
+            raise mismatch(where, f"{part} {name} with arguments among {', '.join(taken)}", repr(argument))
 
 
 def parameters(twin: Twin, side: SideName) -> dict[str, inspect.Parameter]:
@@ -93,7 +95,7 @@ def must_fit(where: str, case: Case) -> None:
     """Raises BadInput where both sides refuse a case's own inputs and target."""
     refusals = [refusal(partial(passed, case, side)) for side in BOTH]
     if all(refusals):
-        raise wrong(where, "a check size that model and loss take", refusals[0])
+        raise mismatch(where, "a check size that model and loss take", refusals[0])
 
 
 def passed(case: Case, side: SideName) -> None:
@@ -118,10 +120,6 @@ def refusal(run: Callable[[], object]) -> str:
 
 def told(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
-def wrong(where: Path | str, expected: str, found: str) -> BadInput:
-    return BadInput(f"{shown(where) if isinstance(where, Path) else where}: expected {expected}, found {found}")
 
 
 def shown(path: Path) -> str:

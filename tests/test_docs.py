@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.command import twofold
 from tests.places import ROOT, copied
-from twofold.compare.cli import main
 from twofold.compare.faults import FAULTS
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -93,17 +93,10 @@ def test_a_block_prints_what_it_says(
             printed = done.stdout + done.stderr
         else:
             with fault.planted() if fault else nullcontext():
-                inside(arguments, monkeypatch)
+                twofold(*arguments)
             captured = capfd.readouterr()
             printed = captured.out + captured.err
         assert matches(told, printed), f"{command}\n{printed}"
-
-
-def inside(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command in this process, where a mistake can be planted."""
-    monkeypatch.setattr(sys, "argv", ["twofold", *arguments])
-    with pytest.raises(SystemExit):
-        main()
 
 
 def test_links_lead_somewhere() -> None:

@@ -9,9 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
+from tests.command import twofold
 from tests.places import ROOT
 from twofold import scratch
-from twofold.compare.cli import main
 from twofold.compare.data import mnist
 from twofold.compare.pairs import PAIRS
 
@@ -20,14 +20,6 @@ from twofold.compare.pairs import PAIRS
 def no_data_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TWOFOLD_DATA", raising=False)
     monkeypatch.setenv("COLUMNS", "200")
-
-
-def twofold(*arguments: object) -> int:
-    """The exit status of the command in this process."""
-    sys.argv = ["twofold", *map(str, arguments)]
-    with pytest.raises(SystemExit) as exit:
-        main()
-    return int(exit.value.code or 0)
 
 
 def one_line(capsys: pytest.CaptureFixture) -> str:

@@ -1,14 +1,13 @@
 """`twofold train`, `evaluate` and `sweep` as a user calls them: settings, configurations, and what goes on."""
 
 import json
-import sys
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from twofold.compare.cli import main
+from tests.command import twofold
 from twofold.compare.commands import sweep, train
 from twofold.compare.training import checkpoint
 
@@ -26,13 +25,6 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     monkeypatch.setattr(train, "write_pictures", lambda training, out: folders.append(out) or ["curves.png"])
     monkeypatch.setattr(sweep, "write_pictures", lambda training, out: folders.append(out) or [])
     return folders
-
-
-def twofold(*arguments: object) -> int:
-    sys.argv = ["twofold", *map(str, arguments)]
-    with pytest.raises(SystemExit) as exit:
-        main()
-    return int(exit.value.code or 0)
 
 
 SMALL = ("--records", 60, "--set", "hidden=5x4", "--set", "batch=20")

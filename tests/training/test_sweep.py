@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.command import twofold
 from tests.judge.planting import plant
 from tests.places import ROOT
 from tests.training.small import Silent
-from twofold.compare.cli import main
 from twofold.compare.data import Dataset, Split
 from twofold.compare.errors import BadInput
 from twofold.compare.pair import Recipe
@@ -46,13 +46,6 @@ def small(undrawn: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setitem(PAIRS, "catcar-mlp", PAIR)
     monkeypatch.setattr("twofold.compare.commands.sweep.load", lambda name, directory: SMALL)
-
-
-def twofold(*arguments: object) -> int:
-    sys.argv = ["twofold", *map(str, arguments)]
-    with pytest.raises(SystemExit) as exit:
-        main()
-    return int(exit.value.code or 0)
 
 
 WRONG = [
