@@ -35,6 +35,18 @@ def blocks(*arrays: Array, size: int) -> Iterator[tuple[Array, ...]]:
         yield tuple(array[start : start + rows] for array in arrays)
 
 
+def held(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What a module holds by name; of a list or dict of them every one, as in a ModuleList: "layers.0"."""
+    for name, value in attributes.items():
+        parts = (
+            enumerate(value) if isinstance(value, list | tuple) else value.items() if isinstance(value, dict) else ()
+        )
+        for key, part in parts:
+            if isinstance(part, Module | Parameter | Buffer):
+                yield f"{name}.{key}", part
+        yield name, value
+
+
 class Module:
     """Base of all layers and models: `forward(*inputs) -> out`, then `backward(dout) -> dinput`.
 
@@ -68,7 +80,7 @@ class Module:
             return
         seen.add(id(self))
         yield path, self
-        for name, value in vars(self).items():
+        for name, value in held(vars(self)):
             if isinstance(value, Module):
                 yield from value._walk(f"{path}.{name}" if path else name, seen)
 
@@ -76,7 +88,7 @@ class Module:
         """A tied array goes by its first name only, as in torch."""
         seen = set()
         for path, module in self.named_modules():
-            for name, value in vars(module).items():
+            for name, value in held(vars(module)):
                 if isinstance(value, kind) and id(value) not in seen:
                     seen.add(id(value))
                     yield (f"{path}.{name}" if path else name), value

@@ -67,7 +67,7 @@ def of_step(
     def run(dtype: DTypeLike, seed: int | None) -> Arrays:
         name = str(np.dtype(dtype))
         side = sides[name] = sides.get(name) or reference(dtype)
-        with pinned(side.model, trace.inputs, trace.masks), perturbing(side, seed):
+        with pinned(side, trace.inputs, trace.masks), perturbing(side, seed):
             arrays = step(side, state, batch, seed)
         return arrays if seed is not None else arrays | update(side, gradients, optimizer)
 

@@ -1,7 +1,8 @@
 """The torch side: the same verbs as Scratch's, with every array that goes in or comes out a NumPy copy."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,16 @@ from numpy.typing import DTypeLike
 from twofold.compare import nest
 from twofold.compare.pair import Twin
 from twofold.compare.sides.devices import import_torch
-from twofold.compare.sides.trace import States, Trace, array_of, watch_reference
+from twofold.compare.sides.trace import Names, States, Trace, array_of, watch_reference
 from twofold.scratch.module import Array
 
 
 class Reference:
-    """The torch side, on `device`. TF32 is off while comparing: it keeps ten bits of each factor."""
+    """The torch side, on `device`. TF32 is off while comparing: it keeps ten bits of each factor.
+
+    `names` are its modules' calls by what scratch calls them, where that is something else. Of the names of a tied
+    tensor it goes by the one in `known`, else by the first.
+    """
 
     name = "reference"
 
@@ -29,11 +34,14 @@ class Reference:
         *,
         penalty: Twin | None = None,
         clip: float | None = None,
+        names: Names = MappingProxyType({}),
+        known: Collection[str] = (),
     ) -> None:
         self.torch = torch = import_torch()
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
         self.dtype, self.device = np.dtype(dtype), device
         self.model = model.build("reference").to(dtype=getattr(torch, self.dtype.name), device=device)
+        self.names, self.tied = names, tied_names(self.model, known)
         self.criterion: Any = loss.build("reference") if loss else None
         self.twin = optimizer
         self.renew_optimizer()
@@ -51,10 +59,22 @@ class Reference:
         return self.torch.from_numpy(array).to(self.device)
 
     def state(self) -> dict[str, Array]:
-        return {name: array_of(value) for name, value in self.model.state_dict().items()}
+        """Parameters and buffers by name, what is tied once."""
+        return {self.tied.get(name, name): array_of(value) for name, value in self.model.state_dict().items()}
 
     def load(self, state: Mapping[str, Array]) -> None:
-        self.model.load_state_dict({name: self.tensor(value) for name, value in state.items()})
+        given = {name: self.tensor(value) for name, value in state.items()}
+        again = {name: given[one] for name, one in self.tied.items() if one in given}
+        self.model.load_state_dict(given | again)
+
+    def named_parameters(self) -> Iterator[tuple[str, Any]]:
+        """Each once."""
+        for name, parameter in self.model.named_parameters():
+            yield self.tied.get(name, name), parameter
+
+    def frozen(self) -> set[str]:
+        """The parameters that take no gradient."""
+        return {name for name, parameter in self.named_parameters() if not parameter.requires_grad}
 
     def train(self, mode: bool = True) -> None:
         self.model.train(mode)
@@ -86,16 +106,17 @@ class Reference:
         if cotangents is None:
             self._loss.backward()
         else:
-            outs = [out for out in nest.flatten(self._out) if out.requires_grad]
-            self.torch.autograd.backward(outs, [self.tensor(c) for c in nest.flatten(cotangents)])
+            pairs = zip(nest.flatten(self._out), nest.flatten(cotangents), strict=True)
+            asked = [(out, self.tensor(sent)) for out, sent in pairs if out is not None and out.requires_grad]
+            self.torch.autograd.backward(*map(list, zip(*asked, strict=True)))
         return nest.apply(lambda tensor: None if tensor.grad is None else array_of(tensor.grad), self._inputs)
 
     def gradients(self) -> dict[str, Array]:
         """Parameters that the loss does not reach have no gradient in torch and are left out."""
-        return {name: array_of(p.grad) for name, p in self.model.named_parameters() if p.grad is not None}
+        return {name: array_of(p.grad) for name, p in self.named_parameters() if p.grad is not None}
 
     def set_gradients(self, gradients: Mapping[str, Array]) -> None:
-        for name, parameter in self.model.named_parameters():
+        for name, parameter in self.named_parameters():
             parameter.grad = self.tensor(gradients[name])
 
     def zero_grad(self) -> None:
@@ -109,11 +130,11 @@ class Reference:
     def optimizer_state(self) -> States:
         return {
             name: {key: array_of(value) for key, value in self.optimizer.state[p].items() if value is not None}
-            for name, p in self.model.named_parameters()
+            for name, p in self.named_parameters()
         }
 
     def load_optimizer_state(self, state: Mapping[str, Mapping[str, Array]]) -> None:
-        for name, parameter in self.model.named_parameters():
+        for name, parameter in self.named_parameters():
             # torch counts steps in a float32 on the CPU
             self.optimizer.state[parameter] = {
                 key: self.torch.tensor(float(value)) if key == "step" else self.tensor(value)
@@ -121,7 +142,7 @@ class Reference:
             }
 
     def watch(self) -> AbstractContextManager[Trace]:
-        return watch_reference(self.model)
+        return watch_reference(self.model, self.names)
 
     def train_step(self, x: Array, target: Array) -> tuple[float, Array]:
         x, target = (self.torch.from_numpy(array).to(self.device) for array in (x, target))
@@ -136,3 +157,12 @@ class Reference:
         with self.torch.no_grad():
             out = self.model(self.tensor(x))
             return float(self._objective(out, self.tensor(target))), array_of(out)
+
+
+def tied_names(model: Any, known: Collection[str]) -> dict[str, str]:
+    """By every name of a tensor that a model holds more than once the one that it goes by."""
+    names: dict[int, list[str]] = {}
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        names.setdefault(id(tensor), []).append(name)
+    shared = (alike for alike in names.values() if len(alike) > 1)
+    return {name: next((one for one in alike if one in known), alike[0]) for alike in shared for name in alike}

@@ -86,6 +86,8 @@ class Scratch:
         """Gradients of the inputs: of sum(out * cotangents), or of the last loss where none are given."""
         of_loss = cotangents is None
         cotangents = nest.apply(_copy, self.loss_gradient() if of_loss else cotangents)
+        if isinstance(self._out, tuple | list | Mapping):  # the reference's may be a list where this one's is a tuple
+            cotangents = nest.fill(self._out, iter(nest.flatten(cotangents)))
         grad_output = cotangents if isinstance(cotangents, tuple) else (cotangents,)
         dinputs = self.model.backward(*grad_output)
         if of_loss and self.penalty:

@@ -1,8 +1,10 @@
 """What every module took, gave, was sent and sent back, recorded by (path, call) without changing the run."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,8 +26,14 @@ class Trace:
     masks: dict[str, Array] = field(default_factory=dict)  # what scratch's dropout layers kept
 
 
+# The reference's calls by the names that scratch has for them, None for what scratch has not; others keep theirs.
+Names = Mapping[str, str | None]
+
+
 def array_of(tensor: Any) -> Array:
-    """A NumPy copy of a tensor: `.numpy()` alone would share its memory."""
+    """A NumPy copy of a tensor: `.numpy()` alone would share its memory. Raises TypeError for what is none."""
+    if not hasattr(tensor, "detach"):
+        raise TypeError(f"expected tensors, alone or in tuples, lists and dicts, found {type(tensor).__name__}")
     return np.array(tensor.detach().cpu().numpy())
 
 
@@ -90,50 +98,85 @@ def _shadow(module: Module, path: str, trace: Trace) -> None:
     vars(module).update(forward=watched_forward, backward=watched_backward)
 
 
+def going_back() -> bool:
+    """Whether autograd is on its way back: a module that is called then is one recomputed by a checkpoint."""
+    import torch
+
+    return torch._C._current_graph_task_id() != -1
+
+
 @contextmanager
-def watch_reference(model: Any) -> Iterator[Trace]:
+def watch_reference(model: Any, names: Names = MappingProxyType({})) -> Iterator[Trace]:
     """By forward hooks, and tensor hooks on the outputs (full backward hooks break on in-place ReLU and integers)."""
     trace = Trace()
-    handles = []
     watching = True  # tensor hooks outlive the watch, with the graph
-
-    def record(path: str) -> tuple[Any, Any]:
-        open_calls: list[str] = []
-        calls = 0
-
-        def before(module: Any, inputs: tuple[Any, ...]) -> Any:
-            nonlocal calls
-            key = call_key(path, calls)
-            calls += 1
-            open_calls.append(key)
-            # the alias of an input meets what this module sends back, the input itself what all that take it do
-            inputs = nest.apply(lambda leaf: leaf.view_as(leaf) if leaf.requires_grad else leaf, inputs)
-            given = nest.numbered(key, inputs[0] if len(inputs) == 1 else inputs)
-            keep(given, trace.inputs, trace.grad_inputs)
-            return inputs
-
-        def after(module: Any, inputs: Any, out: Any) -> None:
-            keep(nest.numbered(open_calls.pop(), out), trace.outputs, trace.grad_outputs)
-
-        return before, after
-
-    def keep(tensors: dict[str, Any], values: dict[str, Array], gradients: dict[str, Array]) -> None:
-        for name, tensor in tensors.items():
-            values[name] = array_of(tensor)
-            if tensor.requires_grad:
-                tensor.register_hook(lambda grad, name=name: arrived(gradients, name, grad))
 
     def arrived(kept: dict[str, Array], name: str, gradient: Any) -> None:
         if watching:
             kept[name] = array_of(gradient)
 
-    for path, module in model.named_modules():
-        if path:
-            before, after = record(path)
-            handles += [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
+    watched = [_Watched(path, names, trace, arrived) for path, _ in model.named_modules() if path]
+    modules = [module for path, module in model.named_modules() if path]
+    handles = []
+    for module, calls in zip(modules, watched, strict=True):
+        handles += [module.register_forward_pre_hook(calls.before), module.register_forward_hook(calls.after)]
     try:
         yield trace
     finally:
         watching = False
         for handle in handles:
             handle.remove()
+
+
+class _Watched:
+    """The calls of one module of a torch model, recorded by the names that scratch has for them."""
+
+    def __init__(self, path: str, names: Names, trace: Trace, arrived: Callable[..., None]) -> None:
+        self.path, self.names, self.trace, self.arrived = path, names, trace, arrived
+        self.open: list[str | None] = []
+        self.calls = 0
+
+    def before(self, module: Any, inputs: tuple[Any, ...]) -> Any:
+        key = self.again(inputs) if going_back() else self.first()
+        self.open.append(key)
+        # the alias of an input meets what this module sends back, the input itself what all that take it do
+        inputs = nest.apply(_alias, inputs)
+        if key is not None:
+            self.keep(named_inputs(key, inputs), self.trace.inputs, self.trace.grad_inputs)
+        return inputs
+
+    def after(self, module: Any, inputs: Any, out: Any) -> None:
+        key = self.open.pop()
+        if key is not None:
+            self.keep(nest.numbered(key, out), self.trace.outputs, self.trace.grad_outputs)
+
+    def first(self) -> str | None:
+        own = call_key(self.path, self.calls)
+        self.calls += 1
+        return self.names.get(own, own)
+
+    def again(self, inputs: tuple[Any, ...]) -> str | None:
+        """The call that took the same, which a checkpoint makes once more on the way back."""
+        keys = [key for call in range(self.calls) if (key := self.names.get(own := call_key(self.path, call), own))]
+        given = {key: {name: array_of(x) for name, x in tensors(named_inputs(key, inputs))} for key in keys}
+        same = [key for key in keys if all(np.array_equal(x, self.trace.inputs[n]) for n, x in given[key].items())]
+        return same[0] if same else None
+
+    def keep(self, found: dict[str, Any], values: dict[str, Array], gradients: dict[str, Array]) -> None:
+        for name, tensor in tensors(found):
+            values[name] = array_of(tensor)
+            if tensor.requires_grad:
+                tensor.register_hook(partial(self.arrived, gradients, name))
+
+
+def named_inputs(key: str, inputs: tuple[Any, ...]) -> dict[str, Any]:
+    return nest.numbered(key, inputs[0] if len(inputs) == 1 else inputs)
+
+
+def tensors(found: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Those of what a module took or gave that are tensors: it may be told a number too."""
+    return [(name, leaf) for name, leaf in found.items() if hasattr(leaf, "requires_grad")]
+
+
+def _alias(leaf: Any) -> Any:
+    return leaf.view_as(leaf) if getattr(leaf, "requires_grad", False) else leaf

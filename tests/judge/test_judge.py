@@ -1,6 +1,8 @@
 """The judge by itself: curves, branches, what raises, and that watching changes nothing."""
 
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +27,11 @@ from twofold.scratch.models.activity import Activity
 from twofold.scratch.models.sine_rnn import SineRNN
 
 EPS = np.finfo(np.float64).eps
+
+
+def alone(model: Any) -> Any:
+    """A model as the side that is pinned."""
+    return SimpleNamespace(model=model, names={})
 
 
 def test_redrawn_state_has_no_zero_and_no_equal_tensors() -> None:
@@ -97,7 +104,7 @@ def test_a_flip_at_the_kink_is_rounding() -> None:
     model.add_module("relu", torch.nn.ReLU())
     given = np.array([[1e-18, 1.0]])
     x = torch.tensor([[-1e-18, 1.0]], dtype=torch.float64, requires_grad=True)
-    with pinned(model, {"relu": given}) as flips:
+    with pinned(alone(model), {"relu": given}) as flips:
         model(x).sum().backward()
     assert x.grad.tolist() == [[1.0, 1.0]]  # type: ignore[union-attr]
     assert [(flip.module, flip.count) for flip in flips] == [("relu", 1)]
@@ -113,7 +120,7 @@ def test_a_pool_winner_within_rounding_is_scratchs() -> None:
     model = torch.nn.Sequential()
     model.add_module("pool", torch.nn.MaxPool2d(2))
     x = torch.tensor([[[[1.0, 1.0 + EPS], [0.0, 0.0]]]], dtype=torch.float64, requires_grad=True)
-    with pinned(model, {"pool": np.array([[[[1.0, 1.0 - EPS], [0.0, 0.0]]]])}) as flips:
+    with pinned(alone(model), {"pool": np.array([[[[1.0, 1.0 - EPS], [0.0, 0.0]]]])}) as flips:
         model(x).sum().backward()
     assert x.grad.tolist() == [[[[1.0, 0.0], [0.0, 0.0]]]]  # type: ignore[union-attr]
     assert flips[0].count == 1
@@ -124,7 +131,7 @@ def test_a_nan_of_the_reference_does_not_hide_behind_a_branch() -> None:
 
     model = torch.nn.Sequential()
     model.add_module("relu", torch.nn.ReLU())
-    with pinned(model, {"relu": np.array([-1.0])}):
+    with pinned(alone(model), {"relu": np.array([-1.0])}):
         assert math.isnan(model(torch.tensor([math.nan])))
 
 

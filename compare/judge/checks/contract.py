@@ -8,18 +8,22 @@ from twofold.compare import nest
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Quantity, exactly
 from twofold.compare.sides import Side
-from twofold.scratch.module import Array, Module
+from twofold.compare.sides.trace import path_of
+from twofold.scratch.module import Array, Module, Parameter, held
 
 
 def names(trial: Trial) -> Iterator[Quantity]:
     """Names and shapes, and of buffers the values that they begin with; parameters are drawn."""
-    side = trial.scratch()
-    scratch, reference = side.state(), trial.reference().state()
+    side, other = trial.scratch(), trial.reference()
+    scratch, reference, frozen = side.state(), other.state(), other.frozen()
     if not scratch and not reference:
         yield exactly("no parameters", True, "")
     for name in dict.fromkeys((*scratch, *reference)):
         shapes = [state[name].shape if name in state else "nothing" for state in (scratch, reference)]
         yield exactly(name, shapes[0] == shapes[1], f"scratch has {shapes[0]}, reference {shapes[1]}", "conventions")
+        if name in frozen:
+            told = "the reference has it frozen: requires_grad is False"
+            yield exactly(f"{name} requires_grad", False, told, "conventions")
         if name in scratch and name in reference and scratch[name].dtype != reference[name].dtype:
             told = f"scratch has {scratch[name].dtype}, reference {reference[name].dtype}"
             yield exactly(f"{name} dtype", False, told, "scratch")
@@ -93,7 +97,15 @@ def twice(trial: Trial) -> Iterator[Quantity]:
     for path, arrays in cached(model).items():
         yield holds(f"cache of {path or 'model'}", alike(arrays, caches[path]), "backward writes to its cache")
     again = model.backward(*grad_output)
-    for name, gradient in side.gradients().items():
+    added = side.gradients()
+    for name, gradient in added.items():
+        if not np.array_equal(gradient, 2 * once[name]) and name in added_to_often(trial, model):
+            # a sum of several terms rounds otherwise when it begins elsewhere: half of it must be the gradient
+            halved = trial.judged(
+                "gradient", {**trial.actual, "gradient": {**trial.actual["gradient"], name: gradient / 2}}
+            )
+            yield next(quantity for quantity in halved if quantity.name == name)
+            continue
         yield holds(name, np.array_equal(gradient, 2 * once[name]), "the second backward does not add the same again")
     yield holds("input gradient", alike(again, kept_dinputs), "the second backward sends another gradient back")
     yield holds("cotangent", alike(cotangents, trial.cotangents), "backward writes to the gradient that it was given")
@@ -109,6 +121,18 @@ def twice(trial: Trial) -> Iterator[Quantity]:
         yield holds(
             "loss gradient", alike(double, 2 * single), "the loss does not pass on the gradient that it is given"
         )
+
+
+def added_to_often(trial: Trial, model: Module) -> set[str]:
+    """The parameters whose gradient is a sum over several modules or calls: tied ones, and those of a shared module."""
+    again = {path_of(key) for key in trial.actual["forward"] if "#" in key}
+    holders: dict[int, list[str]] = {}
+    for path, module in model.named_modules():
+        for _, part in held(vars(module)):
+            if isinstance(part, Parameter):
+                holders.setdefault(id(part), []).append(path)
+    often = {key for key, paths in holders.items() if len(paths) > 1 or again & set(paths)}
+    return {name for name, parameter in model.named_parameters() if id(parameter) in often}
 
 
 def cached(model: Module) -> dict[str, tuple[Array, ...]]:

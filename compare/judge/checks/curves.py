@@ -12,7 +12,7 @@ from twofold.compare.judge.evidence.training import batches
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Quantity, Verdict, not_finite
 from twofold.compare.judge.gates import LIMIT
-from twofold.compare.sides import Side
+from twofold.compare.sides import Reference, Side
 from twofold.compare.sides.trace import Trace
 from twofold.scratch.module import Array
 
@@ -69,7 +69,9 @@ def free_run(
     losses, drawn = [], []
     for step, (inputs, target) in enumerate(batches(trial, FREE_STEPS)):
         side.zero_grad()
-        given: AbstractContextManager = nullcontext() if masks is None else pinned(side.model, {}, masks[step])
+        given: AbstractContextManager = nullcontext()
+        if masks is not None and isinstance(side, Reference):
+            given = pinned(side, {}, masks[step])
         with given, side.watch() if masks is None else nullcontext(Trace()) as trace:
             side.forward(inputs)
             losses.append(float(side.loss(target)))

@@ -135,7 +135,7 @@ class Evaluated:
 @lru_cache(maxsize=1)
 def evaluated(trial: Trial) -> Evaluated:
     actual = trial.observe(trial.scratch(), training=False)
-    with pinned((side := trial.reference("float64")).model, actual["input"], actual["masks"]):
+    with pinned((side := trial.reference("float64")), actual["input"], actual["masks"]):
         golden = trial.observe(side, training=False)
     # a reference that does in both modes the same has the same floors too
     measured = trial.measured if identical(golden, trial.golden) else trial.measure(actual, training=False)

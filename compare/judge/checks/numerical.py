@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from twofold.compare import nest
-from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.evidence.floor import idle
+from twofold.compare.judge.evidence.trial import Trial, idle_in
 from twofold.compare.judge.finding import Quantity, Verdict
 from twofold.compare.judge.gates import LIMIT
 
@@ -33,7 +34,11 @@ def directional(trial: Trial) -> Iterator[Quantity]:
         return math.fsum(terms), float(np.abs(terms).sum())
 
     inputs = nest.numbered("<input>", trial.inputs)
+    unused = idle_in(trial.actual, trial.golden)
     for name, gradient in gradients.items():
+        if name in unused:
+            yield idle(name)
+            continue
         size = np.sqrt(np.mean(np.square({**trial.state, **inputs}[name]))) or 1.0
         direction = size * rng.standard_normal(gradient.shape)
 

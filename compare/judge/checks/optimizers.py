@@ -77,7 +77,8 @@ def rounds(trial: Trial, twin: Twin) -> Iterator[tuple[str, list[Quantity]]]:
 
 
 def reference(trial: Trial, twin: Twin, dtype: str | None = None) -> Reference:
-    return Reference(trial.case.model, None, twin, dtype or trial.dtype, trial.device, clip=clip_of(trial))
+    given = trial.case.model, None, twin, dtype or trial.dtype, trial.device
+    return Reference(*given, clip=clip_of(trial), known=trial.known)
 
 
 def graded(array: Array, rng: Generator) -> Array:

@@ -92,7 +92,7 @@ def of_gradients(trial: Trial, scene: Scene, failed: Set[str]) -> Blame:
     """The slope of scratch's loss along the disagreement in one of the `failed` tensors decides between the two."""
     scratch, reference, wide = trial.scratch(), trial.reference("float64"), trial.scratch(WIDE)
     found, trace = gradients(trial, scene, scratch)
-    with pinned(reference.model, trace.inputs, trace.masks):
+    with pinned(reference, trace.inputs, trace.masks):
         golden, _ = gradients(trial, scene, reference)
     names = [name for name in found if name in failed] or [name for name in found if name not in trial.waived]
     name = max(names, key=lambda name: relative_distance(found[name], golden.get(name)))
@@ -174,7 +174,7 @@ def of_modes(trial: Trial) -> Blame | None:
     for side in (trial.scratch(), trial.reference()):
         outputs = []
         for mode in (True, False):
-            with pinned(side.model, {}, trial.actual["masks"]) if isinstance(side, Reference) else nullcontext():
+            with pinned(side, {}, trial.actual["masks"]) if isinstance(side, Reference) else nullcontext():
                 outputs.append(trial.observe(side, training=mode)["forward"])
         trained, evaluated = outputs
         if all(np.array_equal(trained[name], evaluated[name]) for name in trained if name in evaluated):
@@ -205,7 +205,7 @@ def consistency(trial: Trial, scene: Scene, side: Side, masks: Mapping[str, Arra
     """Whether a side's gradient along a random direction is the slope of its own loss."""
 
     def still() -> AbstractContextManager:
-        return pinned(side.model, {}, masks) if isinstance(side, Reference) else nullcontext()
+        return pinned(side, {}, masks) if isinstance(side, Reference) else nullcontext()
 
     with still():
         found, _ = gradients(trial, scene, side)

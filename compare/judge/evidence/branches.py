@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from twofold.compare.sides.trace import call_key, call_of
+from twofold.compare.sides import Reference
+from twofold.compare.sides.trace import Names, call_key, call_of, going_back
 from twofold.scratch import LeakyReLU, MaxPool2d, ReLU
 from twofold.scratch.module import Array, Module
 
@@ -32,22 +33,25 @@ class Flip:
 
 
 @contextmanager
-def pinned(model: Any, inputs: Mapping[str, Array], masks: Mapping[str, Array] | None = None) -> Iterator[list[Flip]]:
-    """Pins every nn.ReLU, nn.LeakyReLU and nn.MaxPool2d of a torch model to `inputs`, named as in a Trace.
+def pinned(
+    side: Reference, inputs: Mapping[str, Array], masks: Mapping[str, Array] | None = None
+) -> Iterator[list[Flip]]:
+    """Pins every nn.ReLU, nn.LeakyReLU and nn.MaxPool2d of the reference to `inputs`, named as in a Trace.
 
     In training mode every nn.Dropout takes the boolean keep pattern of `masks` and scales by itself.
 
-    Modules whose input has another shape than the one given stay as they are: that difference will be found.
+    A module with a forward of its own on the instance does what that says, and one whose input has another shape than
+    the one given stays as it is: such a difference will be found.
     """
     from torch import nn
 
     flips: list[Flip] = []
     forwards = []
-    for path, module in model.named_modules():
+    for path, module in side.model.named_modules():
         pin = {nn.ReLU: _relu, nn.LeakyReLU: _relu, nn.MaxPool2d: _pool, nn.Dropout: _dropout}.get(type(module))
-        if pin and path:
+        if pin and "forward" not in vars(module):
             known = (masks or {}) if pin is _dropout else inputs
-            forwards.append((module, _pinned_forward(path, module, pin, known, flips)))
+            forwards.append((module, _Pinned(path, module, pin, known, side.names, flips)))
     with _shadowed(forwards):
         yield flips
 
@@ -67,23 +71,34 @@ def _shadowed(forwards: Sequence[tuple[Any, Callable]]) -> Iterator[None]:
                 vars(module)["forward"] = forward
 
 
-def _pinned_forward(path: str, module: Any, pin: Any, inputs: Mapping[str, Array], flips: list[Flip]) -> Any:
-    forward = module.forward
-    calls = 0
+class _Pinned:
+    """The forward of one module that decides as scratch did."""
 
-    def decided(x: Any) -> Any:
-        nonlocal calls
-        key = call_key(path, calls)
-        calls += 1
-        if key not in inputs or inputs[key].shape != tuple(x.shape):
-            return forward(x)
-        out, distances = pin(module, x, inputs[key])
-        if distances.size:
+    def __init__(
+        self, path: str, module: Any, pin: Any, known: Mapping[str, Array], names: Names, flips: list[Flip]
+    ) -> None:
+        self.path, self.module, self.pin, self.known, self.names, self.flips = path, module, pin, known, names, flips
+        self.forward = module.forward
+        self.taken: list[Any] = []  # by every call, to know one again that a checkpoint makes once more
+
+    def __call__(self, x: Any) -> Any:
+        own = call_key(self.path, self.call_taking(x))
+        key = self.names.get(own, own)
+        if key is None or key not in self.known or self.known[key].shape != tuple(x.shape):
+            return self.forward(x)
+        out, distances = self.pin(self.module, x, self.known[key])
+        if distances.size and not going_back():
             unit = np.finfo(distances.dtype).eps * float(x.detach().abs().max())
-            flips.append(Flip(key, distances.size, float(distances.max() / unit)))
+            self.flips.append(Flip(key, distances.size, float(distances.max() / unit)))
         return out
 
-    return decided
+    def call_taking(self, x: Any) -> int:
+        if going_back():
+            for call, given in enumerate(self.taken):
+                if given.shape == x.shape and bool((given == x).all()):
+                    return call
+        self.taken.append(x.detach().clone() if getattr(self.module, "inplace", False) else x.detach())
+        return len(self.taken) - 1
 
 
 def _relu(module: Any, x: Any, given: Array) -> tuple[Any, Array]:
@@ -97,13 +112,13 @@ def _relu(module: Any, x: Any, given: Array) -> tuple[Any, Array]:
     return x.copy_(out) if module.inplace else out, flipped.abs().cpu().numpy()
 
 
-def unpinned(model: Any, masks: Mapping[str, Array]) -> str:
+def unpinned(side: Reference, masks: Mapping[str, Array]) -> str:
     """Which nn.Dropout draws by itself, as scratch's layer of the same name shows no mask; empty where none does."""
     from torch import nn
 
     shown = {call_of(key) for key in masks}
-    drawing = [path for path, module in model.named_modules() if type(module) is nn.Dropout and module.training]
-    alone = [path for path in drawing if path not in shown]
+    drawing = [path for path, module in side.model.named_modules() if type(module) is nn.Dropout and module.training]
+    alone = [path for path in drawing if side.names.get(path, path) not in shown]
     return f": scratch keeps no `mask` for it to take in {', '.join(alone)}" if alone else ""
 
 

@@ -2,15 +2,20 @@
 
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 
 from twofold.compare import nest
+from twofold.compare.judge.evidence.naming import calls_of, renamed
 from twofold.compare.pair import Case
 from twofold.compare.sides import Reference, Scratch
+from twofold.compare.sides.trace import Names
 from twofold.scratch.module import Array
 
 
@@ -33,12 +38,22 @@ def redrawn(state: Mapping[str, Array], rng: Generator) -> dict[str, Array]:
     return {name: draw(name, array).astype(array.dtype) for name, array in state.items()}
 
 
+@dataclass(frozen=True)
+class Rehearsal:
+    """The reference's calls by scratch's names where those are others, whether it shows any that scratch has too."""
+
+    names: Names
+    shows_modules: bool
+    notes: tuple[str, ...]
+
+
 class Draws:
     """Parameters, inputs, target and cotangents, all from one seed, and the sides that are given them."""
 
     def __init__(self, case: Case, dtype: str, device: str = "cpu", seed: int = 0) -> None:
         self.case, self.dtype, self.device, self.seed = case, dtype, device, seed
         self.state = redrawn(self.scratch().state(), self.rng("state"))
+        self.known = tuple(self.state)
         self.inputs = self.draw_inputs(self.rng("inputs"))
 
     def rng(self, purpose: str) -> Generator:
@@ -52,10 +67,35 @@ class Draws:
         return side
 
     def reference(self, dtype: str | None = None) -> Reference:
+        """With the names that scratch has for its modules' calls."""
+        return self.unnamed_reference(dtype, names=self.rehearsal.names)
+
+    def unnamed_reference(self, dtype: str | None = None, names: Names = MappingProxyType({})) -> Reference:
         case, dtype = self.case, dtype or self.dtype
-        return Reference(
-            case.model, case.loss, case.optimizer, dtype, self.device, penalty=case.penalty, clip=case.clip
-        )
+        given = case.model, case.loss, case.optimizer, dtype, self.device
+        return Reference(*given, penalty=case.penalty, clip=case.clip, names=names, known=self.known)
+
+    @cached_property
+    def rehearsal(self) -> "Rehearsal":
+        """What one forward pass of either side in evaluation mode shows, before anything is compared.
+
+        Where one side raises or cannot take the other's state nothing is known; the checks meet it again.
+        """
+        traces = []
+        for side in (self.scratch(), self.unnamed_reference()):
+            with side.watch() as trace, suppress(Exception):
+                side.load(self.state)
+                side.train(False)
+                side.forward(self.inputs)
+            traces.append(trace.outputs)
+        ours, theirs = traces
+        names = renamed(ours, theirs)
+        shared = {names.get(call, call) for call in calls_of(theirs)} - {None}
+        alone = [f"the reference's {call}" for call, own in names.items() if own is None]
+        alone += [f"scratch's {call}" for call in calls_of(ours) if call not in shared]
+        notes = [f"{own}: the reference calls it {call}" for call, own in names.items() if own is not None]
+        notes += [f"{call} has nothing to be compared with" for call in alone]
+        return Rehearsal(names, bool(shared), tuple(notes))
 
     def draw_inputs(self, rng: Generator) -> tuple[Any, ...]:
         return nest.apply(lambda draw: draw(rng, self.dtype), self.case.inputs)
@@ -73,6 +113,6 @@ class Draws:
 
     @cached_property
     def cotangents(self) -> Any:
-        side = self.reference()
+        side = self.unnamed_reference()
         side.load(self.state)
         return self.draw_cotangents(side.forward(self.inputs), self.rng("cotangents"))

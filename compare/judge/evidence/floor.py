@@ -92,10 +92,16 @@ def judge_all(
     """
     for name in dict.fromkeys((*actual, *golden)):
         if name not in golden and not actual[name].any():
-            yield Quantity(name, 0.0, 0.0, 0.0, Verdict.VACUOUS, reason="no gradient reaches it")
+            yield idle(name)
             continue
         runs = [run[name] for run in reruns if name in run] or [golden[name] for _ in range(name in golden)]
         yield judge(name, actual.get(name), golden.get(name), runs, dtype, axis_of(name))
+
+
+def idle(name: str) -> Quantity:
+    """What no gradient reaches on either side: there is nothing to compare."""
+    reason = "neither side uses it: no gradient here, zeros there"
+    return Quantity(name, 0.0, 0.0, 0.0, Verdict.NOT_APPLICABLE, reason=reason)
 
 
 def sure(quantities: Iterable[Quantity]) -> bool:

@@ -62,7 +62,7 @@ def doubted(trial: Trial) -> Measured:
         return measured
 
     def run(seed: int) -> Reading:
-        with pinned(side.model, actual["input"], actual["masks"]):
+        with pinned(side, actual["input"], actual["masks"]):
             return trial.observe(side, seed)
 
     more = [run(seed) for seed in range(RERUNS, RERUNS + MORE_RERUNS)]

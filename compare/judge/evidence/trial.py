@@ -11,8 +11,8 @@ from twofold.compare.judge.evidence.floor import judge_all
 from twofold.compare.judge.evidence.rounding import perturbed, perturbing, saturating
 from twofold.compare.judge.finding import Quantity
 from twofold.compare.sides import Reference, Scratch, Side
-from twofold.compare.sides.trace import path_of
-from twofold.scratch.module import Array, Module
+from twofold.compare.sides.trace import call_of, path_of
+from twofold.scratch.module import Array, Module, held
 
 RERUNS = 5
 # The largest of few re-runs may fall short of what rounding does; where an error makes one doubt it, so many are added.
@@ -97,14 +97,14 @@ class Trial(Draws):
         pins = actual["input"], actual["masks"]
 
         def run(side: Reference, seed: int | None = None) -> Reading:
-            with pinned(side.model, *pins):
+            with pinned(side, *pins):
                 return self.observe(side, seed, training)
 
         side = self.reference()
-        with pinned(side.model, *pins) as flips:
+        with pinned(side, *pins) as flips:
             plain = self.observe(side, training=training)
         if self.device == "cpu" and not identical(plain, run(side)):
-            raise Unrepeatable(f"the reference does not repeat itself on equal inputs{unpinned(side.model, pins[1])}")
+            raise Unrepeatable(f"the reference does not repeat itself on equal inputs{unpinned(side, pins[1])}")
         single = self.dtype == "float64"
         golden, reruns = (plain, []) if single else (run(self.reference("float64")), [plain])
         reruns += [run(side, seed) for seed in range(RERUNS)]
@@ -144,26 +144,19 @@ class Trial(Draws):
         judged, golden = actual[stage], measured.golden[stage]
         if stage in ("forward", "backward"):
             judged = self.called(judged, measured.golden)
+        if stage == "update":
+            judged, golden = (used(state, idle_in(actual, measured.golden)) for state in (judged, golden))
         return self.judge(judged, golden, [run[stage] for run in measured.reruns])
 
     def called(self, recorded: Mapping[str, Array], golden: Reading) -> dict[str, Array]:
-        """What belongs to modules that the reference calls; F.relu is none, and shows in what comes of it."""
-        modules = {self.module_of(name) for name in golden["forward"]}
-        return {name: array for name, array in recorded.items() if self.module_of(name) in modules}
+        """What calls gave that the reference makes too; F.relu is none, and shows in what comes of it."""
+        calls = {call_of(name) for name in golden["forward"]}
+        return {name: array for name, array in recorded.items() if call_of(name) in calls}
 
-    @cached_property
+    @property
     def shows_modules(self) -> bool:
         """A reference of raw tensors has no modules to watch; its output and gradients are all that can be compared."""
-        side = self.reference()
-        side.load(self.state)
-        with side.watch() as trace:
-            side.forward(self.inputs)
-        return self.shows({"forward": trace.outputs})
-
-    def shows(self, golden: Reading) -> bool:
-        return len(leaves(self.scratch().model)) < 2 or any(
-            not name.startswith("<output>") for name in golden["forward"]
-        )
+        return self.rehearsal.shows_modules or len(leaves(self.scratch().model)) < 2
 
     def judge(
         self, actual: Mapping[str, Array], golden: Mapping[str, Array], reruns: Sequence[Mapping[str, Array]]
@@ -188,10 +181,20 @@ class Trial(Draws):
         return tensor.rpartition(".")[0] or self.case.name
 
 
+def idle_in(actual: Reading, golden: Reading) -> set[str]:
+    """The parameters that no gradient reaches on either side: torch has None, scratch zeros."""
+    return {name for name, array in actual["gradient"].items() if name not in golden["gradient"] and not array.any()}
+
+
+def used(state: Mapping[str, Array], idle: set[str]) -> dict[str, Array]:
+    """Without what an optimizer keeps for parameters that no gradient reaches: torch leaves them out of its step."""
+    return {name: array for name, array in state.items() if " " not in name or name.partition(" ")[0] not in idle}
+
+
 def leaves(model: Module) -> list[Module]:
     """The modules that hold no others."""
     modules = [module for _, module in model.named_modules()]
-    return [module for module in modules if not any(isinstance(value, Module) for value in vars(module).values())]
+    return [module for module in modules if not any(isinstance(part, Module) for _, part in held(vars(module)))]
 
 
 def identical(first: Reading, second: Reading) -> bool:
