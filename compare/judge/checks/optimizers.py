@@ -46,7 +46,12 @@ def twins_of(trial: Trial) -> tuple[Twin, ...]:
     return (own, *(twin for twin in OPTIMIZERS if twin.scratch == own.scratch))
 
 
-def rounds(trial: Trial, twin: Twin) -> Iterator[tuple[str, list[Quantity]]]:
+# What an optimizer is given: parameters and buffers, its own state, and the gradients of each step.
+Given = tuple[dict[str, Array], States, list[dict[str, Array]]]
+
+
+def given_to(trial: Trial, twin: Twin) -> Iterator[tuple[str, Given]]:
+    """What both sides' optimizers are given, once afresh and once in the middle of a training."""
     rng = trial.rng(f"optimizer {sorted(twin.arguments.items())}")
     # Weights of the size of one update: larger ones would hide it under their own rounding.
     size = twin.arguments["lr"]
@@ -58,9 +63,13 @@ def rounds(trial: Trial, twin: Twin) -> Iterator[tuple[str, list[Quantity]]]:
     if running := midway(trial, twin, start, gradients[0], rng):
         states["midway"] = running
     for label, state in states.items():
-        given = start, state, gradients
+        yield label, (start, state, gradients)
+
+
+def rounds(trial: Trial, twin: Twin) -> Iterator[tuple[str, list[Quantity]]]:
+    for label, given in given_to(trial, twin):
         with patch("twofold.scratch.optim.BLOCK_BYTES", Holding(3)) if label == "midway" else nullcontext():
-            actual = steps(Scratch(trial.case.model, None, twin, trial.dtype, clip=clip_of(trial)), *given)
+            actual = steps(scratch(trial, twin), *given)
         golden = steps(reference(trial, twin, "float64"), *given)
         judged = [trial.judge(ours, theirs, []) for ours, theirs in zip(actual, golden, strict=True)]
         if not all(map(sure, judged)):
@@ -74,6 +83,10 @@ def rounds(trial: Trial, twin: Twin) -> Iterator[tuple[str, list[Quantity]]]:
         arguments = ", ".join(f"{key}={value}" for key, value in twin.arguments.items())
         for step, quantities in enumerate(judged, 1):
             yield f"{twin.scratch.rpartition(':')[2]}({arguments}), step {step} {label}", quantities
+
+
+def scratch(trial: Trial, twin: Twin) -> Scratch:
+    return Scratch(trial.case.model, None, twin, trial.dtype, clip=clip_of(trial))
 
 
 def reference(trial: Trial, twin: Twin, dtype: str | None = None) -> Reference:

@@ -15,7 +15,9 @@ from twofold.scratch.module import Array
 
 # longdouble resolves a disagreement of 1e-9 of the gradient; where it is no wider than float64, 1e-6 or better.
 WIDE = "longdouble" if np.finfo(np.longdouble).eps < np.finfo(np.float64).eps else "float64"
-STEPS = tuple(10.0**-k for k in range(1, 8))  # relative to the size of what is moved
+RATIO = 4.0  # of a step to the next smaller one, relative to the size of what is moved
+STEPS = tuple(RATIO**-k for k in range(1, 13))
+ORDERS = 4
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,25 @@ def settled_slope(
 
 
 def settled(objective: Callable[[float], Any], within: float) -> float | None:
-    """The objective's slope at 0: the quotient that three consecutive steps agree on best, if they do `within`."""
-    quotients = np.array([(objective(h) - objective(-h)) / (2 * h) for h in STEPS], float)
-    triples = [quotients[k : k + 3] for k in range(len(STEPS) - 2)]
-    spreads = [float(np.ptp(triple)) for triple in triples]
-    best = int(np.argmin(spreads))
-    return float(triples[best][1]) if spreads[best] <= within else None
+    """The objective's slope at 0, if three consecutive estimates agree `within` and the slope is one from either side.
+
+    Central difference quotients err by even powers of the step; Richardson's extrapolation takes one after the other
+    away (Richardson and Gaunt 1927), so that steps large enough not to drown in rounding tell ten digits and more.
+    """
+    middle = objective(0.0)
+    sides = [(objective(h), objective(-h)) for h in STEPS]
+    bends = np.array([abs(up + down - 2 * middle) / h for (up, down), h in zip(sides, STEPS, strict=True)], float)
+    row = np.array([(up - down) / (2 * h) for (up, down), h in zip(sides, STEPS, strict=True)], float)
+    best, slope = within, None
+    for order in range(1, ORDERS + 1):
+        for k in range(len(row) - 2):
+            spread = float(np.ptp(row[k : k + 3]))
+            # a kink bends the more the nearer one comes; a smooth curve ever less
+            smooth = bends[k + 2 + order - 1] <= bends[k] / RATIO + within
+            if spread <= best and smooth:
+                best, slope = spread, float(row[k + 1])
+        row = (RATIO ** (2 * order) * row[1:] - row[:-1]) / (RATIO ** (2 * order) - 1)
+    return slope
 
 
 def moved_along(value: Array, direction: Array | None, h: float) -> Array:

@@ -9,13 +9,13 @@ the *inputs* of scratch's modules are used, so that a scratch ReLU that decides 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
+from twofold.compare import nest
 from twofold.compare.sides import Reference
-from twofold.compare.sides.trace import Names, call_key, call_of, going_back
+from twofold.compare.sides.trace import Names, call_key, call_of, going_back, path_of
 from twofold.scratch import LeakyReLU, MaxPool2d, ReLU
 from twofold.scratch.module import Array, Module
 
@@ -146,21 +146,44 @@ def _pool(module: Any, x: Any, given: Array) -> tuple[Any, Array]:
 
 
 @contextmanager
-def held(model: Module, inputs: Mapping[str, Array]) -> Iterator[None]:
+def held(
+    model: Module, inputs: Mapping[str, Array], outputs: Mapping[str, Sequence[Array]] | None = None
+) -> Iterator[None]:
     """Scratch's own ReLUs and pools, held to the branches that they took for `inputs` while their inputs move.
 
-    One that is called more than once, and a subclass of them, is left alone.
+    Calls in `outputs` give those whatever they take: what lies before a cut-off gradient stands still. A subclass of a
+    ReLU or pool is left alone.
     """
+    outputs = outputs or {}
     forwards = [
-        (module, partial(_held, module, inputs[path]))
+        (module, _Held(path, module, inputs, outputs))
         for path, module in model.named_modules()
-        if path in inputs and call_key(path, 1) not in inputs and type(module) in (ReLU, LeakyReLU, MaxPool2d)
+        if type(module) in (ReLU, LeakyReLU, MaxPool2d) or any(path_of(call) == path for call in outputs)
     ]
     with _shadowed(forwards):
         yield
 
 
-def _held(module: Module, given: Array, x: Array) -> Array:
+class _Held:
+    """The forward of one module of scratch that decides, or gives, what it did before."""
+
+    def __init__(
+        self, path: str, module: Module, inputs: Mapping[str, Array], outputs: Mapping[str, Sequence[Array]]
+    ) -> None:
+        self.path, self.module, self.inputs, self.outputs = path, module, inputs, outputs
+        self.forward, self.calls = module.forward, 0
+
+    def __call__(self, *given: Any) -> Any:
+        key = call_key(self.path, self.calls)
+        self.calls += 1
+        if key in self.outputs:
+            return nest.fill(self.forward(*given), iter(self.outputs[key]))
+        if key in self.inputs and type(self.module) in (ReLU, LeakyReLU, MaxPool2d):
+            return _decided(self.module, self.inputs[key], *given)
+        return self.forward(*given)
+
+
+def _decided(module: Module, given: Array, x: Array) -> Array:
     if isinstance(module, MaxPool2d):
         winners = np.argmax(module.taps(given), axis=0)
         return np.take_along_axis(np.stack(module.taps(x)), winners[None], axis=0)[0]
