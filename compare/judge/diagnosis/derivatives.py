@@ -16,12 +16,13 @@ from twofold.compare.judge.diagnosis.conventions import differences
 from twofold.compare.judge.diagnosis.slopes import (
     WIDE,
     Scene,
+    along,
     forward,
     gradients,
     place,
     random_directions,
+    roughness,
     settled,
-    settled_slope,
 )
 from twofold.compare.judge.evidence.branches import held, pinned
 from twofold.compare.judge.evidence.naming import calls_of
@@ -33,6 +34,7 @@ from twofold.scratch.module import Array
 
 SETTLED, NEAR = 1 / 8, 1 / 4  # parts of the disagreement: how well quotients agree, and how near one side comes
 CONSISTENT = 1e-6  # of a gradient's terms along a random direction, at most
+LEAST_LOST = 1e-12  # of a loss in the wide precision, whose own digits and curvature are far below
 RIGHT = "the derivative of its own loss"
 UNSETTLED = "not to be held to its own loss, whose difference quotients do not settle"
 CUT = "the pair says that its gradient is no derivative"
@@ -57,8 +59,8 @@ def of_gradients(trial: Trial, scene: Scene, failed: Set[str]) -> Blame:
     direction = away / np.linalg.norm(away.astype(float)) * (np.linalg.norm(place(scene, name).astype(float)) or 1.0)
     ours, theirs = (float((gradient * direction).sum()) for gradient in (found[name], golden.get(name, 0 * away)))
     branches = {"": nest.flatten(scene.inputs)[0], **trace.inputs}
-    within = SETTLED * abs(ours - theirs)
-    slope = settled_slope(trial, scene, wide, {name: direction}, within, lambda: held(wide.model, branches, before))
+    objective = along(trial, scene, wide, {name: direction}, lambda: held(wide.model, branches, before))
+    slope = settled(objective, SETTLED * abs(ours - theirs))
     return nearer(name, ours, theirs, slope, "scratch's own loss")
 
 
@@ -162,6 +164,7 @@ class Held:
         # of every tensor: a gradient that is missing is zero
         self.directions = random_directions(trial, scene, self.side)
         terms = {name: float((gradient * self.directions[name]).sum()) for name, gradient in found.items()}
+        self.objective = along(trial, scene, self.side, self.directions, self.still)
         self.slope, self.size = sum(terms.values()), float(np.linalg.norm(list(terms.values())))
 
     def still(self) -> AbstractContextManager:
@@ -170,8 +173,11 @@ class Held:
     def consistency(self, apart: float) -> str:
         """To a fraction of what lies between the sides, in parts of the gradient: a small fault would pass for none."""
         within = min(CONSISTENT, SETTLED * apart) * self.size
-        slope = settled_slope(self.trial, self.scene, self.side, self.directions, within, self.still)
+        slope = settled(self.objective, within)
         if slope is None:
+            lost = roughness(self.objective)
+            if self.side.name == "scratch" and lost > max(apart / 100, LEAST_LOST):
+                return f"that of a loss which in {WIDE} is good to {lost:.1g} of itself: it loses digits"
             return UNSETTLED
         return (
             RIGHT

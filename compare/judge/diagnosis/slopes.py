@@ -18,6 +18,7 @@ WIDE = "longdouble" if np.finfo(np.longdouble).eps < np.finfo(np.float64).eps el
 RATIO = 4.0  # of a step to the next smaller one, relative to the size of what is moved
 STEPS = tuple(RATIO**-k for k in range(1, 13))
 ORDERS = 4
+LITTLE = 1e-7  # of what is moved: where a curve is straight to the square of that
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,14 @@ def cotangents(trial: Trial, out: Any) -> Any:
     return trial.draw_cotangents(out, trial.rng("cotangents"))
 
 
-def settled_slope(
+def along(
     trial: Trial,
     scene: Scene,
     side: Side,
     directions: Mapping[str, Array],
-    within: float,
     still: Callable[[], AbstractContextManager] = nullcontext,
-) -> float | None:
-    """The slope of a side's loss along the directions; None where no three difference quotients agree `within`.
+) -> Callable[[float], Any]:
+    """A side's loss as a function of how far everything is moved along the directions.
 
     `still` keeps branches and masks where they are, for one pass at a time.
     """
@@ -85,7 +85,18 @@ def settled_slope(
         pairs = zip(nest.flatten(out), nest.flatten(cotangents(trial, out)), strict=True)
         return sum((a.astype(WIDE) * c).sum() for a, c in pairs)
 
-    return settled(objective, within)
+    return objective
+
+
+def roughness(objective: Callable[[float], Any]) -> float:
+    """How far the objective jumps, as a part of itself, where hardly anything is moved: the digits that it loses.
+
+    What a kink in the middle makes of it grows with the step and is taken away.
+    """
+    middle = objective(0.0)
+    steps = np.array([LITTLE / RATIO ** (k / 3) for k in range(5)])
+    bends = np.array([objective(h) - 2 * middle + objective(-h) for h in steps], float)
+    return float(np.abs(bends - np.median(bends / steps) * steps).max() / (abs(middle) or 1))
 
 
 def settled(objective: Callable[[float], Any], within: float) -> float | None:
