@@ -39,8 +39,14 @@ def exact(trial: Trial) -> Iterator[Quantity]:
         yield from (replace(quantity, name=f"{stage} {quantity.name}") for quantity in judged)
 
 
+@lru_cache(maxsize=1)
+def runs(whole: Trial) -> tuple[Reading, Reading]:
+    """Scratch's pass on integers, and the reference's."""
+    return whole.observe(whole.scratch()), whole.observe(whole.reference())
+
+
 def compared(whole: Trial) -> dict[str, list[Quantity]]:
-    scratch, reference = whole.observe(whole.scratch()), whole.observe(whole.reference())
+    scratch, reference = runs(whole)
     stages = ("forward", "backward", "gradient") if whole.shows_modules else ("gradient",)
     shown = {stage: whole.called(scratch[stage], reference) for stage in ("forward", "backward")}
     return {stage: list(bitwise((scratch | shown)[stage], reference[stage])) for stage in stages}
@@ -80,6 +86,7 @@ def signed(trial: Trial) -> Trial:
 def integers(trial: Trial, signed: bool) -> Trial:
     """The trial with weights in {-1, 0, 1}, inputs up to 3, cotangents up to 2; unsigned: their absolute values."""
     whole = Trial(trial.case, trial.dtype, trial.device, trial.seed)
+    whole.integral = True
     vars(whole)["rehearsal"] = trial.rehearsal  # among few integers many are equal by chance
     rng = trial.rng("integers")
 

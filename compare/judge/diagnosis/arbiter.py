@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from twofold.compare.judge.checks import exact
 from twofold.compare.judge.diagnosis.derivatives import of_gradients, of_module, of_outputs
 from twofold.compare.judge.diagnosis.slopes import WIDE, Scene
 from twofold.compare.judge.diagnosis.witness import of_call, of_update
@@ -24,7 +25,9 @@ def blame(trial: Trial, quantities: Sequence[Quantity], where: Divergence | None
         return Blame(*convicted.popitem())
     if frozen := sorted(trial.reference().frozen() & {quantity.name for quantity in failed}):
         return Blame("conventions", f"{', '.join(frozen)}: frozen in the reference, requires_grad is False")
-    return at(trial, where) if where else Blame("inconclusive", "nothing says where the difference begins")
+    if where is None:
+        return Blame("inconclusive", "nothing says where the difference begins")
+    return of_integers(trial, where) if trial.integral else at(trial, where)
 
 
 @lru_cache(maxsize=4)
@@ -53,9 +56,16 @@ def at(trial: Trial, where: Divergence) -> Blame:
     return of_outputs(trial, scene, where)
 
 
-def of_integers(trial: Trial, where: Divergence | None) -> Blame | None:
+@lru_cache(maxsize=1)
+def of_integers(whole: Trial, where: Divergence) -> Blame:
     """Where integers alone differ: derivatives say little at ties, and torch's own module defines what is right."""
-    return of_call(trial, where.module) if where and where.stage in ("forward", "backward") else None
+    if told := of_call(whole, where.module, *exact.runs(whole)):
+        return told
+    if where.stage == "backward" and (failed := failures(exact.compared(whole)["gradient"])):
+        return of_gradients(whole, Scene(whole.state, whole.inputs), failed)
+    return Blame(
+        "inconclusive", "integers alone differ, where ties are, and nothing but the two sides says what is right"
+    )
 
 
 def narrow(trial: Trial) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from twofold.compare.judge.diagnosis.arbiter import blame, of_integers
+from twofold.compare.judge.diagnosis.arbiter import blame
 from twofold.compare.judge.diagnosis.raising import raiser, stumble
 from twofold.compare.judge.diagnosis.recurrence import of_trial
 from twofold.compare.judge.diagnosis.where import PLACES, placed_in
@@ -18,10 +18,9 @@ def diagnosed(trial: Trial, finding: Finding) -> Finding:
         where, guilt = stumble(trial), raiser(trial, finding.error)
         return replace(finding, error=None, first_divergence=where, blame=guilt)
     try:
-        own, trial = trial, placed_in(trial, finding.check)
+        trial = placed_in(trial, finding.check)
         where = PLACES[finding.check](trial) if finding.check in PLACES else None
-        integers = of_integers(trial, where) if trial is not own else None
-        guilt = integers or blame(trial, finding.quantities, where)
+        guilt = blame(trial, finding.quantities, where)
         gates = of_trial(trial, where.module) if where else None
     except Exception as error:
         return replace(finding, reason=f"it could not be placed: {raised(error)}", blame=raiser(trial, error))

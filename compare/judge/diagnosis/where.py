@@ -97,11 +97,20 @@ def placed_in(trial: Trial, check: str) -> Trial:
     return exact.signed(trial) if integers else trial
 
 
-def of_exact(whole: Trial) -> Divergence | None:
-    if where := divergence(whole):
-        return where
-    judged = exact.compared(whole)
-    return locate(whole, {stage: judged.get(stage, []) for stage in PASS})
+def of_exact(trial: Trial) -> Divergence | None:
+    """By the numbers themselves: moved by an ulp they leave their ties, and floors among those say nothing."""
+    if not trial.integral:
+        return divergence(trial)
+    judged = exact.compared(trial)
+    return locate(trial, {stage: judged.get(stage, []) for stage in PASS}, between=partial(differs_exactly, trial))
+
+
+def differs_exactly(whole: Trial, stage: str, call: str) -> bool | None:
+    ours, theirs = (
+        {name: array for name, array in run[stage].items() if call_of(name) == call} for run in exact.runs(whole)
+    )
+    shared = [name for name in ours if name in theirs]
+    return bool(failures(exact.bitwise(*({n: run[n] for n in shared} for run in (ours, theirs))))) if shared else None
 
 
 def of_loss(trial: Trial) -> Divergence:

@@ -13,7 +13,7 @@ from twofold.compare.judge.checks import optimizers
 from twofold.compare.judge.diagnosis.conventions import of_optimizers, settings
 from twofold.compare.judge.evidence.resync import afresh, one_step_from, resynchronised_steps
 from twofold.compare.judge.evidence.training import clip_of, training_step
-from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.evidence.trial import Reading, Trial
 from twofold.compare.judge.finding import Blame, Divergence, failures
 from twofold.compare.pair import Twin
 from twofold.compare.sides import Reference
@@ -106,37 +106,41 @@ def part_of(reference: Reference, path: str, state: Arrays) -> dict[str, Any]:
     return {key: reference.tensor(state[reference.tied.get(name, name)]) for key, name in names.items()}
 
 
-def of_call(trial: Trial, path: str) -> Blame | None:
+def of_call(trial: Trial, path: str, ours: Reading, theirs: Reading) -> Blame | None:
     """One of torch's own modules without others in it, by what it takes and is sent: what it gives and sends back.
 
     None where the witness agrees with both sides or with neither, or cannot be made.
     """
-    reference = trial.reference("float64")
-    theirs: Any = dict(reference.model.named_modules()).get(path)
-    kind = kind_of(theirs) if path else ""
-    if not kind or any(theirs.children()) or kind == "Dropout":
+    reference = trial.reference()
+    module: Any = dict(reference.model.named_modules()).get(path)
+    kind = kind_of(module) if path else ""
+    if not kind or any(module.children()) or kind.endswith("Dropout"):
         return None
-    ours, golden = trial.actual, trial.golden
-    keys = [key for key in ours["input"] if path_of(key) == path and key in golden["input"]]
-    told: Told = ([], [], [])
-    third = made_afresh(theirs)
+    third = made_afresh(module)
     third.load_state_dict(part_of(reference, path, trial.state))
-    for key in keys:
-        if not np.array_equal(ours["input"][key], golden["input"][key]) or key not in ours["forward"]:
+    told: tuple[list[Arrays], list[Arrays], list[Arrays]] = ([], [], [])
+    for key in (key for key in ours["input"] if path_of(key) == path):
+        if not all(np.array_equal(ours["input"][key], run["input"].get(key, np.nan)) for run in (ours, theirs)):
             return None
-        x = reference.tensor(golden["input"][key])
+        x = tensor_of(ours["input"][key])
         out = third(x.requires_grad_(x.is_floating_point()))
-        given = {"output": array_of(out)}
-        if key in ours["backward"] and np.array_equal(ours["backward"][key], golden["backward"].get(key, np.nan)):
-            out.backward(reference.tensor(golden["backward"][key]))
-            if x.grad is not None:
-                given["grad_input"] = array_of(x.grad)
-        stages = {"output": "forward", "grad_input": "grad_input"}
-        for side, run in ((told[0], ours), (told[1], golden)):
-            side.append({name: run[stages[name]].get(key, np.zeros(0)) for name in given})  # type: ignore[attr-defined]
-        told[2].append(given)  # type: ignore[attr-defined]
-    found = between(trial, kind, told, hooks(theirs, path))
+        given = {"forward": array_of(out)}
+        sent = [run["backward"].get(key) for run in (ours, theirs)]
+        if x.requires_grad and sent[0] is not None and sent[1] is not None and np.array_equal(*sent):
+            out.backward(tensor_of(sent[0]))
+            given["grad_input"] = array_of(x.grad)
+        for side, run in zip(told, (ours, theirs), strict=False):
+            side.append({stage: run[stage].get(key, np.zeros(0)) for stage in given})
+        told[2].append(given)
+    found = between(trial, kind, told, hooks(module, path))
     return found if found.side != "inconclusive" else None
+
+
+def tensor_of(array: Array) -> Any:
+    """A copy on the CPU in float64, integers as they are."""
+    import torch
+
+    return torch.from_numpy(np.array(array, np.float64 if array.dtype.kind == "f" else None))
 
 
 def between(trial: Trial, kind: str, told: Told, tampered: Sequence[str]) -> Blame:

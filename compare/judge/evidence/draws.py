@@ -50,6 +50,8 @@ class Rehearsal:
 class Draws:
     """Parameters, inputs, target and cotangents, all from one seed, and the sides that are given them."""
 
+    integral = False  # whether all of it are small integers, as for the check "exact"
+
     def __init__(self, case: Case, dtype: str, device: str = "cpu", seed: int = 0) -> None:
         self.case, self.dtype, self.device, self.seed = case, dtype, device, seed
         self.state = redrawn(self.scratch().state(), self.rng("state"))
