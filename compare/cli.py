@@ -74,7 +74,7 @@ def check(
     from twofold.compare.commands import check as command
     from twofold.compare.commands.choosing import chosen
 
-    raise typer.Exit(0 if command.run(chosen(pairs), dtype, device, seed, jobs, json_file) else 1)
+    raise typer.Exit(command.run(chosen(pairs), dtype, device, seed, jobs, json_file))
 
 
 @app.command()

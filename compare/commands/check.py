@@ -14,8 +14,11 @@ from twofold.compare.report.results import as_json
 from twofold.compare.sides import devices
 
 
-def run(pairs: Sequence[Pair], dtype: str | None, device: str, seed: int, jobs: int, json_file: Path | None) -> bool:
-    """Prints the table and what differs; True if every trial agrees. Without a dtype both are judged."""
+def run(pairs: Sequence[Pair], dtype: str | None, device: str, seed: int, jobs: int, json_file: Path | None) -> int:
+    """Prints the table and what differs; without a dtype both are judged.
+
+    0 if every trial agrees, 1 if one does not, 2 if a pair is wrong.
+    """
     console = Console(stderr=json_file == Path("-"))
     work = [
         (pair.case(), kind, place)
@@ -28,4 +31,6 @@ def run(pairs: Sequence[Pair], dtype: str | None, device: str, seed: int, jobs: 
     print_check(console, results)
     if json_file:
         write_json(json_file, as_json(results))
-    return all(result.passed for result in results)
+    if any(result.pair_is_wrong for result in results):
+        return 2
+    return 0 if all(result.passed for result in results) else 1

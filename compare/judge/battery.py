@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from twofold.compare.errors import BadInput
 from twofold.compare.judge.checks.table import BATTERY, CHECKS_BY_NAME, Check
 from twofold.compare.judge.diagnosis.causes import Suspects, nobody, with_causes
 from twofold.compare.judge.diagnosis.diagnose import diagnosed
+from twofold.compare.judge.diagnosis.raising import wrong_pair
 from twofold.compare.judge.evidence.branches import Flip
 from twofold.compare.judge.evidence.trial import Trial
-from twofold.compare.judge.finding import Finding, Verdict, gravest, raised
+from twofold.compare.judge.finding import Blame, Finding, Verdict, gravest, raised
 from twofold.compare.pair import Case
 from twofold.compare.processes import gathered
 from twofold.compare.threads import one_thread
@@ -39,10 +40,23 @@ class Result:
         return self.verdict is Verdict.PASS
 
     @property
+    def pair_is_wrong(self) -> bool:
+        """Whether the pair, and neither of its sides, is what must be mended."""
+        return any(finding.blame and finding.blame.side == "pair" for finding in self.findings)
+
+    @property
     def cause(self) -> Finding | None:
-        """The first failure that says where it begins, else the first."""
+        """The first failure that says where it begins, else the first.
+
+        One that convicts a side by itself, by a NaN or by memory that it shares, comes before every opinion.
+        """
         failed = [finding for finding in self.findings if finding.verdict is Verdict.FAIL]
-        return next((finding for finding in failed if finding.first_divergence), failed[0] if failed else None)
+        placed = next((finding for finding in failed if finding.first_divergence), failed[0] if failed else None)
+        convicting = next((finding for finding in failed if finding.convicted), None)
+        if placed is None or convicting is None or placed.convicted:
+            return placed
+        where = convicting.first_divergence or placed.first_divergence
+        return replace(convicting, first_divergence=where, gates=convicting.gates or placed.gates)
 
 
 def silent(check: str) -> None:
@@ -69,8 +83,10 @@ def run(
     try:
         trial = Trial(case, dtype, device, seed)
     except Exception as error:  # a side that cannot be built fails every check
-        findings = tuple(Finding(check.name, Verdict.FAIL, reason=raised(error)) for check in checks)
-        return Result(case.name, dtype, device, 0.0, findings)
+        told = wrong_pair(case, dtype, device, seed)
+        guilt = Blame("pair", told) if told else Blame("scratch", "it cannot be built")
+        findings = [Finding(check.name, Verdict.FAIL, reason=raised(error), blame=guilt) for check in checks]
+        return Result(case.name, dtype, device, 0.0, tuple(told_once(findings)))
     return run_trial(trial, checks, begins, suspects)
 
 
@@ -91,9 +107,19 @@ def run_trial(
         for check in checks:
             begins(check.name)
             findings.append(examined(trial, check))
-        findings = with_causes(trial, findings, suspects)
+        findings = told_once(with_causes(trial, findings, suspects))
     seconds = time.perf_counter() - start
     return Result(trial.case.name, trial.dtype, trial.device, seconds, tuple(findings), tuple(trial.flips))
+
+
+def told_once(findings: Sequence[Finding]) -> list[Finding]:
+    """A wrong pair is told by the first check that meets it; the others have nothing to judge."""
+    wrong = [finding for finding in findings if finding.blame and finding.blame.side == "pair"]
+    return [without_verdict(finding) if finding in wrong[1:] else finding for finding in findings]
+
+
+def without_verdict(finding: Finding) -> Finding:
+    return Finding(finding.check, Verdict.NOT_APPLICABLE, reason="the pair is wrong")
 
 
 # A process more pays for its import of torch only with this many trials to do.

@@ -103,7 +103,7 @@ class Divergence:
 
 @dataclass(frozen=True)
 class Blame:
-    """scratch, reference, conventions or inconclusive, and the evidence in one sentence."""
+    """scratch, reference, conventions, pair (wrong as it stands) or inconclusive, and the evidence in one sentence."""
 
     side: str
     reason: str
@@ -130,6 +130,12 @@ class Finding:
     @property
     def worst(self) -> Quantity | None:
         return worst(self.quantities)
+
+    @property
+    def convicted(self) -> str:
+        """The one side that what was compared convicts by itself, if any."""
+        sides = {q.side for q in self.quantities if q.verdict is Verdict.FAIL} & {"scratch", "reference"}
+        return sides.pop() if len(sides) == 1 else ""
 
 
 def failures(quantities: Iterable[Quantity]) -> set[str]:

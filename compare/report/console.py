@@ -21,6 +21,7 @@ BLAMED = {
     "reference": "the reference is wrong",
     "conventions": "the conventions differ",
     "inconclusive": "who is wrong is open",
+    "pair": "the pair is wrong",
 }
 
 

@@ -23,6 +23,7 @@ class Trace:
     outputs: dict[str, Array] = field(default_factory=dict)  # in order of execution
     grad_outputs: dict[str, Array] = field(default_factory=dict)  # with respect to the outputs
     grad_inputs: dict[str, Array] = field(default_factory=dict)  # with respect to the inputs
+    asked: dict[str, Array] = field(default_factory=dict)  # whether the reference asks for that, a 0-d bool
     masks: dict[str, Array] = field(default_factory=dict)  # what scratch's dropout layers kept
 
 
@@ -142,7 +143,9 @@ class _Watched:
         # the alias of an input meets what this module sends back, the input itself what all that take it do
         inputs = nest.apply(_alias, inputs)
         if key is not None:
-            self.keep(named_inputs(key, inputs), self.trace.inputs, self.trace.grad_inputs)
+            given = named_inputs(key, inputs)
+            self.keep(given, self.trace.inputs, self.trace.grad_inputs)
+            self.trace.asked.update({name: np.array(leaf.requires_grad) for name, leaf in tensors(given)})
         return inputs
 
     def after(self, module: Any, inputs: Any, out: Any) -> None:

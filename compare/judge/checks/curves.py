@@ -9,7 +9,7 @@ from twofold.compare.judge.evidence.branches import pinned
 from twofold.compare.judge.evidence.floor import sure
 from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.training import batches
-from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.evidence.trial import Trial, Unrepeatable
 from twofold.compare.judge.finding import Quantity, Verdict, not_finite
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.sides import Reference, Side
@@ -32,6 +32,9 @@ def free(trial: Trial) -> list[Quantity]:
     least = inside(actual, golden, [golden])
     if sure([least]):
         return [least]
+    again, _ = free_run(trial, trial.reference(), trial.state, masks)
+    if not np.array_equal(golden, again, equal_nan=True):
+        raise Unrepeatable("the reference does not repeat itself in a free run from the same state")
     twins = [free_run(trial, trial.reference(), perturbed(trial.state, seed), masks)[0] for seed in range(TWINS)]
     return [inside(actual, golden, twins)]
 

@@ -11,12 +11,16 @@ from twofold.compare.judge.finding import Finding, Quantity, Verdict, gravest, r
 
 @dataclass(frozen=True)
 class Check:
-    """`run` judges; `lacking` says what the check needs and the trial has not."""
+    """`run` judges; `lacking` says what the check needs and the trial has not.
+
+    What is judged beside a reference that does not repeat itself proves nothing, unless scratch is judged `alone`.
+    """
 
     name: str
     proves: str
     run: Callable[[Trial], Iterable[Quantity]]
     lacking: Callable[[Trial], str] = lambda trial: ""
+    alone: bool = False
 
     def __call__(self, trial: Trial) -> Finding:
         """Whatever a side raises while it runs is a failure, said in one line."""
@@ -24,6 +28,8 @@ class Check:
             reason = self.lacking(trial)
             if reason:
                 return Finding(self.name, Verdict.NOT_APPLICABLE, reason=reason)
+            if not self.alone and trial.unsteady:
+                return Finding(self.name, Verdict.INCONCLUSIVE, reason=trial.unsteady)
             quantities = tuple(self.run(trial))
         except Unrepeatable as error:
             return Finding(self.name, Verdict.INCONCLUSIVE, reason=str(error))
@@ -56,9 +62,14 @@ def judged(stage: str) -> Callable[[Trial], Iterable[Quantity]]:
 
 
 BATTERY: tuple[Check, ...] = (
-    Check("names", "parameters and buffers have equal names and shapes, buffers equal first values", contract.names),
-    Check("load", "both sides read back bit for bit what was loaded", contract.load),
-    Check("memory", "no array is shared across the border", contract.memory),
+    Check(
+        "names",
+        "parameters and buffers have equal names and shapes, buffers equal first values",
+        contract.names,
+        alone=True,
+    ),
+    Check("load", "both sides read back bit for bit what was loaded", contract.load, alone=True),
+    Check("memory", "no array is shared across the border", contract.memory, alone=True),
     Check("exact", "integers agree bit for bit, ties and zeros included", exact.exact, exact.inexact),
     Check("forward", "every module's output", judged("forward")),
     Check("loss", "the loss and its gradient", judged("loss"), no_loss),
@@ -68,12 +79,13 @@ BATTERY: tuple[Check, ...] = (
         "chunks", "outputs and gradients with the thresholds of fast paths shrunk", variants.chunks, variants.unchunked
     ),
     Check("strides", "outputs and gradients for arrays that are not contiguous", variants.strides),
-    Check("twice", "a second backward doubles exactly, and nothing is overwritten", contract.twice),
+    Check("twice", "a second backward doubles exactly, and nothing is overwritten", contract.twice, alone=True),
     Check(
         "numerical",
         "scratch's gradient is the derivative of scratch's output",
         numerical.directional,
         numerical.lacking,
+        alone=True,
     ),
     Check("modes", "training and evaluation reach every module", modes.modes),
     Check("optimizer", "equal gradients move parameters and state equally", optimizers.equal_gradients, untrained),

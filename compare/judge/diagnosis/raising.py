@@ -4,17 +4,26 @@ from collections.abc import Mapping
 from contextlib import suppress
 from traceback import walk_tb
 from types import FrameType
+from typing import Any
 
+import numpy as np
+
+from twofold.compare import nest
 from twofold.compare.judge.diagnosis.conventions import first_settings
 from twofold.compare.judge.evidence.trial import Trial
-from twofold.compare.judge.finding import Blame, Divergence
-from twofold.compare.sides import Reference, Side
+from twofold.compare.judge.finding import Blame, Divergence, raised
+from twofold.compare.pair import Case, SideName, Twin
+from twofold.compare.sides import Reference, Scratch, Side
 from twofold.compare.sides.trace import Trace, call_of
 from twofold.scratch.module import Array
+
+DRAWS = 20  # of inputs and targets: a class too many need not be in the first
 
 
 def raiser(trial: Trial, error: Exception) -> Blame:
     """The side whose code raised, if one did; where names differ, neither can take the other's state."""
+    if told := wrong_pair(trial.case, trial.dtype, trial.device, trial.seed):
+        return Blame("pair", told)
     with suppress(Exception):  # a side that cannot be built is itself what raised
         if trial.scratch().state().keys() != trial.reference().state().keys():
             return Blame("conventions", "the two sides name their tensors otherwise")
@@ -23,7 +32,53 @@ def raiser(trial: Trial, error: Exception) -> Blame:
         if refused(trial, error):
             return Blame("scratch", "the reference cannot go on from the state that a step of scratch leaves behind")
     homes = [home_of(frame.f_globals.get("__name__", "")) for frame in reversed(frames(error))]
+    if not any(homes):  # code of somebody else's
+        raising = by_itself(trial.case, trial.dtype, trial.device, trial.inputs, trial.target)
+        homes = [side for side, told in raising.items() if told]
     return Blame(next(filter(None, homes), "inconclusive"), "it raised")
+
+
+def wrong_pair(case: Case, dtype: str, device: str, seed: int) -> str:
+    """What shows that the pair itself is wrong: each side by itself raises on it, or one does not know an argument."""
+    rng = np.random.default_rng(seed)
+    for _ in range(DRAWS):
+        inputs = nest.apply(lambda draw: draw(rng, dtype), case.inputs)
+        target = case.target(rng, dtype) if case.target else None
+        raising = by_itself(case, dtype, device, inputs, target)
+        for side, error in raising.items():
+            if error and unknown_argument(error):
+                return f"{side} does not take what both are built with: {raised(error)}"
+        if all(raising.values()):
+            told = (f"{side} {raised(error)}" for side, error in raising.items() if error)
+            return f"both sides raise: {'; '.join(told)}"
+    return ""
+
+
+def by_itself(
+    case: Case, dtype: str, device: str, inputs: Any, target: Array | None
+) -> dict[SideName, Exception | None]:
+    """What each side raises with its own first weights, and nothing of the other's: built, forward, loss, backward."""
+    given = case.model, case.loss, case.optimizer, dtype
+
+    def attempt(name: SideName) -> Exception | None:
+        more: dict[str, Any] = {"penalty": case.penalty, "clip": case.clip}
+        try:
+            side = Scratch(*given, **more) if name == "scratch" else Reference(*given, device, **more)
+            side.forward(inputs)
+            if target is not None:
+                side.loss(target)
+                side.backward()
+        except Exception as error:
+            return error
+        return None
+
+    return {"scratch": attempt("scratch"), "reference": attempt("reference")}
+
+
+def unknown_argument(error: Exception) -> bool:
+    """Whether it was raised where a twin is built, and not within what it builds."""
+    inner = frames(error)[-1].f_code
+    return isinstance(error, TypeError) and inner is Twin.build.__code__
 
 
 def home_of(module: str) -> str:
@@ -58,9 +113,23 @@ def stumble(trial: Trial) -> Divergence | None:
             *(("forward", name) for name in unfinished(theirs.inputs, theirs.outputs) if other == "forward"),
             *(("backward", name) for name in misshapen(ours.grad_inputs, theirs.grad_inputs)),
             *(("backward", name) for name in unfinished(ours.grad_outputs, ours.grad_inputs) if stage == "backward"),
+            *(("backward", name) for name in unreached(theirs) if other == "backward"),
         ]
         return next((Divergence(where, trial.module_of(name)) for where, name in places), None)
     return None
+
+
+def unreached(trace: Trace) -> list[str]:
+    """The calls of a reference that got something back and sent nothing on, the innermost first.
+
+    An autograd function that raises stands in the last of them, or before it in a module that got nothing any more.
+    """
+    sent = {call_of(name) for name in trace.grad_inputs}
+    asked = {call_of(name) for name in trace.grad_outputs}
+    calls = list(dict.fromkeys(call_of(name) for name in trace.inputs))
+    return [call for call in calls if call in asked and call not in sent] or [
+        call for call in reversed(calls) if call not in asked
+    ]
 
 
 def attempted(trial: Trial, side: Side) -> tuple[str, Trace]:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from twofold.compare import nest
 from twofold.compare.judge.evidence.branches import Flip, pinned, unpinned
 from twofold.compare.judge.evidence.draws import Draws
@@ -51,22 +53,24 @@ class Trial(Draws):
         if isinstance(side, Scratch):
             side.reseed(self.seed)
         losses = {}
-        with perturbing(side, seed, self.saturates), side.watch() as trace:
-            out = side.forward(inputs)
-            if self.target is not None:
+        with perturbing(side, seed, self.saturates):
+            with side.watch() as trace:
+                out = side.forward(inputs)
+                if [a.shape for a in nest.flatten(out)] == [c.shape for c in nest.flatten(self.cotangents)]:
+                    dinputs = nest.numbered("<input>", side.backward(self.cotangents))
+                    gradients = side.gradients()
+                    gradients |= {name: dinput for name, dinput in dinputs.items() if name not in self.case.constants}
+                else:
+                    gradients = {}  # judged as missing, after the output's own shape
+            if self.target is not None:  # last, for it may hang a hook on the output
                 losses = {"loss": side.loss(self.target), "gradient of the output": side.loss_gradient()}
-            if [a.shape for a in nest.flatten(out)] == [c.shape for c in nest.flatten(self.cotangents)]:
-                dinputs = nest.numbered("<input>", side.backward(self.cotangents))
-                gradients = side.gradients()
-                gradients |= {name: dinput for name, dinput in dinputs.items() if name not in self.case.constants}
-            else:
-                gradients = {}  # judged as missing, after the output's own shape
         return {
             "forward": {**trace.outputs, **nest.numbered("<output>", out)},
             "backward": trace.grad_outputs,
             "gradient": gradients,
             "input": trace.inputs,
             "grad_input": trace.grad_inputs,
+            "asked": trace.asked,
             "masks": trace.masks,
             "loss": losses,
         }
@@ -103,8 +107,9 @@ class Trial(Draws):
         side = self.reference()
         with pinned(side, *pins) as flips:
             plain = self.observe(side, training=training)
-        if self.device == "cpu" and not identical(plain, run(side)):
-            raise Unrepeatable(f"the reference does not repeat itself on equal inputs{unpinned(side, pins[1])}")
+        if self.device == "cpu" and not identical(plain, again := run(side)):
+            first = f"{self.first_unequal(plain, again)}{unpinned(side, pins[1])}"
+            raise Unrepeatable(f"the reference does not repeat itself on equal inputs: {first}")
         single = self.dtype == "float64"
         golden, reruns = (plain, []) if single else (run(self.reference("float64")), [plain])
         reruns += [run(side, seed) for seed in range(RERUNS)]
@@ -112,6 +117,28 @@ class Trial(Draws):
         if any(self.doubtful(self.judged_by(measured, stage, actual)) for stage in ("forward", "backward", "gradient")):
             reruns += [run(side, seed) for seed in range(RERUNS, RERUNS + MORE_RERUNS)]
         return measured
+
+    @cached_property
+    def unsteady(self) -> str:
+        """Where the reference gives other numbers for equal inputs, in words; "" where it repeats itself."""
+        try:
+            self.measured  # noqa: B018
+        except Unrepeatable as error:
+            return str(error)
+        except Exception:  # a side raises, which is the checks' to say
+            return ""
+        return ""
+
+    def first_unequal(self, one: Reading, other: Reading) -> str:
+        """The first tensor in order of execution, forward then backward, that two runs give otherwise."""
+        forward = [("forward", name) for name in one["forward"]]
+        backward = [("backward", name) for name in reversed(one["forward"])]
+        rest = [(stage, name) for stage in ("loss", "gradient") for name in one[stage]]
+        for stage, name in (*forward, *backward, *rest):
+            first, second = (reading[stage].get(name, np.empty(0)) for reading in (one, other))
+            if not np.array_equal(first, second, equal_nan=first.dtype.kind == "f"):
+                return f"{self.module_of(name)} ({stage})" if stage in ("forward", "backward") else f"{name} ({stage})"
+        return "what it hands on between its modules"
 
     def doubtful(self, quantities: Iterable[Quantity]) -> bool:
         """Some error is neither plainly rounding nor plainly a fault."""
