@@ -72,6 +72,16 @@ class Reference:
         for name, parameter in self.model.named_parameters():
             yield self.tied.get(name, name), parameter
 
+    def unregistered(self) -> list[str]:
+        """Python lists, tuples and dicts of modules: torch does not see what is in them."""
+        return [
+            f"{path}.{name}".removeprefix(".")
+            for path, module in self.model.named_modules()
+            for name, value in vars(module).items()
+            if isinstance(value, list | tuple | dict) and not name.startswith("_")
+            if any(isinstance(leaf, self.torch.nn.Module) for leaf in nest.flatten(value))
+        ]
+
     def frozen(self) -> set[str]:
         """The parameters that take no gradient."""
         return {name for name, parameter in self.named_parameters() if not parameter.requires_grad}

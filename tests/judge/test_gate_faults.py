@@ -87,6 +87,38 @@ def test_one_gates_bias_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     assert mapped("LSTM", state=True).line() == "forward: gate f from t = 0 up to t = 6"
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("gate", range(4))
+def test_an_offset_in_one_gate(gate: int, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is there whatever the weights are, and so whichever gate is tried."""
+    of_gate = f"bias[{gate} * self.hidden_size:{gate + 1} * self.hidden_size]"
+    plant(monkeypatch, scratch.LSTM, "joined", "joined = np", f"{of_gate} += 1\n    joined = np")
+    found = mapped("LSTM", dtype=dtype, state=True)
+    assert found.stage == "forward" and found.first == (0, ("ifgo"[gate],)), found.line()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("cell", ["GRU", "ResetFirstGRU"])
+@pytest.mark.parametrize(("gate", "right"), [("r", "of_h[0]"), ("z", "of_h[1]"), ("n", "candidate(")])
+def test_an_offset_in_one_gate_of_a_gru(
+    cell: str, gate: str, right: str, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = recurrent.sigmoid
+
+    def offset(x: Any, *rest: Any) -> Any:
+        moved = x.copy()
+        moved["rz".index(gate)] += 0.5
+        return own(moved, *rest)
+
+    if gate == "n":
+        plant(monkeypatch, scratch.GRU, "forward", "np.tanh(", "np.tanh(0.5 + ")
+    else:
+        monkeypatch.setattr(recurrent, "sigmoid", offset)
+    found = mapped(cell, dtype=dtype, state=True)
+    seen = ("r", "n") if gate == "n" else (gate,)  # r is seen through n alone
+    assert found.stage == "forward" and found.first == (0, seen), found.line()
+
+
 def test_a_fault_of_no_gate_belongs_to_all(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, scratch.LSTM, "forward", "np.tanh(c[t + 1], out=tanh_c[t])", "tanh_c[t] = c[t + 1]")
     assert mapped("LSTM").line() == "forward: every gate from t = 0 up to t = 6"

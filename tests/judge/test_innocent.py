@@ -9,8 +9,10 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from tests.judge.verdicts import only
 from twofold import scratch
 from twofold.compare.judge.battery import DTYPES, run
+from twofold.compare.judge.checks.table import CHECKS_BY_NAME
 from twofold.compare.judge.finding import Verdict
 from twofold.compare.pair import Case, Draw, Twin
 from twofold.scratch import Conv2d, Embedding, LeakyReLU, Linear, Module, ReLU, Sequential
@@ -335,3 +337,44 @@ def test_correct_code_passes(innocent: Innocent, dtype: str) -> None:
         for f in result.findings
         if f.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE)
     ]
+
+
+# What differs, and is named for what it is
+
+
+class Frozen(NamedOtherwise):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc.requires_grad_(False)
+
+
+class PythonList(nn.Module):
+    """Modules where torch does not see them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = [nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 3)]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+@pytest.mark.parametrize("check", ["names", "gradient", "resync"])
+def test_a_frozen_layer_is_named_as_frozen(check: str) -> None:
+    finding = only(Innocent("leaky_net", "Frozen").case(), "float64", check)
+    assert finding.blame.side == "conventions" and "requires_grad is False" in finding.blame.reason, finding.blame
+
+
+def test_modules_that_torch_does_not_register_are_named() -> None:
+    finding = only(Innocent("ListedNet", "PythonList", classes=None).case(), "float64", "names")
+    assert "torch registers no modules in layers: nn.ModuleList does" in finding.worst.reason
+
+
+def test_what_is_named_otherwise_is_noted() -> None:
+    (finding,) = run(
+        Innocent("leaky_net", "NamedOtherwise").case(), "float64", checks=[CHECKS_BY_NAME["forward"]]
+    ).findings
+    notes = [quantity.reason for quantity in finding.quantities if quantity.verdict is Verdict.NOT_APPLICABLE]
+    assert finding.verdict is Verdict.PASS and notes == ["leaky: the reference calls it act"]

@@ -16,11 +16,15 @@ def names(trial: Trial) -> Iterator[Quantity]:
     """Names and shapes, and of buffers the values that they begin with; parameters are drawn."""
     side, other = trial.scratch(), trial.reference()
     scratch, reference, frozen = side.state(), other.state(), other.frozen()
+    unseen = other.unregistered()
     if not scratch and not reference:
         yield exactly("no parameters", True, "")
     for name in dict.fromkeys((*scratch, *reference)):
         shapes = [state[name].shape if name in state else "nothing" for state in (scratch, reference)]
-        yield exactly(name, shapes[0] == shapes[1], f"scratch has {shapes[0]}, reference {shapes[1]}", "conventions")
+        told = f"scratch has {shapes[0]}, reference {shapes[1]}"
+        if name not in reference and unseen:
+            told += f"; torch registers no modules in {', '.join(unseen)}: nn.ModuleList does"
+        yield exactly(name, shapes[0] == shapes[1], told, "conventions")
         if name in frozen:
             told = "the reference has it frozen: requires_grad is False"
             yield exactly(f"{name} requires_grad", False, told, "conventions")

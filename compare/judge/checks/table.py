@@ -1,6 +1,6 @@
 """The battery: each check is a function from a trial to the quantities that it judged."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from twofold.compare.judge.checks import contract, curves, exact, modes, numerical, optimizers, resync, variants
@@ -61,6 +61,13 @@ def judged(stage: str) -> Callable[[Trial], Iterable[Quantity]]:
     return lambda trial: trial.judged(stage)
 
 
+def outputs(trial: Trial) -> Iterator[Quantity]:
+    """Every module's output, and a note for each call that the sides name otherwise or that only one makes."""
+    yield from trial.judged("forward")
+    for note in trial.rehearsal.notes:
+        yield Quantity(note.partition(":")[0], 0.0, 0.0, 0.0, Verdict.NOT_APPLICABLE, reason=note)
+
+
 BATTERY: tuple[Check, ...] = (
     Check(
         "names",
@@ -71,7 +78,7 @@ BATTERY: tuple[Check, ...] = (
     Check("load", "both sides read back bit for bit what was loaded", contract.load, alone=True),
     Check("memory", "no array is shared across the border", contract.memory, alone=True),
     Check("exact", "integers agree bit for bit, ties and zeros included", exact.exact, exact.inexact),
-    Check("forward", "every module's output", judged("forward")),
+    Check("forward", "every module's output", outputs),
     Check("loss", "the loss and its gradient", judged("loss"), no_loss),
     Check("gradient", "the gradient of every parameter and of the input", judged("gradient")),
     Check("backward", "the gradient through every module", judged("backward"), unseen),

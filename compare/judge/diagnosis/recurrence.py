@@ -30,6 +30,7 @@ from twofold.scratch.module import Array, Parameter
 
 GATES = {1: ("h",), 3: ("r", "z", "n"), 4: ("i", "f", "g", "o")}  # by the number of stacked matrices
 INPUT, HIDDEN, BIASES = "weight_ih_l0", "weight_hh_l0", ("bias_ih_l0", "bias_hh_l0")
+SATURATING = 50.0  # a pre-activation at which tanh and sigmoid are 1 to the last digit
 MOST_COLUMNS = 512  # where there would be more, the first sample stands for all
 
 
@@ -103,15 +104,20 @@ class Call:
         weights = {**self.weights, INPUT: np.hstack([self.weights[INPUT], columns])}
         return replace(self, weights=weights, inputs=(x, *self.inputs[1:]))
 
-    def trying(self, gate: int) -> "Call":
-        """One gate with its own weights; the others get random numbers, each the same."""
+    def trying(self, gate: int, drive: float = 1.0) -> "Call":
+        """One gate with its own weights; the others get random numbers of the size `drive`, each the same."""
         stacked = np.arange(len(self.weights[HIDDEN])) // self.hidden  # the gate of each row
         kept = dict.fromkeys(self.weights, stacked == gate)
         if self.gates[gate] == "r":  # it is seen through W_hn h + b_hn alone
             kept[HIDDEN] = kept[BIASES[1]] = kept[HIDDEN] | (stacked == 2)
         weights = {name: np.where(kept[name], array.T, 0).T.astype(self.dtype) for name, array in self.weights.items()}
-        drive = np.random.default_rng(0).standard_normal((self.hidden, self.columns), np.float32)
-        columns = np.where(stacked[:, None] == gate, 0, np.tile(drive, (len(self.gates), 1)))
+        numbers = drive * np.random.default_rng(0).standard_normal((self.hidden, self.columns), np.float32)
+        if drive == SATURATING:
+            numbers = drive * np.sign(numbers)
+        driven = np.tile(numbers, (len(self.gates), 1))
+        if self.gates[gate] == "r":
+            driven[stacked == 2] /= drive
+        columns = np.where(stacked[:, None] == gate, 0, driven)
         return replace(self, weights=weights).with_columns(columns.astype(self.dtype))
 
 
@@ -188,9 +194,9 @@ def whole(run: Run, call: Call) -> list[list[Array]]:
     return steps
 
 
-def by_gate(run: Run, call: Call) -> list[list[Array]]:
+def by_gate(run: Run, call: Call, drive: float = 1.0) -> list[list[Array]]:
     """What the layer gives at each time step while one gate is tried."""
-    tried = [whole(run, call.trying(gate)) for gate in range(len(call.gates))]
+    tried = [whole(run, call.trying(gate, drive)) for gate in range(len(call.gates))]
     return [[out for (out,) in step] for step in zip(*tried, strict=True)]
 
 
@@ -258,11 +264,23 @@ def gate_map(
     outputs = GateMap("forward", call.gates, judged(whole, *sides, call).repeat(len(call.gates), axis=1))
     if stage == "forward" or (stage is None and outputs.steps):
         found = GateMap("forward", call.gates, judged(by_gate, *sides, call))
+        if found.failing.any(axis=0).sum() > 1:  # what is added to one shows while others are tried
+            found = saturated(*sides, call) or found
         return found if found.steps else outputs  # what no gate shows by itself belongs to all
     if not call.grad_outputs:
         return None
     scale = arriving(sides[1], call)
     return GateMap("backward", call.gates, judged(gate_gradients, *sides, call, scale))
+
+
+def saturated(scratch: Run, reference: Run, call: Call) -> GateMap | None:
+    """Each gate tried while the others are driven so far that nothing added to them shows; None if no one stands out.
+
+    r is seen through n alone, which stays within reach: what is wrong with n is said of both.
+    """
+    found = GateMap("forward", call.gates, judged(partial(by_gate, drive=SATURATING), scratch, reference, call))
+    wrong = {call.gates[n] for n in np.flatnonzero(found.failing.any(axis=0))}
+    return found if len(wrong) == 1 or wrong == {"r", "n"} else None
 
 
 def call_of(layer: Any, inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...] | None) -> Call | None:
