@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.random import Generator
 
 from twofold.compare import nest
+from twofold.compare.judge.evidence.rounding import saturating
 from twofold.compare.pair import Case
 from twofold.compare.sides import Reference, Scratch
 from twofold.scratch.module import Array
@@ -31,6 +33,15 @@ def redrawn(state: Mapping[str, Array], rng: Generator) -> dict[str, Array]:
         return 0.3 * normal if any(word in name.rpartition(".")[2] for word in ("bias", "mean")) else 1 + 0.5 * normal
 
     return {name: draw(name, array).astype(array.dtype) for name, array in state.items()}
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """What one forward pass shows of the reference: its output, the modules that it calls, whether it `saturates`."""
+
+    output: Any
+    modules: frozenset[str]
+    saturates: bool  # takes a tanh or a sigmoid, also within a cell
 
 
 class Draws:
@@ -73,6 +84,13 @@ class Draws:
 
     @cached_property
     def cotangents(self) -> Any:
+        return self.draw_cotangents(self.glimpse.output, self.rng("cotangents"))
+
+    @cached_property
+    def glimpse(self) -> Glimpse:
+        """The reference's first forward pass, of which no number is judged."""
         side = self.reference()
         side.load(self.state)
-        return self.draw_cotangents(side.forward(self.inputs), self.rng("cotangents"))
+        with saturating(0) as met, side.watch(lambda stage, name, array: np.empty(0)) as trace:
+            output = side.forward(self.inputs)
+        return Glimpse(output, frozenset(trace.outputs), bool(met))
