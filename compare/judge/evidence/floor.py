@@ -27,7 +27,8 @@ def rows_of(array: Array, axis: int = 0) -> Array:
     if array.ndim < 2:
         return array.reshape(1, -1)
     rows = array.shape[axis]
-    return np.moveaxis(array, axis, 0).reshape(rows, array.size // max(1, rows))
+    first = np.moveaxis(array, axis, 0) if axis else array
+    return first.reshape(rows, array.size // max(1, rows))
 
 
 def distance(array: Array, golden: Array) -> Array:
@@ -52,9 +53,7 @@ def strays(array: Array, golden: Array, axis: int = 0) -> Array:
             part = slice(start, start + step)
             apart = np.subtract(ours[part], theirs[part], dtype=dtype)
             found[part] = np.abs(apart, out=apart).max(axis=1, initial=0)
-            if not np.isfinite(found[part]).all():
-                found[part] = distance(ours[part], theirs[part]).max(axis=1, initial=0)
-    return found
+    return found if np.isfinite(found).all() else distance(ours, theirs).max(axis=1, initial=0)
 
 
 def largest(golden: Array, axis: int = 0) -> Array:
@@ -62,7 +61,7 @@ def largest(golden: Array, axis: int = 0) -> Array:
     rows = rows_of(golden, axis)
     if rows.dtype.kind != "f":
         rows = rows.astype(np.float64)
-    found = np.maximum(rows.max(axis=1, initial=0), -rows.min(axis=1, initial=0))
+    found = np.maximum(rows.max(axis=1, initial=0), np.abs(rows.min(axis=1, initial=0)))
     if not np.isfinite(found).all():
         found = np.where(np.isfinite(rows), np.abs(rows), 0).max(axis=1, initial=0)
     return np.asarray(found, np.float64)
@@ -81,9 +80,9 @@ def farther(first: Mapping[str, Array], second: Mapping[str, Array]) -> dict[str
     return {**first, **second, **both}
 
 
-def floors(golden: Array, strayed: Array | None, dtype: DTypeLike, axis: int = 0) -> Array:
-    """The floor of each row, given how far it strays in re-runs, if there were any: (rows,)."""
-    least = 8 * float(np.finfo(dtype).eps) * largest(golden, axis)
+def floors(most: Array, strayed: Array | None, dtype: DTypeLike) -> Array:
+    """The floor of each row, given its largest entry, and how far it strays in re-runs if there were any: (rows,)."""
+    least = 8 * float(np.finfo(dtype).eps) * most
     return least if strayed is None else np.asarray(strayed + least)
 
 
@@ -108,13 +107,14 @@ def judge(
         return exactly(name, False, f"scratch gives {actual.dtype} where {np.dtype(dtype)} was given", "scratch")
     if not actual.size:
         return Quantity(name, 0.0, 0.0, 0.0, Verdict.VACUOUS, 0, 0, "it is empty")
-    error, floor = strays(actual, golden, axis), floors(golden, strayed, dtype, axis)
-    repeats = bool(np.isfinite(floor).all())
-    if not (np.isfinite(error).all() and repeats) and (told := not_finite(name, actual, golden, not repeats)):
+    error, most = strays(actual, golden, axis), largest(golden, axis)
+    floor = floors(most, strayed, dtype)
+    finite = np.isfinite(error + floor).all()
+    if not finite and (told := not_finite(name, actual, golden, not np.isfinite(floor).all())):
         return told
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         ratio = np.where(error == 0, 0.0, error / floor)
-    proven = largest(golden, axis) > LIMIT * floor
+    proven = most > LIMIT * floor
     worst = int(ratio.argmax())
     reason, verdict = "", Verdict.PASS
     if ratio[worst] > LIMIT:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twofold.compare.judge.evidence.floor import floors, rows_of, strays
+from twofold.compare.judge.evidence.floor import floors, largest, strays
 from twofold.compare.judge.evidence.trial import MORE_RERUNS, RERUNS, Measured, Trial
 from twofold.compare.judge.gates import LIMIT
 from twofold.scratch.module import Array
@@ -39,17 +39,17 @@ def sensitivities(trial: Trial) -> Iterator[Sensitivity]:
         if golden is None or name in trial.waived or not golden.any():
             continue
         seen = limits(trial, measured, name)
-        largest = np.abs(rows_of(golden)).max(axis=1)
-        proven = largest > 0
-        smallest = float(seen.max() / largest.max())
-        in_row = float((seen[proven] / largest[proven]).max())
+        most = largest(golden)
+        proven = most > 0
+        smallest = float(seen.max() / most.max())
+        in_row = float((seen[proven] / most[proven]).max())
         yield Sensitivity(trial.case.name, trial.dtype, name, smallest, in_row)
 
 
 def limits(trial: Trial, measured: Measured, name: str) -> Array:
     """The size from which on an error in each row of a parameter's gradient is seen: (rows,)."""
     golden, actual = (reading["gradient"][name].astype(np.float64) for reading in (measured.golden, trial.actual))
-    floor = floors(golden, measured.strayed["gradient"][name], trial.dtype)
+    floor = floors(largest(golden), measured.strayed["gradient"][name], trial.dtype)
     return LIMIT * floor + strays(actual, golden) + float(np.finfo(trial.dtype).eps) * np.abs(golden).max()
 
 
