@@ -18,7 +18,7 @@ from twofold.compare.sides import Side
 from twofold.compare.sides.trace import view_of
 from twofold.scratch.module import Array
 
-BLOCK = 1 << 16  # floats that are moved at a time: with the hashes of their bits they fit a cache
+BLOCK = 1 << 14  # floats that are moved at a time: with the hashes of their bits they fit a cache
 
 
 class Bits(NamedTuple):
@@ -27,13 +27,13 @@ class Bits(NamedTuple):
     integer: type[np.unsignedinteger]
     rounds: tuple[tuple[int, int], ...]
 
-    def mixed(self, bits: Array, seed: int) -> Array:
-        """A hash of each number of `bits`: every bit reaches the highest."""
-        mixed = bits ^ self.integer(seed)
+    def mix(self, bits: Array, seed: int, mixed: Array, work: Array) -> None:
+        """Into `mixed` a hash of each number of `bits`: every bit reaches the highest."""
+        np.bitwise_xor(bits, self.integer(seed), out=mixed)
         for shift, factor in self.rounds:
-            mixed ^= mixed >> self.integer(shift)
-            mixed *= self.integer(factor)
-        return mixed
+            np.right_shift(mixed, self.integer(shift), out=work)
+            np.bitwise_xor(mixed, work, out=mixed)
+            np.multiply(mixed, self.integer(factor), out=mixed)
 
 
 # By the size of a float: the finalizers of MurmurHash3 (Appleby 2011) and SplitMix64 (Steele, Lea and Flood 2014).
@@ -66,21 +66,23 @@ def perturbed(nested: Any, seed: int | None) -> Any:
 def move(array: Array, seed: int) -> None:
     """Moves an array of floats in place, block by block; as integers, neighbouring floats lie 1 apart."""
     bits, salt = BITS[array.itemsize], zlib.crc32(str(seed).encode())
-    most = np.finfo(array.dtype).max
+    size = min(BLOCK, array.size)
+    mixed, work, moves = np.empty(size, bits.integer), np.empty(size, bits.integer), np.empty(size, bool)
+    sign = np.dtype(f"i{array.itemsize}").type(8 * array.itemsize - 1)
     blocks: Any = np.nditer(array, ["external_loop", "buffered", "zerosize_ok"], ["readwrite"], buffersize=BLOCK)
-    with blocks:
+    with blocks, np.errstate(over="ignore", invalid="ignore"):
         for block in blocks:
-            before = block.view(bits.integer)
-            away = bits.mixed(before, salt)
-            away >>= bits.integer(8 * array.itemsize - 1)
-            away <<= bits.integer(1)
-            away -= bits.integer(1)  # up or down by 1, modulo the width
-            away += before
-            stays = block == 0
-            if not (block.max() < most and block.min() > -most):
-                stays |= ~(np.abs(block) < most)
-            np.copyto(away, before, where=stays)
-            before[...] = away
+            before, n = block.view(bits.integer), len(block)
+            away = mixed[:n]
+            bits.mix(before, salt, away, work[:n])
+            step = away.view(sign.dtype)
+            np.right_shift(step, sign, out=step)  # 0 or -1
+            np.bitwise_or(step, 1, out=step)  # 1 or -1
+            np.not_equal(block, 0, out=moves[:n])
+            if not np.dot(block, block) < np.inf:  # something is large, or not finite
+                moves[:n] &= np.abs(block) < np.finfo(array.dtype).max
+            np.multiply(step, moves[:n], out=step)
+            np.add(before, away, out=before)
 
 
 def move_tensor(tensor: Any, seed: int) -> None:
@@ -89,6 +91,14 @@ def move_tensor(tensor: Any, seed: int) -> None:
     move(array, seed)
     if tensor.device.type != "cpu":  # where the view is none
         tensor.detach().copy_(tensor.new_tensor(array))
+
+
+def move_state(model: Any, seed: int) -> None:
+    """Moves the parameters and buffers of a torch model in place; one that has two names, once."""
+    tensors = {id(tensor): tensor for tensor in model.state_dict(keep_vars=True).values()}
+    for tensor in tensors.values():
+        if tensor.is_floating_point():
+            move_tensor(tensor, seed)
 
 
 @contextmanager

@@ -13,8 +13,9 @@ from twofold.compare import nest
 from twofold.compare.judge.evidence.branches import Flip, pinned, unpinned
 from twofold.compare.judge.evidence.draws import Draws
 from twofold.compare.judge.evidence.floor import farther, in_range, judge_all, strays
-from twofold.compare.judge.evidence.rounding import perturbed, perturbing, saturating
+from twofold.compare.judge.evidence.rounding import move_state, perturbed, perturbing, saturating
 from twofold.compare.judge.finding import Quantity
+from twofold.compare.pair import Draw, Pair
 from twofold.compare.sides import Reference, Scratch, Side
 from twofold.compare.sides.trace import Copies, Keep, path_of, same_bits
 from twofold.scratch.module import Array, Module
@@ -64,7 +65,9 @@ class Trial(Draws):
         What `keep` makes of each tensor as soon as it is there, by default a copy.
         """
         keep = keep or Copies()
-        side.load(perturbed(self.state, seed))
+        side.load(self.state)
+        if seed is not None:
+            move_state(side.model, seed)
         side.train(training)
         side.zero_grad()
         if isinstance(side, Scratch):
@@ -163,11 +166,20 @@ class Trial(Draws):
         return {stage: {name: in_range(a, self.dtype) for name, a in golden[stage].items()} for stage in golden}
 
     def strays_from(self, golden: Reading) -> Keep:
-        """Keeps of a tensor how far each row strays from golden; of one that golden has not, nothing."""
+        """Keeps of a tensor how far each row strays from golden; of one that golden has not, nothing.
+
+        What one module gives and the next one takes is one array in golden, and is measured once.
+        """
+        last: tuple[Array | None, int, Array] = (None, 0, np.empty(0))
 
         def keep(stage: str, name: str, array: Array) -> Array:
+            nonlocal last
             expected = golden.get(stage, {}).get(name)
-            return np.empty(0) if expected is None else strays(array, expected, self.axis_of(name, expected))
+            if expected is None:
+                return np.empty(0)
+            if expected is not last[0] or array.ctypes.data != last[1]:
+                last = expected, array.ctypes.data, strays(array, expected, self.axis_of(name, expected))
+            return last[2]
 
         return keep
 
@@ -247,6 +259,13 @@ class Trial(Draws):
         if tensor.startswith("<input>"):
             return ""
         return tensor.rpartition(".")[0] or self.case.name
+
+
+def at_recipe_size(pair: Pair, inputs: Array, dtype: str, device: str = "cpu", seed: int = 0) -> Trial:
+    """The pair's model alone, at its recipe's size, on the records given."""
+    trial = Trial(pair.full_case((Draw(inputs.shape),)), dtype, device, seed)
+    trial.inputs = (inputs.astype(dtype) if np.issubdtype(inputs.dtype, np.floating) else inputs,)
+    return trial
 
 
 def leaves(model: Module) -> list[Module]:
