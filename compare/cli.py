@@ -267,7 +267,14 @@ def bench(
         bool,
         typer.Option("--memory", help="Also the peak of memory, by a process for each side; a minute or two more."),
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder for growth.png, how time grows with the batch.")] = None,
+    judge: Annotated[
+        bool,
+        typer.Option("--judge", help="Also what judging costs at the recipe's size, in passes of the reference."),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for growth.png, time over batches, and judging.png, cost over sizes."),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Every row as JSON; - is standard output.")
     ] = None,
@@ -284,7 +291,7 @@ def bench(
     from twofold.compare.commands import bench as command
     from twofold.compare.commands.choosing import systems
 
-    raise typer.Exit(0 if command.run(systems(pairs), json_file, threads, out, not pairs, memory) else 1)
+    raise typer.Exit(0 if command.run(systems(pairs), json_file, threads, out, not pairs, memory, judge) else 1)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 from twofold.compare import nest
 from twofold.compare.judge.evidence.branches import pinned
-from twofold.compare.judge.evidence.floor import judge_all
+from twofold.compare.judge.evidence.floor import farther, judge_all, strays
 from twofold.compare.judge.evidence.rounding import perturbed, perturbing
 from twofold.compare.judge.finding import Verdict, raised
 from twofold.compare.sides import Reference, Scratch, Side, States
@@ -30,10 +30,13 @@ def differing(
     waived: Iterable[str] = (),
 ) -> Differences:
     """What scratch gave, judged by runs of the reference in a dtype and moved by a seed, or not moved."""
-    golden, plain = reference("float64", None), () if dtype == "float64" else (reference(dtype, None),)
-    reruns = [*plain, *(reference(dtype, seed) for seed in range(RERUNS))]
+    golden, plain = reference("float64", None), () if dtype == "float64" else (None,)
+    strayed: Arrays = {}
+    for seed in (*plain, *range(RERUNS)):
+        run = reference(dtype, seed)
+        strayed = farther(strayed, {name: strays(run[name], golden[name]) for name in run if name in golden})
     lines = []
-    for quantity in judge_all(actual, golden, reruns, dtype):
+    for quantity in judge_all(actual, golden, strayed, dtype):
         if quantity.verdict is Verdict.FAIL and quantity.name not in waived:
             error = f"error {quantity.error:.3g}, {quantity.ratio:.3g} floors, limit {quantity.limit:g}"
             lines.append(f"{quantity.name}: {error if np.isfinite(quantity.ratio) else quantity.reason}")

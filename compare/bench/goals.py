@@ -22,6 +22,8 @@ STEPS: dict[str, tuple[float, float]] = {
 }
 GEOMETRIC_MEAN = 0.65  # over the pairs, in either dtype
 MEMORY = 1.5  # peak of a training step, scratch / reference
+# Judging at the recipe's size in float64: passes of the reference, and bytes at the peak.
+JUDGING: dict[str, tuple[float, float]] = {"two-layer-fc": (40, 2e9), "bn-convnet": (25, 1.5e9)}
 
 
 def of_step(pair: str, dtype: str) -> float | None:

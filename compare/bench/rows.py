@@ -1,7 +1,7 @@
 """What the bench measured, a row at a time, and all of it as JSON."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from twofold.compare.bench import goals
@@ -95,6 +95,43 @@ class Peak:
         return found | sides | {"ratio": self.ratio, "goal": goals.MEMORY}
 
 
+@dataclass(frozen=True)
+class Judging:
+    """What it cost to judge one pair's forward, gradient and backward: seconds of the processor, and bytes at the peak.
+
+    `alone` is a forward and backward pass of the reference by itself. `width` is that of a model made to grow, else
+    None; `wrong` is the verdict where it is another than pass.
+    """
+
+    name: str
+    dtype: str
+    batch: int
+    parameters: int
+    activations: int
+    alone: float
+    seconds: float
+    peak: int
+    width: int | None = None
+    wrong: str = ""
+
+    @property
+    def passes(self) -> float:
+        return self.seconds / self.alone
+
+    @property
+    def entries(self) -> int:
+        return self.parameters + self.activations
+
+    @property
+    def goal(self) -> tuple[float, float] | None:
+        """Passes and bytes, for a pair at its recipe's size."""
+        return goals.JUDGING.get(self.name) if self.width is None and self.dtype == "float64" else None
+
+    def as_json(self) -> dict[str, Any]:
+        found = {"kind": "judging"} | asdict(self) | {"passes": self.passes}
+        return found | {"goal": dict(zip(("passes", "bytes"), self.goal, strict=True)) if self.goal else None}
+
+
 def geometric_means(rows: Iterable[Row]) -> dict[str, float]:
     """Of the ratios of all training steps that were timed, by dtype."""
     ratios: dict[str, list[float]] = {}
@@ -104,12 +141,16 @@ def geometric_means(rows: Iterable[Row]) -> dict[str, float]:
     return {dtype: goals.geometric_mean(values) for dtype, values in ratios.items()}
 
 
-def as_json(environment: dict[str, Any], rows: Sequence[Row], peaks: Sequence[Peak]) -> dict[str, Any]:
+def as_json(
+    environment: dict[str, Any], rows: Sequence[Row], peaks: Sequence[Peak], judged: Sequence[Judging] = ()
+) -> dict[str, Any]:
     """By schema 1: times in milliseconds, memory in bytes, ratios as scratch / reference."""
     return {
         "schema": 1,
         "environment": environment,
-        "rows": [row.as_json() for row in rows] + [peak.as_json() for peak in peaks],
+        "rows": [row.as_json() for row in rows]
+        + [peak.as_json() for peak in peaks]
+        + [one.as_json() for one in judged],
         "geometric_means": {
             dtype: {"ratio": ratio, "goal": goals.GEOMETRIC_MEAN} for dtype, ratio in geometric_means(rows).items()
         },

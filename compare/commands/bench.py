@@ -12,14 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from twofold.compare.bench.environment import described, environment
 from twofold.compare.bench.layers import LAYERS, LOOPS, MATRICES, adam_row, layer_rows, loop_rows
 from twofold.compare.bench.published import SOURCES, published_rows
-from twofold.compare.bench.rows import Peak, Row, as_json
+from twofold.compare.bench.rows import Judging, Peak, Row, as_json
 from twofold.compare.bench.steps import DTYPES, GROWING, growth_rows, recipe_rows
 from twofold.compare.commands.planning import make_folder
 from twofold.compare.data import Dataset, load
 from twofold.compare.errors import BadInput
 from twofold.compare.output import write_json
 from twofold.compare.pair import Pair
-from twofold.compare.report.timings import TABLES, TITLES, differences, means, memory_table, show
+from twofold.compare.report.timings import TABLES, TITLES, differences, judging_table, means, memory_table, show
 from twofold.compare.threads import threads
 
 WIDE = 120
@@ -40,6 +40,7 @@ def run(
     out: Path | None = None,
     layers: bool = True,
     memory: bool = False,
+    judge: bool = False,
 ) -> bool:
     """Prints a table of each kind, and means; True unless something differs. `count` is that of the threads."""
     if count > (most := os.cpu_count() or 1):
@@ -58,7 +59,8 @@ def run(
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console, transient=True) as progress:
             sections = planned(pairs, layers)
-            total = sum(map(len, sections.values())) + len(pairs) * memory
+            judging = costs(pairs, count) if judge else []
+            total = sum(map(len, sections.values())) + len(pairs) * memory + len(judging)
             task = progress.add_task("", total=total)
             for kind, jobs in sections.items():
                 for job in jobs:
@@ -70,10 +72,17 @@ def run(
                 progress.update(task, description=f"memory of {pair.name}")
                 peaks.append(peak(pair, count))
                 progress.advance(task)
+            judged: list[Judging] = []
+            for what, cost in judging:
+                progress.update(task, description=f"judging {what}")
+                judged.append(cost())
+                progress.advance(task)
+    if judged:
+        show(console, TITLES["judging"], judging_table(judged))
     if peaks:
         show(console, TITLES["memory"], memory_table(peaks))
     console.print()
-    for line in (*means(rows), *differences(rows)):
+    for line in (*means(rows), *differences(rows, judged)):
         console.print(line, soft_wrap=True, markup=False)
     if out and any(row.kind == "growth" and row.timing for row in rows):
         from twofold.compare.report.pictures.growth import growth_curves
@@ -81,9 +90,15 @@ def run(
         picture = out / "growth.png"
         picture.write_bytes(growth_curves([row for row in rows if row.kind == "growth"]))
         console.print(f"wrote {picture}", soft_wrap=True)
+    if out and any(row.width for row in judged):
+        from twofold.compare.report.pictures.judging import judging_curves
+
+        picture = out / "judging.png"
+        picture.write_bytes(judging_curves([row for row in judged if row.width]))
+        console.print(f"wrote {picture}", soft_wrap=True)
     if json_file:
-        write_json(json_file, as_json(found, rows, peaks))
-    return not any(row.differences for row in rows)
+        write_json(json_file, as_json(found, rows, peaks, judged))
+    return not any(row.differences for row in rows) and not any(row.wrong for row in judged)
 
 
 @cache
@@ -110,6 +125,17 @@ def planned(pairs: Sequence[Pair], layers: bool) -> dict[str, list[Job]]:
         "growth": [Job(f"growing batches of {pair.name}", partial(of, pair, growth_rows)) for pair in growing],
     }
     return {kind: jobs for kind, jobs in sections.items() if jobs}
+
+
+def costs(pairs: Sequence[Pair], count: int) -> Sequence[tuple[str, Callable[[], Judging]]]:
+    """What judging costs: of each pair in float64, and of one as it grows."""
+    from twofold.compare.bench.judging import GROWING, WIDTHS, in_child
+
+    work = [(pair.name, partial(in_child, pair.name, "float64", count)) for pair in pairs]
+    if any(pair.name == GROWING for pair in pairs):
+        for dtype, widths in WIDTHS.items():
+            work += [(f"{GROWING} {width} wide", partial(in_child, GROWING, dtype, count, width)) for width in widths]
+    return work
 
 
 def peak(pair: Pair, count: int) -> Peak:

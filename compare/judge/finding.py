@@ -46,10 +46,15 @@ def exactly(name: str, equal: bool, reason: str, side: str = "") -> Quantity:
     return Quantity(name, float("inf"), 0.0, float("inf"), Verdict.FAIL, reason=reason, side=side)
 
 
-def not_finite(name: str, scratch: Sequence[Array], reference: Sequence[Array], where: str = "") -> Quantity | None:
-    """The failure of a tensor with NaN or inf on either side; a side is convicted that alone has it."""
-    sides = {"scratch": scratch, "reference": reference}
-    bad = [side for side, arrays in sides.items() if not all(np.isfinite(array).all() for array in arrays)]
+def not_finite(name: str, scratch: Array, reference: Array, strays: bool = False, where: str = "") -> Quantity | None:
+    """The failure of a tensor with NaN, or with inf where the other has not the same, on either side.
+
+    A side is convicted that alone has it; `strays` says that a re-run of the reference has.
+    """
+    lone = {"scratch": ~np.isfinite(scratch), "reference": ~np.isfinite(reference)}
+    bad = [side for side, places in lone.items() if (places & (scratch != reference)).any()]
+    if strays:
+        bad = [*bad, *({"reference"} - set(bad))]
     if not bad:
         return None
     return exactly(name, False, f"NaN or inf in {where}{' and '.join(bad)}", bad[0] if len(bad) == 1 else "")

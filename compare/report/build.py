@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from twofold.compare import environment
 from twofold.compare.bench.steps import StepTime, step_time
 from twofold.compare.data import Dataset, load
@@ -18,10 +16,10 @@ from twofold.compare.judge import battery
 from twofold.compare.judge.battery import Result
 from twofold.compare.judge.checks.table import BATTERY
 from twofold.compare.judge.evidence.rounding import perturbed
-from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.evidence.trial import at_recipe_size
 from twofold.compare.judge.finding import Finding, Verdict, gravest, raised
 from twofold.compare.judge.gates import LIMIT
-from twofold.compare.pair import Draw, Pair, SideName
+from twofold.compare.pair import Pair, SideName
 from twofold.compare.processes import in_order, spread
 from twofold.compare.report import plots
 from twofold.compare.report.console import explanations, flipped, summary, verdict_line
@@ -142,9 +140,7 @@ def planted(pair: Pair, verdict: Verdict) -> Faults:
 
 def check_full_size(pair: Pair, dataset: Dataset, device: str, seed: int) -> Result:
     """Forward and backward in float64 at the recipe's sizes, on the first records of the data."""
-    inputs = dataset.train.inputs[: pair.recipe.batch]
-    trial = Trial(pair.full_case((Draw(inputs.shape),)), "float64", device, seed)
-    trial.inputs = (inputs.astype(np.float64) if np.issubdtype(inputs.dtype, np.floating) else inputs,)
+    trial = at_recipe_size(pair, dataset.train.inputs[: pair.recipe.batch], "float64", device, seed)
     checks = [check for check in BATTERY if check.name in FULL_SIZE_CHECKS]
     return battery.run_trial(trial, checks, suspects=suspects)
 

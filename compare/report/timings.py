@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from twofold.compare.bench import goals
-from twofold.compare.bench.rows import Peak, Row, geometric_means
+from twofold.compare.bench.rows import Judging, Peak, Row, geometric_means
 
 TITLES = {
     "step": "A training step, ms: scratch / reference with the quartiles of the rounds, and its matrix products alone",
@@ -14,6 +14,7 @@ TITLES = {
     "loops": "What vectorising gives: plain loops against the fast form, ms",
     "published": "The same at a source's sizes, in float64, seconds: ours, of loops that run once, and published",
     "growth": "A training step as its batch grows, ms, and microseconds a record",
+    "judging": "What judging costs: forward, gradient and backward, in passes of the reference and at the peak",
     "memory": "Memory at the peak of training, MB above a process without the model",
 }
 
@@ -132,6 +133,19 @@ def memory_table(peaks: Sequence[Peak]) -> Table:
     return table
 
 
+def judging_table(rows: Sequence[Judging]) -> Table:
+    columns = ("batch", "parameters", "activations", "a pass, ms", "s", "passes", "goal", "GB", "goal")
+    table = drawn(("pair", "dtype"), *columns, "ns an entry", "bytes an entry")
+    for row in rows:
+        passes, size = row.goal or (None, None)
+        counts = (f"{n:,}" for n in (row.batch, row.parameters, row.activations))
+        cost = (f"{row.passes:.1f}", goal(row.passes, passes), f"{row.peak / 1e9:.2f}")
+        entry = (f"{1e9 * row.seconds / row.entries:.0f}", f"{row.peak / row.entries:.0f}")
+        figures = (*counts, milliseconds(row.alone), f"{row.seconds:.2f}", *cost)
+        table.add_row(row.name, row.dtype, *figures, goal(row.peak / 1e9, size and size / 1e9), *entry)
+    return table
+
+
 def means(rows: Sequence[Row]) -> list[str]:
     found = geometric_means(rows)
     counts = {
@@ -144,9 +158,9 @@ def means(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def differences(rows: Sequence[Row]) -> list[str]:
-    """What was not timed because the sides differ."""
-    lines = []
+def differences(rows: Sequence[Row], judged: Sequence[Judging] = ()) -> list[str]:
+    """What was not timed because the sides differ, and what was judged otherwise than equal."""
+    lines = [f"{row.name} {row.dtype}, batch {row.batch}: {row.wrong}" for row in judged if row.wrong]
     for row in rows:
         where = f"{row.name} {row.dtype}, batch {row.batch}" + ("" if row.part == "step" else f", {row.part}")
         lines += [f"{where}: {line}" for line in row.differences[:3]]

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from twofold.compare import nest
 from twofold.compare.pair import Twin
 from twofold.compare.sides.devices import import_torch
-from twofold.compare.sides.trace import Names, States, Trace, array_of, watch_reference
+from twofold.compare.sides.trace import Keep, Names, States, Trace, array_of, copied, view_of, watch_reference
 from twofold.scratch.module import Array
 
 
@@ -63,9 +63,14 @@ class Reference:
         return {self.tied.get(name, name): array_of(value) for name, value in self.model.state_dict().items()}
 
     def load(self, state: Mapping[str, Array]) -> None:
-        given = {name: self.tensor(value) for name, value in state.items()}
+        given = {name: self.torch.from_numpy(self._own(value)) for name, value in state.items()}
         again = {name: given[one] for name, one in self.tied.items() if one in given}
         self.model.load_state_dict(given | again)
+
+    def _own(self, array: Array) -> Array:
+        """In the side's dtype; what has that already is not copied, for torch does when it loads."""
+        floating = np.issubdtype(np.asarray(array).dtype, np.floating)
+        return np.require(array, self.dtype if floating else None, "W")
 
     def named_parameters(self) -> Iterator[tuple[str, Any]]:
         """Each once."""
@@ -121,9 +126,10 @@ class Reference:
             self.torch.autograd.backward(*map(list, zip(*asked, strict=True)))
         return nest.apply(lambda tensor: None if tensor.grad is None else array_of(tensor.grad), self._inputs)
 
-    def gradients(self) -> dict[str, Array]:
+    def gradients(self, keep: Keep = copied) -> dict[str, Array]:
         """Parameters that the loss does not reach have no gradient in torch and are left out."""
-        return {name: array_of(p.grad) for name, p in self.named_parameters() if p.grad is not None}
+        gradients = {name: p.grad for name, p in self.named_parameters() if p.grad is not None}
+        return {name: keep("gradient", name, view_of(gradient)) for name, gradient in gradients.items()}
 
     def set_gradients(self, gradients: Mapping[str, Array]) -> None:
         for name, parameter in self.named_parameters():
@@ -151,8 +157,8 @@ class Reference:
                 for key, value in state[name].items()
             }
 
-    def watch(self) -> AbstractContextManager[Trace]:
-        return watch_reference(self.model, self.names)
+    def watch(self, keep: Keep | None = None) -> AbstractContextManager[Trace]:
+        return watch_reference(self.model, keep, self.names)
 
     def train_step(self, x: Array, target: Array) -> tuple[float, Array]:
         x, target = (self.torch.from_numpy(array).to(self.device) for array in (x, target))

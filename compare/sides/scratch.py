@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 
 from twofold.compare import nest
 from twofold.compare.pair import Twin
-from twofold.compare.sides.trace import States, Trace, watch_scratch
+from twofold.compare.sides.trace import Keep, States, Trace, copied, watch_scratch
 from twofold.scratch.module import Array
 from twofold.scratch.optim import clip_grad_value_
 
@@ -97,8 +97,9 @@ class Scratch:
         dinputs = (*dinputs, *(None for _ in self._inputs))[: len(self._inputs)]
         return nest.apply(_copy, dinputs)
 
-    def gradients(self) -> dict[str, Array]:
-        return {name: parameter.grad.copy() for name, parameter in self.model.named_parameters()}
+    def gradients(self, keep: Keep = copied) -> dict[str, Array]:
+        """Copies, or what `keep` keeps of each."""
+        return {name: keep("gradient", name, parameter.grad) for name, parameter in self.model.named_parameters()}
 
     def set_gradients(self, gradients: Mapping[str, Array]) -> None:
         for name, parameter in self.model.named_parameters():
@@ -120,9 +121,9 @@ class Scratch:
     def load_optimizer_state(self, state: Mapping[str, Mapping[str, Array]]) -> None:
         self.optimizer.load_state_dict(state)
 
-    def watch(self) -> AbstractContextManager[Trace]:
-        """Records what every module takes, gives and sends back."""
-        return watch_scratch(self.model)
+    def watch(self, keep: Keep | None = None) -> AbstractContextManager[Trace]:
+        """Records what every module takes, gives and sends back: copies, or what `keep` keeps of them."""
+        return watch_scratch(self.model, keep)
 
     def train_step(self, x: Array, target: Array) -> tuple[float, Array]:
         """Forward, loss, backward and update with nothing copied; the loss and output before the update."""

@@ -14,6 +14,37 @@ from twofold.scratch.module import Array, Module
 
 States = dict[str, dict[str, Array]]  # an optimizer's, by parameter and entry
 
+# What is kept of a tensor as soon as it is there: its stage and name are given, and itself, to read and not to hold.
+# Stages: forward (what modules give), backward (what they are sent), input (take), grad_input (send back).
+Keep = Callable[[str, str, Array], Array]
+
+
+def copied(stage: str, name: str, array: Array) -> Array:
+    """Keeps a copy."""
+    return np.array(array)
+
+
+class Copies:
+    """Keeps copies; what a module takes is mostly the very output of the one before it, and is held once."""
+
+    def __init__(self) -> None:
+        self._last = np.empty(0)
+
+    def __call__(self, stage: str, name: str, array: Array) -> Array:
+        if not same_bits(array, self._last):
+            self._last = np.array(array)
+        return self._last
+
+
+def same_bits(first: Array, second: Array) -> bool:
+    """Equal in shape, type and every bit, and so NaN too."""
+    if first.shape != second.shape or first.dtype != second.dtype:
+        return False
+    if first.itemsize > 8:
+        return first.tobytes() == second.tobytes()
+    bits = np.dtype(f"u{first.itemsize}")
+    return bool((first.view(bits) == second.view(bits)).all())
+
 
 @dataclass
 class Trace:
@@ -31,11 +62,16 @@ class Trace:
 Names = Mapping[str, str | None]
 
 
-def array_of(tensor: Any) -> Array:
-    """A NumPy copy of a tensor: `.numpy()` alone would share its memory. Raises TypeError for what is none."""
+def view_of(tensor: Any) -> Array:
+    """A tensor as a NumPy array, which shares its memory where that lies in the CPU's. Raises TypeError for others."""
     if not hasattr(tensor, "detach"):
         raise TypeError(f"expected tensors, alone or in tuples, lists and dicts, found {type(tensor).__name__}")
-    return np.array(tensor.detach().cpu().numpy())
+    return tensor.detach().cpu().numpy()
+
+
+def array_of(tensor: Any) -> Array:
+    """A NumPy copy of a tensor."""
+    return np.array(view_of(tensor))
 
 
 def call_key(path: str, call: int) -> str:
@@ -53,13 +89,13 @@ def path_of(key: str) -> str:
 
 
 @contextmanager
-def watch_scratch(model: Module) -> Iterator[Trace]:
+def watch_scratch(model: Module, keep: Keep | None = None) -> Iterator[Trace]:
     """Shadows forward and backward of every module below `model` on the instance, and takes the shadows off again."""
-    trace = Trace()
+    trace, keep = Trace(), keep or Copies()
     watched = [(path, module) for path, module in model.named_modules() if path]
     own = {path: {k: v for k, v in vars(module).items() if k in ("forward", "backward")} for path, module in watched}
     for path, module in watched:
-        _shadow(module, path, trace)
+        _shadow(module, path, trace, keep)
     try:
         yield trace
     finally:
@@ -69,18 +105,21 @@ def watch_scratch(model: Module) -> Iterator[Trace]:
             vars(module).update(own[path])
 
 
-def _shadow(module: Module, path: str, trace: Trace) -> None:
+def _shadow(module: Module, path: str, trace: Trace, keep: Keep) -> None:
     forward, backward = module.forward, module.backward
     open_calls: list[tuple[str, list[str]]] = []  # the backward passes of several calls come in reverse order
     calls = 0
+
+    def kept(stage: str, key: str, nested: Any) -> dict[str, Array]:
+        return {name: keep(stage, name, np.asarray(array)) for name, array in nest.numbered(key, nested).items()}
 
     def watched_forward(*inputs: Any) -> Any:
         nonlocal calls
         key = call_key(path, calls)
         calls += 1
-        trace.inputs.update(nest.numbered(key, nest.apply(np.array, inputs[0] if len(inputs) == 1 else inputs)))
+        trace.inputs.update(kept("input", key, inputs[0] if len(inputs) == 1 else inputs))
         out = forward(*inputs)
-        recorded = nest.numbered(key, nest.apply(np.array, out))
+        recorded = kept("forward", key, out)
         trace.outputs.update(recorded)
         open_calls.append((key, list(recorded)))
         if module.training and "mask" in vars(module):
@@ -91,9 +130,9 @@ def _shadow(module: Module, path: str, trace: Trace) -> None:
         key, outputs = open_calls.pop()
         for name, dout in zip(outputs, nest.flatten(douts), strict=False):  # trailing ones may be left out
             if dout is not None:
-                trace.grad_outputs[name] = np.array(dout)
+                trace.grad_outputs[name] = keep("backward", name, np.asarray(dout))
         grad_input = backward(*douts)
-        trace.grad_inputs.update(nest.numbered(key, nest.apply(np.array, grad_input)))
+        trace.grad_inputs.update(kept("grad_input", key, grad_input))
         return grad_input
 
     vars(module).update(forward=watched_forward, backward=watched_backward)
@@ -107,16 +146,16 @@ def going_back() -> bool:
 
 
 @contextmanager
-def watch_reference(model: Any, names: Names = MappingProxyType({})) -> Iterator[Trace]:
+def watch_reference(model: Any, keep: Keep | None = None, names: Names = MappingProxyType({})) -> Iterator[Trace]:
     """By forward hooks, and tensor hooks on the outputs (full backward hooks break on in-place ReLU and integers)."""
-    trace = Trace()
+    trace, keep = Trace(), keep or Copies()
     watching = True  # tensor hooks outlive the watch, with the graph
 
-    def arrived(kept: dict[str, Array], name: str, gradient: Any) -> None:
+    def taken(values: dict[str, Array], stage: str, name: str, tensor: Any) -> None:
         if watching:
-            kept[name] = array_of(gradient)
+            values[name] = keep(stage, name, view_of(tensor))
 
-    watched = [_Watched(path, names, trace, arrived) for path, _ in model.named_modules() if path]
+    watched = [_Watched(path, names, trace, taken) for path, _ in model.named_modules() if path]
     modules = [module for path, module in model.named_modules() if path]
     handles = []
     for module, calls in zip(modules, watched, strict=True):
@@ -129,47 +168,58 @@ def watch_reference(model: Any, names: Names = MappingProxyType({})) -> Iterator
             handle.remove()
 
 
+Kept = tuple[str, dict[str, Array]]  # a stage, and what is kept of it
+
+
 class _Watched:
     """The calls of one module of a torch model, recorded by the names that scratch has for them."""
 
-    def __init__(self, path: str, names: Names, trace: Trace, arrived: Callable[..., None]) -> None:
-        self.path, self.names, self.trace, self.arrived = path, names, trace, arrived
+    def __init__(self, path: str, names: Names, trace: Trace, taken: Callable[..., None]) -> None:
+        self.path, self.names, self.trace, self.taken = path, names, trace, taken
         self.open: list[str | None] = []
-        self.calls = 0
+        self.calls: list[Any] = []  # what tells each call by what it took
 
     def before(self, module: Any, inputs: tuple[Any, ...]) -> Any:
-        key = self.again(inputs) if going_back() else self.first()
+        key = self.key_of(inputs)
         self.open.append(key)
         # the alias of an input meets what this module sends back, the input itself what all that take it do
         inputs = nest.apply(_alias, inputs)
         if key is not None:
             given = named_inputs(key, inputs)
-            self.keep(given, self.trace.inputs, self.trace.grad_inputs)
+            self.keep(given, ("input", self.trace.inputs), ("grad_input", self.trace.grad_inputs))
             self.trace.asked.update({name: np.array(leaf.requires_grad) for name, leaf in tensors(given)})
         return inputs
 
     def after(self, module: Any, inputs: Any, out: Any) -> None:
         key = self.open.pop()
         if key is not None:
-            self.keep(nest.numbered(key, out), self.trace.outputs, self.trace.grad_outputs)
+            given = nest.numbered(key, out)
+            self.keep(given, ("forward", self.trace.outputs), ("backward", self.trace.grad_outputs))
 
-    def first(self) -> str | None:
-        own = call_key(self.path, self.calls)
-        self.calls += 1
+    def key_of(self, inputs: tuple[Any, ...]) -> str | None:
+        """Of a call that a checkpoint makes once more on the way back, that of the first time."""
+        told = fingerprint(inputs)
+        again = self.calls.index(told) if going_back() and told in self.calls else len(self.calls)
+        if again == len(self.calls):
+            self.calls.append(told)
+        own = call_key(self.path, again)
         return self.names.get(own, own)
 
-    def again(self, inputs: tuple[Any, ...]) -> str | None:
-        """The call that took the same, which a checkpoint makes once more on the way back."""
-        keys = [key for call in range(self.calls) if (key := self.names.get(own := call_key(self.path, call), own))]
-        given = {key: {name: array_of(x) for name, x in tensors(named_inputs(key, inputs))} for key in keys}
-        same = [key for key in keys if all(np.array_equal(x, self.trace.inputs[n]) for n, x in given[key].items())]
-        return same[0] if same else None
-
-    def keep(self, found: dict[str, Any], values: dict[str, Array], gradients: dict[str, Array]) -> None:
+    def keep(
+        self, found: dict[str, Any], way: tuple[str, dict[str, Array]], back: tuple[str, dict[str, Array]]
+    ) -> None:
         for name, tensor in tensors(found):
-            values[name] = array_of(tensor)
+            stage, values = way
+            self.taken(values, stage, name, tensor)
             if tensor.requires_grad:
-                tensor.register_hook(partial(self.arrived, gradients, name))
+                stage, values = back
+                tensor.register_hook(partial(self.taken, values, stage, name))
+
+
+def fingerprint(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Some numbers of each tensor, which tell the calls of one module apart."""
+    leaves = [leaf.detach().reshape(-1) for leaf in nest.flatten(inputs) if hasattr(leaf, "detach")]
+    return tuple((leaf.numel(), view_of(leaf[:: max(1, leaf.numel() // 64)]).tobytes()) for leaf in leaves)
 
 
 def named_inputs(key: str, inputs: tuple[Any, ...]) -> dict[str, Any]:

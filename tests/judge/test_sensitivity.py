@@ -159,7 +159,7 @@ def test_an_error_that_makes_the_judge_doubt_the_floor_is_seen(name: str) -> Non
         planted = Planted(trial, claims, {tensor: limits(trial, measured, tensor) for tensor in claims})
         everywhere = planted.reading({tensor: Error(0, 0, float(planted.limits[tensor][0])) for tensor in claims})
         trial.measured = trial.measure(everywhere)
-    assert len(trial.measured.reruns) == RERUNS + MORE_RERUNS
+    assert trial.measured.reruns == RERUNS + MORE_RERUNS
     for n in range(max(map(len, planted.limits.values()))):
         rows = {tensor: n % len(seen) for tensor, seen in planted.limits.items()}
         errors = {tensor: Error(row, 0, float(planted.limits[tensor][row])) for tensor, row in rows.items()}

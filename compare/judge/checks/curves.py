@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.judge.evidence.branches import pinned
-from twofold.compare.judge.evidence.floor import sure
+from twofold.compare.judge.evidence.floor import distance, sure
 from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.training import batches
 from twofold.compare.judge.evidence.trial import Trial, Unrepeatable
@@ -41,9 +41,11 @@ def free(trial: Trial) -> list[Quantity]:
 
 def inside(actual: Array, golden: Array, twins: list[Array]) -> Quantity:
     """Within LIMIT envelopes at every step before the envelope passes INFORMATIVE of the value."""
-    if quantity := not_finite("loss", [actual], [golden, *twins], "a loss of "):
+    error, width = distance(actual, golden), envelope(golden, twins)
+    if quantity := not_finite("loss", actual, golden, not np.isfinite(width).all(), "a loss of "):
         return quantity
-    error, width = np.abs(actual - golden), envelope(golden, twins)
+    if not np.isfinite(golden).any():
+        return Quantity("loss", 0.0, 0.0, 0.0, Verdict.VACUOUS, reason="it is infinite at every step")
     blurred = np.flatnonzero(width > INFORMATIVE * np.abs(golden))
     steps = int(blurred[0]) if blurred.size else len(golden)
     if steps == 0:
@@ -59,8 +61,8 @@ def inside(actual: Array, golden: Array, twins: list[Array]) -> Quantity:
 
 def envelope(golden: Array, twins: list[Array]) -> Array:
     """The running maximum up to t of the largest distance of any twin from the reference, plus 8 ulp: (steps,)."""
-    distance = np.abs(np.array(twins) - golden).max(axis=0)
-    return np.maximum.accumulate(distance) + 8 * np.spacing(np.abs(golden))
+    strayed = distance(np.array(twins), golden).max(axis=0)
+    return np.maximum.accumulate(strayed) + 8 * np.spacing(np.where(np.isfinite(golden), np.abs(golden), 0))
 
 
 def free_run(

@@ -61,7 +61,7 @@ def bitwise(scratch: dict[str, Array], reference: dict[str, Array]) -> Iterator[
             yield exactly(name, False, "missing on one side")
             continue
         ours, theirs = scratch[name], reference[name]
-        yield not_finite(name, [ours], [theirs]) or rounded(name, ours, theirs)
+        yield (ours.shape == theirs.shape and not_finite(name, ours, theirs)) or rounded(name, ours, theirs)
 
 
 def rounded(name: str, ours: Array, theirs: Array) -> Quantity:
@@ -72,8 +72,9 @@ def rounded(name: str, ours: Array, theirs: Array) -> Quantity:
     equal = exactly(name, np.array_equal(ours, theirs), "not bit for bit equal")
     if equal.verdict is Verdict.PASS or ours.shape != theirs.shape or not theirs.size:
         return equal
-    error = float(np.abs(ours - theirs).max())
-    floor = 8 * float(np.finfo(theirs.dtype).eps) * float(np.abs(theirs).max())
+    unequal = ours != theirs
+    error = float(np.abs(ours[unequal] - theirs[unequal]).max())
+    floor = 8 * float(np.finfo(theirs.dtype).eps) * float(np.abs(theirs[np.isfinite(theirs)]).max(initial=0))
     near = ours.dtype == theirs.dtype and error <= LIMIT * floor
     return Quantity(name, error, floor, error / floor, Verdict.PASS) if near else equal
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from twofold.compare.judge.checks import contract, curves, exact, modes, numerical, optimizers, resync, variants
 from twofold.compare.judge.checks.waivers import waived
-from twofold.compare.judge.evidence.trial import Trial, Unrepeatable, leaves
+from twofold.compare.judge.evidence.trial import Trial, Unrepeatable
 from twofold.compare.judge.finding import Finding, Quantity, Verdict, gravest, raised
 
 
@@ -43,7 +43,7 @@ def no_loss(trial: Trial) -> str:
 
 
 def unseen(trial: Trial) -> str:
-    if len(leaves(trial.scratch().model)) < 2:
+    if trial.single:
         return "it is a single layer"
     return "" if trial.shows_modules else "the reference has no modules to watch"
 

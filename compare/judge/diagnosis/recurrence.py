@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from twofold.compare import nest
-from twofold.compare.judge.evidence.floor import judge
+from twofold.compare.judge.evidence.floor import judge, strays
 from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.trial import RERUNS, Reading, Trial
 from twofold.compare.judge.gates import GateMap, Stage
@@ -220,7 +220,8 @@ def judged(read: Cells, scratch: Run, reference: Run, call: Call, scale: Array |
         if scale is not None:  # equal on all sides: it raises the floor and adds no error
             cells = [np.append(cell, cell.dtype.type(scale[t])) for cell in cells]
         ours, theirs, *runs = cells
-        return judge(f"t = {t}", ours, theirs, runs, call.dtype).ratio
+        strayed = np.max([strays(run, theirs) for run in runs], axis=0)
+        return judge(f"t = {t}", ours, theirs, strayed, call.dtype).ratio
 
     return np.array([[ratio(t, gate) for gate in range(len(golden[t]))] for t in range(len(golden))])
 

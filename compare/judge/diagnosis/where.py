@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from itertools import takewhile
 
 from twofold.compare.judge.checks import exact, modes, optimizers
+from twofold.compare.judge.evidence.floor import judge_all
 from twofold.compare.judge.evidence.resync import Step, fails, resynchronised_steps, trained_steps, unwaived
 from twofold.compare.judge.evidence.trial import Measured, Reading, Trial
 from twofold.compare.judge.finding import Divergence, Quantity, Verdict, failures
@@ -68,14 +69,14 @@ def differs_between(
     names = [name for name in ours if name in theirs and call_of(name) == call]
     if stage == "grad_input" and cut_before(measured.golden, call):
         return False
-    runs = [ours, theirs, *(run[stage] for run in measured.reruns)]
+    runs = [ours, theirs, measured.strayed.get(stage, {})]
     if not names and all(call in run or f"{call}[0]" in run for run in runs):
         # one sends something to a state that was not given, the other to the input alone
         names, runs = [call], [{call: run[call] if call in run else run[f"{call}[0]"]} for run in runs]
     if not names:
         return None
-    ours, theirs, *reruns = ({name: run[name] for name in names} for run in runs)
-    return bool(failures(trial.judge(ours, theirs, reruns)))
+    ours, theirs, strayed = ({name: run[name] for name in names if name in run} for run in runs)
+    return bool(failures(judge_all(ours, theirs, strayed, trial.dtype, trial.axis_of)))
 
 
 def cut_before(golden: Reading, call: str) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 
 from twofold.compare import nest
 from twofold.compare.sides import Reference
-from twofold.compare.sides.trace import Names, call_key, call_of, going_back, path_of
+from twofold.compare.sides.trace import Names, call_key, call_of, fingerprint, going_back, path_of
 from twofold.scratch import LeakyReLU, MaxPool2d, ReLU
 from twofold.scratch.module import Array, Module
 
@@ -93,11 +93,10 @@ class _Pinned:
         return out
 
     def call_taking(self, x: Any) -> int:
-        if going_back():
-            for call, given in enumerate(self.taken):
-                if given.shape == x.shape and bool((given == x).all()):
-                    return call
-        self.taken.append(x.detach().clone() if getattr(self.module, "inplace", False) else x.detach())
+        told = fingerprint((x,))
+        if going_back() and told in self.taken:
+            return self.taken.index(told)
+        self.taken.append(told)
         return len(self.taken) - 1
 
 

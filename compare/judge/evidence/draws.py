@@ -13,9 +13,10 @@ from numpy.random import Generator
 
 from twofold.compare import nest
 from twofold.compare.judge.evidence.naming import calls_of, renamed
+from twofold.compare.judge.evidence.rounding import saturating
 from twofold.compare.pair import Case
-from twofold.compare.sides import Reference, Scratch
-from twofold.compare.sides.trace import Names
+from twofold.compare.sides import Reference, Scratch, Side
+from twofold.compare.sides.trace import Keep, Names
 from twofold.scratch.module import Array
 
 
@@ -40,11 +41,27 @@ def redrawn(state: Mapping[str, Array], rng: Generator) -> dict[str, Array]:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """The reference's calls by scratch's names where those are others, whether it shows any that scratch has too."""
+    """What one forward pass of either side shows, before anything is compared.
 
+    `names` are the reference's calls by scratch's names where those are others, `output` what it gave; it `saturates`
+    where it takes a tanh or a sigmoid, also within a cell.
+    """
+
+    output: Any
     names: Names
     shows_modules: bool
+    saturates: bool
     notes: tuple[str, ...]
+
+
+def shapes_alone(stage: str, name: str, array: Array) -> Array:
+    """Keeps a view of one zero."""
+    return np.broadcast_to(np.zeros((), array.dtype), array.shape)
+
+
+def described(outputs: Mapping[str, Array]) -> list[tuple[str, tuple[int, ...]]]:
+    """Which calls were made, in order, and the shapes of what they gave."""
+    return [(name, array.shape) for name, array in outputs.items()]
 
 
 class Draws:
@@ -69,8 +86,10 @@ class Draws:
         return side
 
     def reference(self, dtype: str | None = None) -> Reference:
-        """With the names that scratch has for its modules' calls."""
-        return self.unnamed_reference(dtype, names=self.rehearsal.names)
+        """With the names that scratch has for its modules' calls, if it can be run at all."""
+        with suppress(Exception):
+            return self.unnamed_reference(dtype, names=self.rehearsal.names)
+        return self.unnamed_reference(dtype)
 
     def unnamed_reference(self, dtype: str | None = None, names: Names = MappingProxyType({})) -> Reference:
         case, dtype = self.case, dtype or self.dtype
@@ -78,26 +97,32 @@ class Draws:
         return Reference(*given, penalty=case.penalty, clip=case.clip, names=names, known=self.known)
 
     @cached_property
-    def rehearsal(self) -> "Rehearsal":
-        """What one forward pass of either side in evaluation mode shows, before anything is compared.
+    def rehearsal(self) -> Rehearsal:
+        """In evaluation mode; numbers are looked at only where the two sides call other modules, or in another order.
 
-        Where one side raises or cannot take the other's state nothing is known; the checks meet it again.
+        A scratch side that raises shows nothing; the checks meet it again.
         """
-        traces = []
-        for side in (self.scratch(), self.unnamed_reference()):
-            with side.watch() as trace, suppress(Exception):
-                side.load(self.state)
-                side.train(False)
-                side.forward(self.inputs)
-            traces.append(trace.outputs)
-        ours, theirs = traces
-        names = renamed(ours, theirs)
+        with saturating(0) as met:
+            output, theirs = self.rehearsed(self.unnamed_reference(), shapes_alone)
+        ours: Mapping[str, Array] = {}
+        with suppress(Exception):
+            _, ours = self.rehearsed(self.scratch(), shapes_alone)
+        if ours and described(ours) != described(theirs):
+            (_, ours), (_, theirs) = (self.rehearsed(side) for side in (self.scratch(), self.unnamed_reference()))
+        names = renamed(ours, theirs) if ours else {}
         shared = {names.get(call, call) for call in calls_of(theirs)} - {None}
         alone = [f"the reference's {call}" for call, own in names.items() if own is None]
         alone += [f"scratch's {call}" for call in calls_of(ours) if call not in shared]
         notes = [f"{own}: the reference calls it {call}" for call, own in names.items() if own is not None]
         notes += [f"{call} has nothing to be compared with" for call in alone]
-        return Rehearsal(names, bool(shared), tuple(notes))
+        return Rehearsal(output, names, bool(shared), bool(met), tuple(notes))
+
+    def rehearsed(self, side: Side, keep: Keep | None = None) -> tuple[Any, Mapping[str, Array]]:
+        """What a side gives, and what is kept of what its modules give."""
+        side.load(self.state)
+        side.train(False)
+        with side.watch(keep) as trace:
+            return side.forward(self.inputs), trace.outputs
 
     def draw_inputs(self, rng: Generator) -> tuple[Any, ...]:
         return nest.apply(lambda draw: draw(rng, self.dtype), self.case.inputs)
@@ -115,6 +140,4 @@ class Draws:
 
     @cached_property
     def cotangents(self) -> Any:
-        side = self.unnamed_reference()
-        side.load(self.state)
-        return self.draw_cotangents(side.forward(self.inputs), self.rng("cotangents"))
+        return self.draw_cotangents(self.rehearsal.output, self.rng("cotangents"))

@@ -2,10 +2,13 @@
 
 floor(row) = max over the re-runs k of max|r_k - r*| in that row + 8 eps(dtype) max|r*| in that row, where r* is the
 float64 reference and the r_k are runs of the reference moved by one unit in the last place (rounding.py). A
-quantity is equal if scratch lies within LIMIT floors of r* in every row.
+quantity is equal if scratch lies within LIMIT floors of r* in every row. Infinities are equal where both have the same,
+and the floor is that of the finite entries; NaN never is.
+
+Of a re-run no more is kept than how far each row strays from r*.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -16,33 +19,85 @@ from twofold.scratch.module import Array
 
 # Floors: what is as near as that to r* without any re-run is equal, for re-runs only widen the floor.
 SURE = 1.0
+BLOCK = 1 << 16  # entries that are compared at a time: what is in work fits a cache
 
 
 def rows_of(array: Array, axis: int = 0) -> Array:
     """One row an index of `axis`, or the whole of a tensor with one axis or none: (rows, rest)."""
     if array.ndim < 2:
         return array.reshape(1, -1)
-    return np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1)
+    rows = array.shape[axis]
+    first = np.moveaxis(array, axis, 0) if axis else array
+    return first.reshape(rows, array.size // max(1, rows))
 
 
-def floors(golden: Array, reruns: Sequence[Array], dtype: DTypeLike, axis: int = 0) -> Array:
-    """The floor of each row: (rows,)."""
-    largest = np.abs(rows_of(golden, axis)).max(axis=1, initial=0)
-    away = np.abs(np.stack(reruns) - golden).max(axis=0)
-    return np.asarray(rows_of(away, axis).max(axis=1, initial=0) + 8 * float(np.finfo(dtype).eps) * largest)
+def distance(array: Array, golden: Array) -> Array:
+    """Of every entry |array - golden|: equal infinities lie 0 apart, any other and NaN infinitely far."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = np.abs(np.subtract(array, golden, dtype=np.result_type(array, np.float64)))
+    return np.where(array == golden, 0, np.where(np.isnan(apart), np.inf, apart))
+
+
+def strays(array: Array, golden: Array, axis: int = 0) -> Array:
+    """How far each row strays from golden, the largest distance of its entries: (rows,).
+
+    Raises ValueError where the shapes differ.
+    """
+    if array.shape != golden.shape:
+        raise ValueError(f"expected the golden run's shape {golden.shape}, found {array.shape}")
+    ours, theirs = rows_of(array, axis), rows_of(golden, axis)
+    dtype, found = np.result_type(array, np.float64), np.zeros(len(ours))
+    step = max(1, BLOCK // max(1, ours.shape[1]))
+    with np.errstate(invalid="ignore", over="ignore"):
+        for start in range(0, len(ours), step):
+            part = slice(start, start + step)
+            apart = np.subtract(ours[part], theirs[part], dtype=dtype)
+            found[part] = np.abs(apart, out=apart).max(axis=1, initial=0)
+    return found if np.isfinite(found).all() else distance(ours, theirs).max(axis=1, initial=0)
+
+
+def largest(golden: Array, axis: int = 0) -> Array:
+    """The largest finite entry of each row, by magnitude: (rows,)."""
+    rows = rows_of(golden, axis)
+    if rows.dtype.kind != "f":
+        rows = rows.astype(np.float64)
+    found = np.maximum(rows.max(axis=1, initial=0), np.abs(rows.min(axis=1, initial=0)))
+    if not np.isfinite(found).all():
+        found = np.where(np.isfinite(rows), np.abs(rows), 0).max(axis=1, initial=0)
+    return np.asarray(found, np.float64)
+
+
+def in_range(golden: Array, dtype: DTypeLike) -> Array:
+    """r* as `dtype` can have it: what lies beyond its range is infinite there, on either side alike."""
+    if golden.dtype.kind != "f" or largest(golden).max(initial=0) <= np.finfo(dtype).max:
+        return golden
+    return np.where(np.abs(golden) > np.finfo(dtype).max, np.copysign(np.inf, golden), golden)
+
+
+def farther(first: Mapping[str, Array], second: Mapping[str, Array]) -> dict[str, Array]:
+    """Of every name in either how far each row strays in the one that strays more."""
+    both = {name: np.maximum(first[name], second[name]) for name in first if name in second}
+    return {**first, **second, **both}
+
+
+def floors(most: Array, strayed: Array | None, dtype: DTypeLike) -> Array:
+    """The floor of each row, given its largest entry, and how far it strays in re-runs if there were any: (rows,)."""
+    least = 8 * float(np.finfo(dtype).eps) * most
+    return least if strayed is None else np.asarray(strayed + least)
 
 
 def judge(
     name: str,
     actual: Array | None,
     golden: Array | None,
-    reruns: Sequence[Array],
+    strayed: Array | None,
     dtype: DTypeLike,
     axis: int = 0,
 ) -> Quantity:
     """Scratch's tensor against the reference's, a row an index of `axis`: time, output unit, sample.
 
-    Missing, misshapen, mistyped or non-finite tensors fail.
+    `strayed` says how far each row did in the re-runs, if there were any. Missing, misshapen or mistyped tensors fail,
+    and so do NaN and infinities that the other side has not.
     """
     if actual is None or golden is None:
         return exactly(name, False, f"{'scratch' if actual is None else 'reference'} does not have it")
@@ -50,20 +105,20 @@ def judge(
         return exactly(name, False, f"scratch has shape {actual.shape}, reference {golden.shape}")
     if np.issubdtype(actual.dtype, np.floating) and actual.dtype != np.dtype(dtype):
         return exactly(name, False, f"scratch gives {actual.dtype} where {np.dtype(dtype)} was given", "scratch")
-    if quantity := not_finite(name, [actual], [golden, *reruns]):
-        return quantity
     if not actual.size:
         return Quantity(name, 0.0, 0.0, 0.0, Verdict.VACUOUS, 0, 0, "it is empty")
-    golden = golden.astype(np.float64)
-    floor = floors(golden, reruns, dtype, axis)
-    error = np.abs(rows_of(actual - golden, axis)).max(axis=1).astype(np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    error, most = strays(actual, golden, axis), largest(golden, axis)
+    floor = floors(most, strayed, dtype)
+    finite = np.isfinite(error + floor).all()
+    if not finite and (told := not_finite(name, actual, golden, not np.isfinite(floor).all())):
+        return told
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         ratio = np.where(error == 0, 0.0, error / floor)
-    proven = np.abs(rows_of(golden, axis)).max(axis=1) > LIMIT * floor
+    proven = most > LIMIT * floor
     worst = int(ratio.argmax())
     reason, verdict = "", Verdict.PASS
     if ratio[worst] > LIMIT:
-        verdict, reason = Verdict.FAIL, _position(actual - golden, worst, len(floor), axis)
+        verdict, reason = Verdict.FAIL, _position(error, worst, axis)
     elif not proven.any():
         verdict, reason = Verdict.VACUOUS, "no entry of the reference rises above its floor"
     return Quantity(
@@ -82,20 +137,20 @@ def judge(
 def judge_all(
     actual: Mapping[str, Array],
     golden: Mapping[str, Array],
-    reruns: Sequence[Mapping[str, Array]],
+    strayed: Mapping[str, Array],
     dtype: DTypeLike,
-    axis_of: Callable[[str], int] = lambda name: 0,
+    axis_of: Callable[[str, Array], int] = lambda name, golden: 0,
 ) -> Iterator[Quantity]:
     """Every name of either side; torch has None where no gradient arrives, not zeros.
 
-    Without re-runs the floor is the least that there is, 8 eps of a row's largest entry.
+    Of what no re-run has the floor is the least that there is, 8 eps of a row's largest entry.
     """
     for name in dict.fromkeys((*actual, *golden)):
         if name not in golden and not actual[name].any():
             yield idle(name)
             continue
-        runs = [run[name] for run in reruns if name in run] or [golden[name] for _ in range(name in golden)]
-        yield judge(name, actual.get(name), golden.get(name), runs, dtype, axis_of(name))
+        axis = axis_of(name, golden[name]) if name in golden else 0
+        yield judge(name, actual.get(name), golden.get(name), strayed.get(name), dtype, axis)
 
 
 def idle(name: str) -> Quantity:
@@ -109,8 +164,8 @@ def sure(quantities: Iterable[Quantity]) -> bool:
     return all(quantity.ratio <= SURE for quantity in quantities)
 
 
-def _position(difference: Array, row: int, rows: int, axis: int) -> str:
-    """Where the worst row lies, and how large the error is there."""
-    if rows == 1:
-        return f"largest error {np.abs(difference).max():.3g}"
-    return f"row {row} of {rows}" if axis == 0 else f"row {row} of {rows} along axis {axis}"
+def _position(error: Array, row: int, axis: int) -> str:
+    """Where the worst row lies, or of a single one how large the error is."""
+    if len(error) == 1:
+        return f"largest error {error[0]:.3g}"
+    return f"row {row} of {len(error)}" if axis == 0 else f"row {row} of {len(error)} along axis {axis}"

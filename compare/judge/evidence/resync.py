@@ -26,6 +26,7 @@ from twofold.compare.judge.evidence.trial import (
 )
 from twofold.compare.judge.finding import Quantity, failures
 from twofold.compare.sides import Reference, Scratch, States
+from twofold.compare.sides.trace import Keep
 from twofold.scratch.module import Array
 
 RESYNC_STEPS, RESYNC_RERUNS = 20, 2
@@ -119,23 +120,22 @@ def judged_step(
 ) -> Judged:
     """Scratch's step from `before`, by stage: what decides, or watched all."""
     again = partial(one_step_from, trial, before, actual, watched=watched)
-    reruns: list[Reading] = []
-    measured = Measured(again(exact), reruns, [])
 
-    def judged() -> Judged:
+    def judged(measured: Measured) -> Judged:
         return {stage: trial.judged_by(measured, stage, actual) for stage in (STAGES if watched else stages)}
 
-    least = judged()
+    measured = Measured(trial.in_range(again(exact)))
+    least = judged(measured)
     if all(sure(quantities) for quantities in least.values()):
         return least
-    reruns += [again(side, seed) for seed in range(RESYNC_RERUNS)]
-    if trial.dtype != "float64":
-        reruns.append(again(side))
-    first = judged()
+    keep = trial.strays_from(measured.golden)
+    plain = [None] if trial.dtype != "float64" else []
+    measured = measured.beside(*(again(side, seed, keep=keep) for seed in (*range(RESYNC_RERUNS), *plain)))
+    first = judged(measured)
     if not any(trial.doubtful(quantities) for quantities in first.values()):
         return first
-    reruns += [again(side, seed) for seed in range(RESYNC_RERUNS, RESYNC_RERUNS + MORE_RERUNS)]
-    return judged()
+    more = range(RESYNC_RERUNS, RESYNC_RERUNS + MORE_RERUNS)
+    return judged(measured.beside(*(again(side, seed, keep=keep) for seed in more)))
 
 
 def carries_on(trial: Trial, step: Step) -> bool:
@@ -161,7 +161,13 @@ def resume(trial: Trial, side: Scratch, start: Start) -> None:
 
 
 def one_step_from(
-    trial: Trial, start: Start, actual: Reading, side: Reference, seed: int | None = None, watched: bool = False
+    trial: Trial,
+    start: Start,
+    actual: Reading,
+    side: Reference,
+    seed: int | None = None,
+    watched: bool = False,
+    keep: Keep | None = None,
 ) -> Reading:
     """The reference's step, pinned to what scratch took; with a seed all is moved by one ulp."""
     given = start.state, start.optimizer_state, start.inputs
@@ -169,7 +175,7 @@ def one_step_from(
     side.load(state)
     side.load_optimizer_state(optimizer_state)
     with pinned(side, actual["input"], actual["masks"]):
-        return training_step(trial, side, inputs, start.target, seed, watched)
+        return training_step(trial, side, inputs, start.target, seed, watched, keep)
 
 
 @lru_cache(maxsize=1)

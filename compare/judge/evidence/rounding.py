@@ -9,19 +9,45 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from twofold.compare import nest
 from twofold.compare.sides import Side
+from twofold.compare.sides.trace import view_of
+from twofold.scratch.module import Array
+
+BLOCK = 1 << 14  # floats that are moved at a time: with the hashes of their bits they fit a cache
+
+
+class Bits(NamedTuple):
+    """A float's bits as an integer, and the shifts and odd factors that mix them."""
+
+    integer: type[np.unsignedinteger]
+    rounds: tuple[tuple[int, int], ...]
+
+    def mix(self, bits: Array, seed: int, mixed: Array, work: Array) -> None:
+        """Into `mixed` a hash of each number of `bits`: every bit reaches the highest."""
+        np.bitwise_xor(bits, self.integer(seed), out=mixed)
+        for shift, factor in self.rounds:
+            np.right_shift(mixed, self.integer(shift), out=work)
+            np.bitwise_xor(mixed, work, out=mixed)
+            np.multiply(mixed, self.integer(factor), out=mixed)
+
+
+# By the size of a float: the finalizers of MurmurHash3 (Appleby 2011) and SplitMix64 (Steele, Lea and Flood 2014).
+BITS = {
+    4: Bits(np.uint32, ((16, 0x85EBCA6B), (13, 0xC2B2AE35))),
+    8: Bits(np.uint64, ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))),
+}
 
 
 def perturbed(nested: Any, seed: int | None) -> Any:
     """Every float in arrays, dicts and tuples moved by one unit in the last place, up or down by a hash of its bits.
 
     The seed goes into the hash, and None moves nothing. Equal values move together and zeros stay zero, so that ties
-    and sparsity survive; integers stay.
+    and sparsity survive; integers stay, and so does what is not finite or would not be.
     """
     if seed is None:
         return nested
@@ -32,14 +58,47 @@ def perturbed(nested: Any, seed: int | None) -> Any:
     array = np.asarray(nested)
     if not np.issubdtype(array.dtype, np.floating):
         return array
-    bits = np.ascontiguousarray(array).view(np.uint32 if array.itemsize == 4 else np.uint64).astype(np.uint64)
-    # the finalizer of SplitMix64 (Steele, Lea and Flood 2014): every input bit reaches the sign
-    mixed = bits + np.uint64(zlib.crc32(str(seed).encode()))
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    up = (mixed >> np.uint64(63)).astype(array.dtype).reshape(array.shape)
-    away = np.nextafter(array, np.copysign(array.dtype.type(np.inf), up - array.dtype.type(0.5)))
-    return np.where(array == 0, array, away)
+    away = np.array(array)
+    move(away, seed)
+    return away
+
+
+def move(array: Array, seed: int) -> None:
+    """Moves an array of floats in place, block by block; as integers, neighbouring floats lie 1 apart."""
+    bits, salt = BITS[array.itemsize], zlib.crc32(str(seed).encode())
+    size = min(BLOCK, array.size)
+    mixed, work, moves = np.empty(size, bits.integer), np.empty(size, bits.integer), np.empty(size, bool)
+    sign = np.dtype(f"i{array.itemsize}").type(8 * array.itemsize - 1)
+    blocks: Any = np.nditer(array, ["external_loop", "buffered", "zerosize_ok"], ["readwrite"], buffersize=BLOCK)
+    with blocks, np.errstate(over="ignore", invalid="ignore"):
+        for block in blocks:
+            before, n = block.view(bits.integer), len(block)
+            away = mixed[:n]
+            bits.mix(before, salt, away, work[:n])
+            step = away.view(sign.dtype)
+            np.right_shift(step, sign, out=step)  # 0 or -1
+            np.bitwise_or(step, 1, out=step)  # 1 or -1
+            np.not_equal(block, 0, out=moves[:n])
+            if not np.dot(block, block) < np.inf:  # something is large, or not finite
+                moves[:n] &= np.abs(block) < np.finfo(array.dtype).max
+            np.multiply(step, moves[:n], out=step)
+            np.add(before, away, out=before)
+
+
+def move_tensor(tensor: Any, seed: int) -> None:
+    """Moves a torch tensor in place, unseen by autograd."""
+    array = view_of(tensor)
+    move(array, seed)
+    if tensor.device.type != "cpu":  # where the view is none
+        tensor.detach().copy_(tensor.new_tensor(array))
+
+
+def move_state(model: Any, seed: int) -> None:
+    """Moves the parameters and buffers of a torch model in place; one that has two names, once."""
+    tensors = {id(tensor): tensor for tensor in model.state_dict(keep_vars=True).values()}
+    for tensor in tensors.values():
+        if tensor.is_floating_point():
+            move_tensor(tensor, seed)
 
 
 @contextmanager
@@ -62,18 +121,19 @@ def perturbing(side: Side, seed: int | None, saturates: bool = True) -> Iterator
 
 def _perturb_output(seed: int, module: Any, inputs: Any, out: Any) -> Any:
     def perturb(tensor: Any) -> Any:
-        away = tensor + _shift(seed, tensor.detach())  # the shift has no gradient: the derivative stays
+        if not tensor.is_floating_point():
+            return tensor
+        away = moved(tensor)  # the derivative of a copy is 1
         if away.requires_grad:
-            away.register_hook(lambda gradient: gradient + _shift(seed, gradient))
+            away.register_hook(moved)
+        return away
+
+    def moved(tensor: Any) -> Any:
+        away = tensor.clone()
+        move_tensor(away, seed)
         return away
 
     return nest.apply(perturb, out)
-
-
-def _shift(seed: int, tensor: Any) -> Any:
-    """What moves a tensor by one ulp."""
-    array = tensor.cpu().numpy()
-    return tensor.new_tensor(perturbed(array, seed) - array)
 
 
 @contextmanager
@@ -93,7 +153,8 @@ def saturating(seed: int) -> Iterator[list[str]]:
             if function.overloadpacket not in moving:
                 return out
             met.append(str(function))
-            return out.add_(_shift(seed, out.detach()))
+            move_tensor(out, seed)
+            return out
 
     onednn = torch.backends.mkldnn.enabled
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # its LSTM shows none of its operations

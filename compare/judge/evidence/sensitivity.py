@@ -10,13 +10,12 @@ one, which would promise to see what is then forgiven.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from twofold.compare.judge.evidence.branches import pinned
-from twofold.compare.judge.evidence.floor import floors, rows_of
-from twofold.compare.judge.evidence.trial import MORE_RERUNS, RERUNS, Measured, Reading, Trial
+from twofold.compare.judge.evidence.floor import floors, largest, strays
+from twofold.compare.judge.evidence.trial import MORE_RERUNS, RERUNS, Measured, Trial
 from twofold.compare.judge.gates import LIMIT
 from twofold.scratch.module import Array
 
@@ -40,30 +39,21 @@ def sensitivities(trial: Trial) -> Iterator[Sensitivity]:
         if golden is None or name in trial.waived or not golden.any():
             continue
         seen = limits(trial, measured, name)
-        largest = np.abs(rows_of(golden)).max(axis=1)
-        proven = largest > 0
-        smallest = float(seen.max() / largest.max())
-        in_row = float((seen[proven] / largest[proven]).max())
+        most = largest(golden)
+        proven = most > 0
+        smallest = float(seen.max() / most.max())
+        in_row = float((seen[proven] / most[proven]).max())
         yield Sensitivity(trial.case.name, trial.dtype, name, smallest, in_row)
 
 
 def limits(trial: Trial, measured: Measured, name: str) -> Array:
     """The size from which on an error in each row of a parameter's gradient is seen: (rows,)."""
     golden, actual = (reading["gradient"][name].astype(np.float64) for reading in (measured.golden, trial.actual))
-    floor = floors(golden, [run["gradient"][name] for run in measured.reruns], trial.dtype)
-    own = np.abs(rows_of(actual - golden)).max(axis=1)
-    return LIMIT * floor + own + float(np.finfo(trial.dtype).eps) * np.abs(golden).max()
+    floor = floors(largest(golden), measured.strayed["gradient"][name], trial.dtype)
+    return LIMIT * floor + strays(actual, golden) + float(np.finfo(trial.dtype).eps) * np.abs(golden).max()
 
 
 def doubted(trial: Trial) -> Measured:
     """The trial's runs, with those added that are made where an error makes one doubt the floor."""
-    measured, actual, side = trial.measured, trial.actual, trial.reference()
-    if len(measured.reruns) >= RERUNS + MORE_RERUNS:
-        return measured
-
-    def run(seed: int) -> Reading:
-        with pinned(side, actual["input"], actual["masks"]):
-            return trial.observe(side, seed)
-
-    more = [run(seed) for seed in range(RERUNS, RERUNS + MORE_RERUNS)]
-    return replace(measured, reruns=[*measured.reruns, *more])
+    measured, more = trial.measured, range(RERUNS, RERUNS + MORE_RERUNS)
+    return measured if measured.reruns >= more.stop else trial.rerun(measured, trial.actual, more)

@@ -1,6 +1,6 @@
 """Training steps of either side, on batches drawn from the trial's seed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -8,7 +8,7 @@ from twofold.compare import nest
 from twofold.compare.judge.evidence.rounding import perturbing
 from twofold.compare.judge.evidence.trial import Reading, Trial
 from twofold.compare.sides import Side
-from twofold.compare.sides.trace import Trace
+from twofold.compare.sides.trace import Copies, Keep, Trace
 from twofold.scratch.module import Array
 
 
@@ -21,26 +21,38 @@ def batches(trial: Trial, steps: int) -> Iterator[tuple[Any, Array]]:
 
 
 def training_step(
-    trial: Trial, side: Side, inputs: Any, target: Array, seed: int | None = None, watched: bool = True
+    trial: Trial,
+    side: Side,
+    inputs: Any,
+    target: Array,
+    seed: int | None = None,
+    watched: bool = True,
+    keep: Keep | None = None,
 ) -> Reading:
     """One step by stage: as in a trial, and under "update" the state that it leaves behind.
 
-    What passes between modules is there if it was `watched`.
+    What passes between modules is there if it was `watched`. `keep` as in a trial.
     """
+    keep = keep or Copies()
+
+    def kept(stage: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        return {name: keep(stage, name, array) for name, array in arrays.items()}
+
     side.train()
     side.zero_grad()
-    with perturbing(side, seed, trial.saturates), side.watch() if watched else nullcontext(Trace()) as trace:
-        out = side.forward(inputs)
-        loss = side.loss(target)
+    watching = side.watch(keep) if watched else nullcontext(Trace())
+    with perturbing(side, seed, seed is not None and trial.saturates), watching as trace:
+        out = kept("forward", nest.numbered("<output>", side.forward(inputs)))
+        loss = kept("loss", {"loss": side.loss(target)})
         side.backward()
-    gradients = side.gradients()
+    gradients = side.gradients(keep)
     side.step()
     return {
-        "forward": {**trace.outputs, **nest.numbered("<output>", out)},
-        "loss": {"loss": loss},
+        "forward": trace.outputs | out,
+        "loss": loss,
         "backward": trace.grad_outputs,
         "gradient": gradients,
-        "update": named_states(side) | side.state(),
+        "update": kept("update", named_states(side) | side.state()),
         "input": trace.inputs,
         "masks": trace.masks,
     }

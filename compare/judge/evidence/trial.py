@@ -1,7 +1,10 @@
-"""One case in one dtype on one device: what scratch made of it, and what the reference and its re-runs made of it."""
+"""One case in one dtype on one device: what scratch made of it, and what the reference and its re-runs made of it.
+
+The float64 reference and scratch are held. Of a re-run no more is kept than how far each row strays from the first.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,11 +12,12 @@ import numpy as np
 from twofold.compare import nest
 from twofold.compare.judge.evidence.branches import Flip, pinned, unpinned
 from twofold.compare.judge.evidence.draws import Draws
-from twofold.compare.judge.evidence.floor import judge_all
-from twofold.compare.judge.evidence.rounding import perturbed, perturbing, saturating
+from twofold.compare.judge.evidence.floor import farther, in_range, judge_all, strays
+from twofold.compare.judge.evidence.rounding import move_state, perturbed, perturbing, saturating
 from twofold.compare.judge.finding import Quantity
+from twofold.compare.pair import Draw, Pair
 from twofold.compare.sides import Reference, Scratch, Side
-from twofold.compare.sides.trace import call_of, path_of
+from twofold.compare.sides.trace import Copies, Keep, call_of, path_of, same_bits
 from twofold.scratch.module import Array, Module, held
 
 RERUNS = 5
@@ -23,18 +27,29 @@ DOUBTFUL = (1.0, 50.0)  # floors
 # Floors: what a waived tensor may be off by, as rounding; an update is exempt, since Adam magnifies it.
 MOST_WAIVED = 1e4
 
-# What one run gave, by stage and name. Stages: forward (every module in order, then the output), loss, backward (the
-# gradient of every module's output), gradient (of every parameter and input).
+# What one run gave, or what was kept of it, by stage and name. Stages: forward (every module in order, then the
+# output), loss, backward (the gradient of every module's output), gradient (of every parameter and input).
 Reading = dict[str, dict[str, Array]]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The float64 reference, its re-runs in the trial's dtype, and the branches that it would have taken otherwise."""
+    """The float64 reference, the branches that it would have taken otherwise, and its re-runs in the trial's dtype.
+
+    Of these `strayed` has how far each row of a tensor did from golden, in the one that strays most.
+    """
 
     golden: Reading
-    reruns: list[Reading]
-    flips: list[Flip]
+    flips: list[Flip] = field(default_factory=list)
+    strayed: Reading = field(default_factory=dict)
+    reruns: int = 0
+
+    def beside(self, *runs: Reading) -> "Measured":
+        """With further re-runs, of each how far it strays."""
+        strayed = dict(self.strayed)
+        for run in runs:
+            strayed |= {stage: farther(strayed.get(stage, {}), rows) for stage, rows in run.items() if stage != "asked"}
+        return replace(self, strayed=strayed, reruns=self.reruns + len(runs))
 
 
 class Unrepeatable(Exception):
@@ -44,46 +59,56 @@ class Unrepeatable(Exception):
 class Trial(Draws):
     """The runs of both sides on one draw, made when first asked for and then shared by all checks."""
 
-    def observe(self, side: Side, seed: int | None = None, training: bool = True) -> Reading:
-        """One forward and backward pass in either mode; with a seed everything is moved by one ulp (rounding.py)."""
-        state, inputs = perturbed((self.state, self.inputs), seed)
-        side.load(state)
+    def observe(self, side: Side, seed: int | None = None, training: bool = True, keep: Keep | None = None) -> Reading:
+        """One forward and backward pass in either mode; with a seed everything is moved by one ulp (rounding.py).
+
+        What `keep` makes of each tensor as soon as it is there, by default a copy.
+        """
+        keep = keep or Copies()
+        side.load(self.state)
+        if seed is not None:
+            move_state(side.model, seed)
         side.train(training)
         side.zero_grad()
         if isinstance(side, Scratch):
             side.reseed(self.seed)
-        losses = {}
-        with perturbing(side, seed, self.saturates):
-            with side.watch() as trace:
-                out = side.forward(inputs)
+        kept: Reading = {"forward": {}, "loss": {}, "gradient": {}}
+
+        def take(stage: str, arrays: Mapping[str, Array]) -> None:
+            kept[stage] |= {name: keep(stage, name, array) for name, array in arrays.items()}
+
+        with perturbing(side, seed, seed is not None and self.saturates):
+            with side.watch(keep) as trace:
+                out = side.forward(perturbed(self.inputs, seed))
+                take("forward", nest.numbered("<output>", out))
                 if [a.shape for a in nest.flatten(out)] == [c.shape for c in nest.flatten(self.cotangents)]:
                     dinputs = nest.numbered("<input>", side.backward(self.cotangents))
-                    gradients = side.gradients()
-                    gradients |= {name: dinput for name, dinput in dinputs.items() if name not in self.case.constants}
-                else:
-                    gradients = {}  # judged as missing, after the output's own shape
+                    kept["gradient"] = side.gradients(keep)
+                    take("gradient", {name: d for name, d in dinputs.items() if name not in self.case.constants})
+                # else judged as missing, after the output's own shape
             if self.target is not None:  # last, for it may hang a hook on the output
-                losses = {"loss": side.loss(self.target), "gradient of the output": side.loss_gradient()}
+                take("loss", {"loss": side.loss(self.target), "gradient of the output": side.loss_gradient()})
         return {
-            "forward": {**trace.outputs, **nest.numbered("<output>", out)},
+            "forward": trace.outputs | kept["forward"],
             "backward": trace.grad_outputs,
-            "gradient": gradients,
+            "gradient": kept["gradient"],
             "input": trace.inputs,
             "grad_input": trace.grad_inputs,
-            "asked": trace.asked,
+            "asked": {name: keep("asked", name, array) for name, array in trace.asked.items()},
             "masks": trace.masks,
-            "loss": losses,
+            "loss": kept["loss"],
         }
 
     @cached_property
     def saturates(self) -> bool:
         """Whether the reference takes a tanh or a sigmoid anywhere, also within a cell or its loss."""
+        if self.rehearsal.saturates or self.target is None:
+            return self.rehearsal.saturates
         side = self.reference()
         side.load(self.state)
         with saturating(0) as met:
             side.forward(self.inputs)
-            if self.target is not None:
-                side.loss(self.target)
+            side.loss(self.target)
         return bool(met)
 
     @cached_property
@@ -98,24 +123,29 @@ class Trial(Draws):
 
     def measure(self, actual: Reading, training: bool = True) -> Measured:
         """The reference pinned to what scratch took. Raises Unrepeatable."""
-        pins = actual["input"], actual["masks"]
-
-        def run(side: Reference, seed: int | None = None) -> Reading:
-            with pinned(side, *pins):
-                return self.observe(side, seed, training)
-
-        side = self.reference()
+        pins, side = (actual["input"], actual["masks"]), self.reference()
         with pinned(side, *pins) as flips:
             plain = self.observe(side, training=training)
-        if self.device == "cpu" and not identical(plain, again := run(side)):
-            first = f"{self.first_unequal(plain, again)}{unpinned(side, pins[1])}"
-            raise Unrepeatable(f"the reference does not repeat itself on equal inputs: {first}")
-        single = self.dtype == "float64"
-        golden, reruns = (plain, []) if single else (run(self.reference("float64")), [plain])
-        reruns += [run(side, seed) for seed in range(RERUNS)]
-        measured = Measured(golden, reruns, flips)
+        if self.device == "cpu":
+            with pinned(side, *pins):
+                again = self.observe(side, training=training, keep=equal_to(plain))
+            if not repeated(plain, again):
+                told = f"{self.first_unequal(plain, again)}{unpinned(side, pins[1])}"
+                raise Unrepeatable(f"the reference does not repeat itself on equal inputs: {told}")
+        if self.dtype == "float64":
+            measured = Measured(plain, flips)
+        else:
+            wide = self.reference("float64")
+            with pinned(wide, *pins):
+                measured = Measured(self.in_range(self.observe(wide, training=training)), flips)
+            keep = self.strays_from(measured.golden)
+            measured = measured.beside(
+                {stage: {name: keep(stage, name, array) for name, array in plain[stage].items()} for stage in plain}
+            )
+        del plain
+        measured = self.rerun(measured, actual, range(RERUNS), side, training)
         if any(self.doubtful(self.judged_by(measured, stage, actual)) for stage in ("forward", "backward", "gradient")):
-            reruns += [run(side, seed) for seed in range(RERUNS, RERUNS + MORE_RERUNS)]
+            measured = self.rerun(measured, actual, range(RERUNS, RERUNS + MORE_RERUNS), side, training)
         return measured
 
     @cached_property
@@ -129,16 +159,52 @@ class Trial(Draws):
             return ""
         return ""
 
-    def first_unequal(self, one: Reading, other: Reading) -> str:
+    def first_unequal(self, one: Reading, equal: Reading) -> str:
         """The first tensor in order of execution, forward then backward, that two runs give otherwise."""
-        forward = [("forward", name) for name in one["forward"]]
-        backward = [("backward", name) for name in reversed(one["forward"])]
-        rest = [(stage, name) for stage in ("loss", "gradient") for name in one[stage]]
-        for stage, name in (*forward, *backward, *rest):
-            first, second = (reading[stage].get(name, np.empty(0)) for reading in (one, other))
-            if not np.array_equal(first, second, equal_nan=first.dtype.kind == "f"):
-                return f"{self.module_of(name)} ({stage})" if stage in ("forward", "backward") else f"{name} ({stage})"
-        return "what it hands on between its modules"
+        names = [("forward", name) for name in one["forward"]]
+        names += [("backward", name) for name in reversed(one["forward"]) if name in one["backward"]]
+        for stage, name in names:
+            if not equal[stage].get(name, False):
+                return f"{self.module_of(name)} ({stage})"
+        rest = (name for stage in ("loss", "gradient") for name in one[stage] if not equal[stage].get(name, False))
+        return next(rest, "what it hands on between its modules")
+
+    def rerun(
+        self,
+        measured: Measured,
+        actual: Reading,
+        seeds: Iterable[int],
+        side: Reference | None = None,
+        training: bool = True,
+    ) -> Measured:
+        """With further runs of the reference, each moved by one ulp."""
+        side, keep = side or self.reference(), self.strays_from(measured.golden)
+        for seed in seeds:
+            with pinned(side, actual["input"], actual["masks"]):
+                measured = measured.beside(self.observe(side, seed, training, keep))
+        return measured
+
+    def in_range(self, golden: Reading) -> Reading:
+        """The float64 reference, infinite where the trial's dtype has nothing as large."""
+        return {stage: {name: in_range(a, self.dtype) for name, a in golden[stage].items()} for stage in golden}
+
+    def strays_from(self, golden: Reading) -> Keep:
+        """Keeps of a tensor how far each row strays from golden; of one that golden has not, nothing.
+
+        What one module gives and the next one takes is one array in golden, and is measured once.
+        """
+        last: tuple[Array | None, int, Array] = (None, 0, np.empty(0))
+
+        def keep(stage: str, name: str, array: Array) -> Array:
+            nonlocal last
+            expected = golden.get(stage, {}).get(name)
+            if expected is None or expected.dtype == bool:
+                return np.empty(0)
+            if expected is not last[0] or array.ctypes.data != last[1]:
+                last = expected, array.ctypes.data, strays(array, expected, self.axis_of(name, expected))
+            return last[2]
+
+        return keep
 
     def doubtful(self, quantities: Iterable[Quantity]) -> bool:
         """Some error is neither plainly rounding nor plainly a fault."""
@@ -173,7 +239,7 @@ class Trial(Draws):
             judged = self.called(judged, measured.golden)
         if stage == "update":
             judged, golden = (used(state, idle_in(actual, measured.golden)) for state in (judged, golden))
-        return self.judge(judged, golden, [run[stage] for run in measured.reruns])
+        return list(judge_all(judged, golden, measured.strayed.get(stage, {}), self.dtype, self.axis_of))
 
     def called(self, recorded: Mapping[str, Array], golden: Reading) -> dict[str, Array]:
         """What calls gave that the reference makes too; F.relu is none, and shows in what comes of it."""
@@ -183,18 +249,27 @@ class Trial(Draws):
     @property
     def shows_modules(self) -> bool:
         """A reference of raw tensors has no modules to watch; its output and gradients are all that can be compared."""
-        return self.rehearsal.shows_modules or len(leaves(self.scratch().model)) < 2
+        return self.rehearsal.shows_modules or self.single
+
+    @cached_property
+    def single(self) -> bool:
+        """Whether scratch is a single layer."""
+        return len(leaves(self.scratch().model)) < 2
 
     def judge(
         self, actual: Mapping[str, Array], golden: Mapping[str, Array], reruns: Sequence[Mapping[str, Array]]
     ) -> list[Quantity]:
-        """Every name of either side, "TENSOR" or "TENSOR what"; of a sequence a row is a time step."""
+        """Every name of either side, "TENSOR" or "TENSOR what", given whole re-runs."""
+        keep = self.strays_from({"": dict(golden)})
+        strayed: dict[str, Array] = {}
+        for run in reruns:
+            strayed = farther(strayed, {name: keep("", name, array) for name, array in run.items()})
+        return list(judge_all(actual, golden, strayed, self.dtype, self.axis_of))
 
-        def axis_of(name: str) -> int:
-            sequence = name in golden and golden[name].ndim == 3 and name.partition(" ")[0] not in self.state
-            return self.case.time_axis if sequence else 0
-
-        return list(judge_all(actual, golden, reruns, self.dtype, axis_of))
+    def axis_of(self, name: str, golden: Array) -> int:
+        """Of what a row is an index: of a sequence the time step, else of the first axis."""
+        sequence = golden.ndim == 3 and name.partition(" ")[0] not in self.state
+        return self.case.time_axis if sequence else 0
 
     def module_of(self, name: str) -> str:
         """The path of a trace's key; the output of the whole belongs to no module and has the case's own name."""
@@ -218,6 +293,13 @@ def used(state: Mapping[str, Array], idle: set[str]) -> dict[str, Array]:
     return {name: array for name, array in state.items() if " " not in name or name.partition(" ")[0] not in idle}
 
 
+def at_recipe_size(pair: Pair, inputs: Array, dtype: str, device: str = "cpu", seed: int = 0) -> Trial:
+    """The pair's model alone, at its recipe's size, on the records given."""
+    trial = Trial(pair.full_case((Draw(inputs.shape),)), dtype, device, seed)
+    trial.inputs = (inputs.astype(dtype) if np.issubdtype(inputs.dtype, np.floating) else inputs,)
+    return trial
+
+
 def leaves(model: Module) -> list[Module]:
     """The modules that hold no others."""
     modules = [module for _, module in model.named_modules()]
@@ -226,8 +308,17 @@ def leaves(model: Module) -> list[Module]:
 
 def identical(first: Reading, second: Reading) -> bool:
     """Bit for bit, NaN included."""
-    return all(
-        first[stage].keys() == second[stage].keys()
-        and all(array.tobytes() == second[stage][name].tobytes() for name, array in first[stage].items())
-        for stage in first
+    keep = equal_to(first)
+    return repeated(
+        first, {stage: {name: keep(stage, name, a) for name, a in second[stage].items()} for stage in second}
     )
+
+
+def equal_to(first: Reading) -> Keep:
+    """Keeps of a tensor whether it is bit for bit that of a run before."""
+    return lambda stage, name, array: np.array(name in first[stage] and same_bits(array, first[stage][name]))
+
+
+def repeated(first: Reading, equal: Reading) -> bool:
+    """Whether a run, of which is kept what is equal, has all that the first has, and alike."""
+    return all(first[stage].keys() == equal[stage].keys() and all(equal[stage].values()) for stage in first)

@@ -1,0 +1,31 @@
+"""What judging costs as a model grows."""
+
+from collections.abc import Callable, Sequence
+
+from twofold.compare.bench.rows import Judging
+from twofold.compare.report.plots import figure, png
+
+COLORS = {"float64": "#2563eb", "float32": "#d97706"}
+PANELS: tuple[tuple[str, Callable[[Judging], float]], ...] = (
+    ("passes of the reference", lambda row: row.passes),
+    ("nanoseconds a parameter and activation", lambda row: 1e9 * row.seconds / row.entries),
+    ("bytes a parameter and activation", lambda row: row.peak / row.entries),
+)
+
+
+def judging_curves(rows: Sequence[Judging]) -> bytes:
+    """A panel each for passes, time and memory over the number of parameters, on logarithmic scales."""
+    drawing, axes = figure(len(PANELS), 3.8, 3.2)
+    for axis, (label, value) in zip(axes, PANELS, strict=True):
+        for dtype, color in COLORS.items():
+            own = [row for row in rows if row.dtype == dtype]
+            if own:
+                axis.loglog([row.parameters for row in own], list(map(value, own)), "o-", color=color, label=dtype)
+        axis.set(xlabel="parameters", ylabel=label)
+        low, high = axis.get_ylim()
+        axis.set_ylim(min(low, high / 100), high * 1.5)  # two decades at least: what is level looks it
+        axis.yaxis.set_major_formatter("{x:g}")
+    axes[0].legend(frameon=False, fontsize=8)
+    batches = ", ".join(dict.fromkeys(f"{row.name}, batch {row.batch}" for row in rows))
+    drawing.suptitle(f"What judging forward, gradient and backward costs as a model grows: {batches}")
+    return png(drawing)
