@@ -275,6 +275,22 @@ def test_a_branch_that_float32_alone_takes_is_scratchs(form: str, monkeypatch: p
     assert finding.blame.side == "scratch", finding.blame
 
 
+@pytest.mark.parametrize(
+    ("kind", "method", "pair"), [("Linear", "forward", "catcar-mlp"), ("Tanh", "forward", "catcar-mlp")]
+)
+def test_a_branch_that_float32_alone_takes_is_the_references(
+    kind: str, method: str, pair: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own runs in float32 would make the floor, and hide it."""
+    owner = getattr(nn, kind)
+    own = owner.forward
+    monkeypatch.setattr(owner, "forward", lambda self, x: own(self, x) * (1.001 if x.dtype == torch.float32 else 1))
+    for check in ("forward", "gradient"):
+        finding = only(PAIRS["catcar-mlp"].case(), "float32", check)
+        assert finding.blame.side == "reference", finding.blame
+        assert finding.first_divergence and finding.first_divergence.module == module
+
+
 # Tiny faults of a forward pass
 
 

@@ -12,9 +12,10 @@ import numpy as np
 from twofold.compare import nest
 from twofold.compare.judge.evidence.branches import Flip, pinned, unpinned
 from twofold.compare.judge.evidence.draws import Draws
-from twofold.compare.judge.evidence.floor import farther, in_range, judge_all, strays
+from twofold.compare.judge.evidence.floor import farther, in_range, judge_all, largest, strays
 from twofold.compare.judge.evidence.rounding import move_state, perturbed, perturbing, saturating
-from twofold.compare.judge.finding import Quantity
+from twofold.compare.judge.finding import Quantity, Verdict
+from twofold.compare.judge.gates import LIMIT
 from twofold.compare.pair import Draw, Pair
 from twofold.compare.sides import Reference, Scratch, Side
 from twofold.compare.sides.trace import Copies, Keep, call_of, path_of, same_bits
@@ -36,13 +37,15 @@ Reading = dict[str, dict[str, Array]]
 class Measured:
     """The float64 reference, the branches that it would have taken otherwise, and its re-runs in the trial's dtype.
 
-    Of these `strayed` has how far each row of a tensor did from golden, in the one that strays most.
+    Of these `strayed` has how far each row of a tensor did from golden, in the one that strays most, and `off` the
+    tensors that go wrong in that dtype alone.
     """
 
     golden: Reading
     flips: list[Flip] = field(default_factory=list)
     strayed: Reading = field(default_factory=dict)
     reruns: int = 0
+    off: Mapping[str, Mapping[str, Quantity]] = field(default_factory=dict)
 
     def beside(self, *runs: Reading) -> "Measured":
         """With further re-runs, of each how far it strays."""
@@ -142,6 +145,9 @@ class Trial(Draws):
             measured = measured.beside(
                 {stage: {name: keep(stage, name, array) for name, array in plain[stage].items()} for stage in plain}
             )
+            with pinned(side, *pins):
+                moves = self.observe(side, 0, training, self.strays_from(plain))
+            measured = replace(measured, off=self.off(measured, moves))
         del plain
         measured = self.rerun(measured, actual, range(RERUNS), side, training)
         if any(self.doubtful(self.judged_by(measured, stage, actual)) for stage in ("forward", "backward", "gradient")):
@@ -168,6 +174,28 @@ class Trial(Draws):
                 return f"{self.module_of(name)} ({stage})"
         rest = (name for stage in ("loss", "gradient") for name in one[stage] if not equal[stage].get(name, False))
         return next(rest, "what it hands on between its modules")
+
+    def off(self, measured: Measured, moves: Reading) -> dict[str, dict[str, Quantity]]:
+        """Where the reference goes wrong in the trial's precision alone: a floor of such runs would hide the fault.
+
+        It lies farther from its float64 run than it `moves` where everything in it is moved by an ulp, by more than
+        LIMIT of that and of 8 eps of the tensor's largest entry.
+        """
+        found: dict[str, dict[str, Quantity]] = {}
+        unit = 8 * float(np.finfo(self.dtype).eps)
+        for stage in ("forward", "loss", "backward", "gradient"):
+            for name, away in measured.strayed.get(stage, {}).items():
+                golden, near = measured.golden[stage].get(name), moves[stage].get(name, np.empty(0))
+                if golden is None or away.shape != near.shape or not away.size or name in self.waived:
+                    continue
+                within = near + unit * largest(golden).max()
+                row = int(np.argmax(away - LIMIT * within))
+                if away[row] > LIMIT * within[row]:
+                    told = f"the reference lies {away[row]:.3g} from its own float64, and rounding moves it by {near[row]:.3g}"
+                    sizes = float(away[row]), float(within[row]), float(away[row] / within[row])
+                    off = Quantity(name, *sizes, Verdict.FAIL, reason=told, side="reference")
+                    found.setdefault(stage, {})[name] = off
+        return found
 
     def rerun(
         self,
@@ -239,7 +267,8 @@ class Trial(Draws):
             judged = self.called(judged, measured.golden)
         if stage == "update":
             judged, golden = (used(state, idle_in(actual, measured.golden)) for state in (judged, golden))
-        return list(judge_all(judged, golden, measured.strayed.get(stage, {}), self.dtype, self.axis_of))
+        found = judge_all(judged, golden, measured.strayed.get(stage, {}), self.dtype, self.axis_of)
+        return [measured.off.get(stage, {}).get(quantity.name, quantity) for quantity in found]
 
     def called(self, recorded: Mapping[str, Array], golden: Reading) -> dict[str, Array]:
         """What calls gave that the reference makes too; F.relu is none, and shows in what comes of it."""
