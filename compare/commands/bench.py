@@ -22,7 +22,7 @@ from twofold.compare.pair import Pair
 from twofold.compare.report.timings import TABLES, TITLES, differences, judging_table, means, memory_table, show
 from twofold.compare.threads import threads
 
-WIDE = 120
+WIDE = 140
 
 
 @dataclass(frozen=True)

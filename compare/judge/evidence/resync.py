@@ -1,7 +1,7 @@
 """Training re-synchronised: before each step the reference gets scratch's state, and one step's error is judged."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -128,14 +128,16 @@ def judged_step(
     least = judged(measured)
     if all(sure(quantities) for quantities in least.values()):
         return least
-    keep = trial.strays_from(measured.golden)
+
+    def reruns(seeds: Iterable[int | None]) -> Iterator[Reading]:
+        return (again(side, seed, keep=trial.strays_from(measured.golden)) for seed in seeds)
+
     plain = [None] if trial.dtype != "float64" else []
-    measured = measured.beside(*(again(side, seed, keep=keep) for seed in (*range(RESYNC_RERUNS), *plain)))
+    measured = measured.beside(*reruns([*range(RESYNC_RERUNS), *plain]))
     first = judged(measured)
     if not any(trial.doubtful(quantities) for quantities in first.values()):
         return first
-    more = range(RESYNC_RERUNS, RESYNC_RERUNS + MORE_RERUNS)
-    return judged(measured.beside(*(again(side, seed, keep=keep) for seed in more)))
+    return judged(measured.beside(*reruns(range(RESYNC_RERUNS, RESYNC_RERUNS + MORE_RERUNS))))
 
 
 def carries_on(trial: Trial, step: Step) -> bool:

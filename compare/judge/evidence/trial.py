@@ -191,7 +191,9 @@ class Trial(Draws):
                 within = near + unit * largest(golden).max()
                 row = int(np.argmax(away - LIMIT * within))
                 if away[row] > LIMIT * within[row]:
-                    told = f"the reference lies {away[row]:.3g} from its own float64, and rounding moves it by {near[row]:.3g}"
+                    told = (
+                        f"the reference lies {away[row]:.3g} from its float64, and rounding moves it by {near[row]:.3g}"
+                    )
                     sizes = float(away[row]), float(within[row]), float(away[row] / within[row])
                     off = Quantity(name, *sizes, Verdict.FAIL, reason=told, side="reference")
                     found.setdefault(stage, {})[name] = off
@@ -206,10 +208,11 @@ class Trial(Draws):
         training: bool = True,
     ) -> Measured:
         """With further runs of the reference, each moved by one ulp."""
-        side, keep = side or self.reference(), self.strays_from(measured.golden)
+        side = side or self.reference()
         for seed in seeds:
             with pinned(side, actual["input"], actual["masks"]):
-                measured = measured.beside(self.observe(side, seed, training, keep))
+                run = self.observe(side, seed, training, self.strays_from(measured.golden))
+            measured = measured.beside(run)
         return measured
 
     def in_range(self, golden: Reading) -> Reading:
@@ -217,7 +220,7 @@ class Trial(Draws):
         return {stage: {name: in_range(a, self.dtype) for name, a in golden[stage].items()} for stage in golden}
 
     def strays_from(self, golden: Reading) -> Keep:
-        """Keeps of a tensor how far each row strays from golden; of one that golden has not, nothing.
+        """Keeps of each tensor of one run how far each row strays from golden; of one that golden has not, nothing.
 
         What one module gives and the next one takes is one array in golden, and is measured once.
         """
@@ -289,9 +292,9 @@ class Trial(Draws):
         self, actual: Mapping[str, Array], golden: Mapping[str, Array], reruns: Sequence[Mapping[str, Array]]
     ) -> list[Quantity]:
         """Every name of either side, "TENSOR" or "TENSOR what", given whole re-runs."""
-        keep = self.strays_from({"": dict(golden)})
         strayed: dict[str, Array] = {}
         for run in reruns:
+            keep = self.strays_from({"": dict(golden)})
             strayed = farther(strayed, {name: keep("", name, array) for name, array in run.items()})
         return list(judge_all(actual, golden, strayed, self.dtype, self.axis_of))
 

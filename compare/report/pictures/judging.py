@@ -8,13 +8,16 @@ from twofold.compare.report.plots import figure, png
 COLORS = {"float64": "#2563eb", "float32": "#d97706"}
 PANELS: tuple[tuple[str, Callable[[Judging], float]], ...] = (
     ("passes of the reference", lambda row: row.passes),
-    ("nanoseconds a parameter and activation", lambda row: 1e9 * row.seconds / row.entries),
-    ("bytes a parameter and activation", lambda row: row.peak / row.entries),
+    ("nanoseconds an entry", lambda row: 1e9 * row.seconds / row.entries),
+    ("bytes an entry", lambda row: row.peak / row.entries),
 )
 
 
 def judging_curves(rows: Sequence[Judging]) -> bytes:
-    """A panel each for passes, time and memory over the number of parameters, on logarithmic scales."""
+    """A panel each for passes, time and memory over the number of parameters, on logarithmic scales.
+
+    An entry is one of a parameter or of an activation.
+    """
     drawing, axes = figure(len(PANELS), 3.8, 3.2)
     for axis, (label, value) in zip(axes, PANELS, strict=True):
         for dtype, color in COLORS.items():
@@ -27,5 +30,5 @@ def judging_curves(rows: Sequence[Judging]) -> bytes:
         axis.yaxis.set_major_formatter("{x:g}")
     axes[0].legend(frameon=False, fontsize=8)
     batches = ", ".join(dict.fromkeys(f"{row.name}, batch {row.batch}" for row in rows))
-    drawing.suptitle(f"What judging forward, gradient and backward costs as a model grows: {batches}")
+    drawing.suptitle(f"What judging costs as a model grows, an entry of a parameter or activation: {batches}")
     return png(drawing)
