@@ -45,11 +45,11 @@ FAULTS = (
         home="sigmoid-large",
         only_at_home=True,
     ),
-    backward("relu-passes-all", "ReLU's gradient everywhere", edit("ReLU.backward", "dout * (x > 0)", "dout.copy()")),
+    backward("relu-passes-all", "ReLU's gradient everywhere", edit("ReLU.backward", "dout * ~(x <= 0)", "dout.copy()")),
     backward(
         "relu-at-zero",
         "relu'(0) = 1",
-        edit("ReLU.backward", "x > 0", "x >= 0"),
+        edit("ReLU.backward", "x <= 0", "x < 0"),
         home="mnist-cnn",
         only_at_home=True,  # elsewhere no sum may happen to be 0
         checks=("exact",),
@@ -59,10 +59,10 @@ FAULTS = (
         "a ReLU whose kink is not at zero",
         edit(
             "ReLU.forward",
-            "return np.maximum(x, np.zeros(x.shape[1:], x.dtype))",
+            "return np.maximum(np.zeros(x.shape[1:], x.dtype), x)",
             "return np.where(x > -0.5, x, -0.5)",
         ),
-        edit("ReLU.backward", "x > 0", "x > -0.5"),
+        edit("ReLU.backward", "x <= 0", "x <= -0.5"),
     ),
     backward(
         "leak-forgotten",
@@ -128,5 +128,40 @@ FAULTS = (
         ),
         home="fc-net-dropout",
         checks=("modes",),
+    ),
+    forward(
+        "relu-loses-nan",
+        "a ReLU that gives 0 for NaN",
+        edit("ReLU.forward", "np.maximum(np.zeros(x.shape[1:], x.dtype), x)", "np.where(x > 0, x, x.dtype.type(0))"),
+        home="relu",
+        checks=("extremes",),
+    ),
+    backward(
+        "relu-stops-nan",
+        "a ReLU that stops the gradient at NaN",
+        edit("ReLU.backward", "~(x <= 0)", "(x > 0)"),
+        home="relu",
+        checks=("extremes",),
+    ),
+    forward(
+        "leaky-relu-loses-nan",
+        "a leaky ReLU that gives 0 for NaN",
+        edit("LeakyReLU.forward", "x, self.negative_slope * x", "x, np.fmin(self.negative_slope * x, 0)"),
+        home="leaky-relu",
+        checks=("extremes",),
+    ),
+    forward(
+        "tanh-loses-the-sign-of-zero",
+        "a tanh of -0.0 that is 0.0",
+        edit("Tanh.forward", "np.tanh(x)", "np.tanh(x) + 0.0"),
+        home="tanh",
+        checks=("extremes",),
+    ),
+    forward(
+        "sigmoid-overflows-alone",
+        "sigmoid in a form that is NaN for large inputs, in a case of ordinary ones",
+        edit("Sigmoid.forward", "sigmoid(x)", "np.exp(x) / (1 + np.exp(x))"),
+        home="sigmoid",
+        checks=("extremes",),
     ),
 )

@@ -3,7 +3,17 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from twofold.compare.judge.checks import contract, curves, exact, modes, numerical, optimizers, resync, variants
+from twofold.compare.judge.checks import (
+    contract,
+    curves,
+    exact,
+    extremes,
+    modes,
+    numerical,
+    optimizers,
+    resync,
+    variants,
+)
 from twofold.compare.judge.checks.waivers import waived
 from twofold.compare.judge.evidence.trial import Trial, Unrepeatable, leaves
 from twofold.compare.judge.finding import Finding, Quantity, Verdict, gravest, raised
@@ -60,6 +70,7 @@ BATTERY: tuple[Check, ...] = (
     Check("load", "both sides read back bit for bit what was loaded", contract.load),
     Check("memory", "no array is shared across the border", contract.memory),
     Check("exact", "integers agree bit for bit, ties and zeros included", exact.exact, exact.inexact),
+    Check("extremes", "each part by itself on extreme values, NaN and infinities", extremes.extremes),
     Check("forward", "every module's output", judged("forward")),
     Check("loss", "the loss and its gradient", judged("loss"), no_loss),
     Check("gradient", "the gradient of every parameter and of the input", judged("gradient")),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import takewhile
 
-from twofold.compare.judge.checks import exact, modes, optimizers
+from twofold.compare.judge.checks import exact, extremes, modes, optimizers
 from twofold.compare.judge.evidence.resync import Step, fails, resynchronised_steps, trained_steps, unwaived
 from twofold.compare.judge.evidence.trial import Measured, Reading, Trial
 from twofold.compare.judge.finding import Divergence, Quantity, Verdict, failures
@@ -165,6 +165,7 @@ def first_in(trial: Trial, step: Step) -> Divergence | None:
 # By check; what another finds has no place.
 PLACES: Mapping[str, Callable[[Trial], Divergence | None]] = {
     "exact": of_exact,
+    "extremes": extremes.first,
     **dict.fromkeys(("forward", "gradient", "backward", "chunks", "strides"), divergence),
     "loss": of_loss,
     "modes": of_modes,

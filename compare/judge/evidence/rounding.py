@@ -21,7 +21,7 @@ def perturbed(nested: Any, seed: int | None) -> Any:
     """Every float in arrays, dicts and tuples moved by one unit in the last place, up or down by a hash of its bits.
 
     The seed goes into the hash, and None moves nothing. Equal values move together and zeros stay zero, so that ties
-    and sparsity survive; integers stay.
+    and sparsity survive; integers and what is not finite stay.
     """
     if seed is None:
         return nested
@@ -39,7 +39,7 @@ def perturbed(nested: Any, seed: int | None) -> Any:
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
     up = (mixed >> np.uint64(63)).astype(array.dtype).reshape(array.shape)
     away = np.nextafter(array, np.copysign(array.dtype.type(np.inf), up - array.dtype.type(0.5)))
-    return np.where(array == 0, array, away)
+    return np.where(np.isfinite(array) & (array != 0), away, array)
 
 
 @contextmanager
@@ -73,7 +73,8 @@ def _perturb_output(seed: int, module: Any, inputs: Any, out: Any) -> Any:
 def _shift(seed: int, tensor: Any) -> Any:
     """What moves a tensor by one ulp."""
     array = tensor.cpu().numpy()
-    return tensor.new_tensor(perturbed(array, seed) - array)
+    away = perturbed(array, seed)
+    return tensor.new_tensor(np.subtract(away, array, out=np.zeros_like(array), where=np.isfinite(array)))
 
 
 @contextmanager
