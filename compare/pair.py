@@ -39,16 +39,17 @@ class Twin:
 
 @dataclass(frozen=True)
 class Draw:
-    """One input of a case: floats N(0, scale^2), or integers below `high`, of the given shape."""
+    """One input of a case: floats N(mean, scale^2), or integers below `high`, of the given shape."""
 
     shape: tuple[int, ...]
     high: int | None = None
     scale: float = 1.0
+    mean: float = 0.0
 
     def __call__(self, rng: Generator, dtype: DTypeLike) -> Array:
         if self.high is not None:
             return rng.integers(0, self.high, self.shape)
-        return (self.scale * rng.standard_normal(self.shape)).astype(dtype)
+        return (self.mean + self.scale * rng.standard_normal(self.shape)).astype(dtype)
 
 
 # One input as torch takes it: an array, or a tuple such as an LSTM's (h0, c0).

@@ -164,4 +164,94 @@ FAULTS = (
         home="sigmoid",
         checks=("extremes",),
     ),
+    misbehaviour(
+        "dropout-one-mask-for-all-records",
+        "one mask for all records",
+        edit(
+            "Dropout.forward",
+            "self.rng.random(x.shape) >= self.p",
+            "np.broadcast_to(self.rng.random(x.shape[1:]) >= self.p, x.shape)",
+        ),
+        home="fc-net-dropout",
+        checks=("modes",),
+    ),
+    misbehaviour(
+        "dropout-one-mask-for-all-units",
+        "one draw a record, for all its units",
+        edit(
+            "Dropout.forward",
+            "self.rng.random(x.shape) >= self.p",
+            "np.broadcast_to(self.rng.random((len(x), *[1] * (x.ndim - 1))) >= self.p, x.shape)",
+        ),
+        home="fc-net-dropout",
+        checks=("modes",),
+    ),
+    misbehaviour(
+        "dropout-seeded-every-pass",
+        "dropout that draws the same in every pass",
+        edit(
+            "Dropout.forward",
+            "self.rng.random(x.shape) >= self.p",
+            "np.random.default_rng(3).random(x.shape) >= self.p",
+        ),
+        home="fc-net-dropout",
+        checks=("modes",),
+    ),
+    misbehaviour(
+        "dropout-mask-kept",
+        "dropout that keeps its first mask of a shape",
+        edit(
+            "Dropout.forward",
+            "self.rng.random(x.shape) >= self.p",
+            'vars(self).setdefault("_masks", {}).setdefault(x.shape, self.rng.random(x.shape) >= self.p)',
+        ),
+        home="fc-net-dropout",
+        checks=("modes",),
+    ),
+    misbehaviour(
+        "dropout-first-unit",
+        "another share kept of the first unit",
+        edit(
+            "Dropout.forward",
+            "self.rng.random(x.shape) >= self.p",
+            "self.rng.random(x.shape) >= np.where(np.arange(x.shape[-1]) == 0, 0.7 * self.p, self.p)",
+        ),
+        home="fc-net-dropout",
+        checks=("modes",),
+    ),
+    misbehaviour(
+        "dropout-last-record",
+        "another share kept of the last record",
+        edit(
+            "Dropout.forward",
+            "self.rng.random(x.shape) >= self.p",
+            "self.rng.random(x.shape) >= np.where(np.arange(len(x)) == len(x) - 1, 0.7 * self.p, self.p)[:, None]",
+        ),
+        home="fc-net-dropout",
+        checks=("modes",),
+    ),
+    misbehaviour(
+        "dropout-units-tied",
+        "the last unit kept with the first",
+        edit(
+            "Dropout.forward",
+            "self.cache = self.mask",
+            "self.mask[..., -1] = self.mask[..., 0]\n    self.cache = self.mask",
+        ),
+        home="fc-net-dropout",
+        checks=("modes",),
+    ),
+    misbehaviour(
+        "dropout-restarts-with-training",
+        "a generator that starts again whenever training begins",
+        edit(
+            "twofold.scratch.module:Module.train",
+            "module.training = mode",
+            'module.training = mode\n        if mode and "rng" in vars(module):\n'
+            '            module.rng = np.random.default_rng(vars(module).setdefault("_seed", 5))',
+        ),
+        home="fc-net-dropout",
+        only_at_home=True,
+        checks=("modes",),
+    ),
 )

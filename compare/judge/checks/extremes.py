@@ -119,9 +119,12 @@ def beside(trial: Trial, part: Part, kind: Kind, values: Values, usual: Outcome)
     golden = plain if trial.dtype == "float64" else part.theirs("float64", part.state, values)
     runs = [] if golden is plain else [plain]
     judged = list(compared(trial, part, kind, actual, golden, plain, usual, runs))
-    if not sure(judged):
-        runs += [part.theirs(trial.dtype, *perturbed((part.state, values), seed), seed) for seed in range(RERUNS)]
-        judged = list(compared(trial, part, kind, actual, golden, plain, usual, runs))
+    for within in (False, True):
+        doubted = not sure(judged) if not within else any(quantity.verdict is Verdict.FAIL for quantity in judged)
+        if doubted:
+            moved = [(perturbed((part.state, values), seed), seed) for seed in range(RERUNS)]
+            runs += [part.theirs(trial.dtype, *given, seed, within) for given, seed in moved]
+            judged = list(compared(trial, part, kind, actual, golden, plain, usual, runs))
     return judged
 
 
@@ -144,7 +147,8 @@ def compared(
         found = [outcome.get(name) for outcome in (actual, golden, plain)]
         # of a record that is all but certain a loss's gradient, p - 1, hangs on the last digit of p
         scale = float(np.abs(usual[name]).max()) if part.loss and name in usual else 0.0
-        quantity = tensor(f"{part.name} {name}", found, reruns, trial.dtype, kind.signed, scale, meant)
+        signed = kind.signed and name.startswith("output")
+        quantity = tensor(f"{part.name} {name}", found, reruns, trial.dtype, signed, scale, meant)
         yield convicted(quantity, part.own)
 
 

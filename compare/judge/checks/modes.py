@@ -9,14 +9,13 @@ import numpy as np
 
 from twofold.compare import nest
 from twofold.compare.judge.checks.contract import same
+from twofold.compare.judge.checks.dropout import drawn
 from twofold.compare.judge.evidence.branches import pinned
 from twofold.compare.judge.evidence.draws import redrawn
 from twofold.compare.judge.evidence.trial import Measured, Reading, Trial, identical
 from twofold.compare.judge.finding import Quantity, exactly
 from twofold.compare.sides import Scratch
 from twofold.scratch.module import Array
-
-PASSES = 20  # over which dropout masks are counted
 
 
 def modes(trial: Trial) -> Iterator[Quantity]:
@@ -94,33 +93,6 @@ def evaluates(trial: Trial) -> bool:
     side.reseed(trial.seed)
     expected = nest.numbered("<output>", side.forward(trial.inputs))
     return loss == float(side.loss(target)) and same(nest.numbered("<output>", out), expected)
-
-
-def drawn(trial: Trial) -> Iterator[Quantity]:
-    """Of dropout what no comparison sees, as the reference takes scratch's masks: their share, and that each is new."""
-    scratch, expected = trial.scratch(), dict(trial.reference().model.named_modules())
-    if not trial.actual["masks"]:
-        return
-    scratch.load(trial.state)
-    passes = []
-    for _ in range(PASSES):
-        with scratch.watch() as trace:
-            scratch.forward(trial.inputs)
-        passes.append(trace.masks)
-    for key in passes[0]:
-        if not hasattr(module := expected.get(key.partition("#")[0]), "p"):
-            continue
-        masks, keep = np.array([masks[key] for masks in passes]), 1 - module.p  # type: ignore[union-attr]
-        told = f"keeps {masks.mean():.3g} of all entries, told to keep {keep:.3g}"
-        sigma = np.sqrt(keep * (1 - keep) / masks.size)
-        yield exactly(f"{key} share", bool(abs(masks.mean() - keep) <= 6 * sigma), told, "scratch")
-        rows = masks.reshape(len(masks) * masks.shape[1], -1)
-        anew = rows.shape[1] < 8 or len(np.unique(rows, axis=0)) > len(rows) / 2  # few units repeat by chance
-        yield exactly(f"{key} drawn anew", anew, "passes or samples share one mask", "scratch")
-        if rows.shape[1] > 1:
-            alike = float(np.mean((rows[:, 1:] - keep) * (rows[:, :-1] - keep)) / (keep * (1 - keep)))
-            told = f"neighbours correlate by {alike:.3g}"
-            yield exactly(f"{key} independent", abs(alike) <= 6 / np.sqrt(rows[:, 1:].size), told, "scratch")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from twofold.compare import nest
 from twofold.compare.judge.evidence.branches import pinned
+from twofold.compare.judge.evidence.operations import all_moved
 from twofold.compare.judge.evidence.rounding import perturbing
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.sides import Reference, Scratch
@@ -25,7 +26,8 @@ LOSS, PENALTY = "loss", "penalty"
 class Part:
     """One part on both sides. `own`: the other side is torch's own class, which is the definition.
 
-    `ours(values)` and `theirs(dtype, state, values, seed)` run it forward and backward.
+    `ours(values)` and `theirs(dtype, state, values, seed, within)` run it forward and backward, moved by a seed, and with
+    `within` in every single operation.
     """
 
     name: str
@@ -142,12 +144,13 @@ def of_module(
     def ours(values: Values) -> Outcome:
         return scratch_pass(trial, module, state, given(values), lambda out: cotangents(out, values))
 
-    def theirs(dtype: str, state: Values, values: Values, seed: int | None = None) -> Outcome:
+    def theirs(dtype: str, state: Values, values: Values, seed: int | None = None, within: bool = False) -> Outcome:
         side = references[dtype]
         other = side.criterion if path == LOSS else side.model.get_submodule(path)
         moves = {key for key in moving if key in flat}
         mask = vars(module).get("mask")  # of scratch's run, which comes first
-        return torch_pass(side, other, state, given(values), moves, mask, lambda out: cotangents(out, values), seed)
+        with all_moved(seed) if within and seed is not None else nullcontext():
+            return torch_pass(side, other, state, given(values), moves, mask, lambda out: cotangents(out, values), seed)
 
     out = nest.apply(np.asarray, module.forward(*inputs))
     values = {names[key]: flat[key] for key in moving}
@@ -239,7 +242,7 @@ def of_penalty(trial: Trial, references: References, scratch: Scratch) -> Part:
             **{f"{name} gradient": grad for name, grad in scratch.gradients().items() if grad.any()},
         }
 
-    def theirs(dtype: str, state: Values, values: Values, seed: int | None = None) -> Outcome:
+    def theirs(dtype: str, state: Values, values: Values, seed: int | None = None, within: bool = False) -> Outcome:
         side = references[dtype]
         side.load({**trial.state, **named(values)})
         side.zero_grad()

@@ -82,8 +82,8 @@ BATTERY: tuple[Check, ...] = (
     Check("twice", "a second backward doubles exactly, and nothing is overwritten", contract.twice),
     Check(
         "numerical",
-        "scratch's gradient is the derivative of scratch's output",
-        numerical.directional,
+        "scratch's gradient is the derivative of its output, each side's loss's that of its value",
+        numerical.own_derivatives,
         numerical.lacking,
     ),
     Check("modes", "training and evaluation reach every module", modes.modes),
