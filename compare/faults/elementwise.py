@@ -254,4 +254,12 @@ FAULTS = (
         only_at_home=True,
         checks=("modes",),
     ),
+    misbehaviour(
+        "tanh-cache-of-the-class",
+        "a cache that all instances of the class share",
+        edit("Tanh.forward", "self.cache = out", "type(self).cache = out"),
+        home="tanh",
+        only_at_home=True,
+        checks=("modes",),
+    ),
 )

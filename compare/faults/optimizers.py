@@ -177,4 +177,15 @@ FAULTS = (
         edit("Adagrad.update", "total += g * g", "total += np.where(np.abs(g) > 1e-12, g * g, 0)"),
         checks=("extremes",),
     ),
+    update(
+        "state-by-shape",
+        "one state for all parameters of a shape",
+        edit(
+            "twofold.scratch.optim:Optimizer.step",
+            "self.state[name]",
+            "next(self.state[n] for n, p in self.parameters.items() if p.data.shape == parameter.data.shape)",
+        ),
+        home="fc-net-adam",
+        checks=("extremes",),
+    ),
 )

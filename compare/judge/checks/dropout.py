@@ -100,7 +100,7 @@ def bound(tests: int) -> float:
 
 
 def in_training(trial: Trial) -> list[tuple[str, Array]]:
-    """The masks of some training steps, each whole and in chunks, with an evaluation before each; by the trace's key."""
+    """The masks of some training steps, whole and in chunks, with an evaluation before each; by the trace's key."""
     if trial.target is None or trial.case.optimizer is None or len(trial.inputs) != 1:
         return []
     found: list[tuple[str, Any]] = []

@@ -10,11 +10,12 @@ import numpy as np
 from twofold.compare import nest
 from twofold.compare.judge.checks.contract import same
 from twofold.compare.judge.checks.dropout import drawn
+from twofold.compare.judge.checks.instances import apart
 from twofold.compare.judge.evidence.branches import pinned
 from twofold.compare.judge.evidence.draws import redrawn
 from twofold.compare.judge.evidence.trial import Measured, Reading, Trial, identical
 from twofold.compare.judge.finding import Quantity, exactly
-from twofold.compare.sides import Scratch
+from twofold.compare.sides import Scratch, Side
 from twofold.scratch.module import Array
 
 
@@ -31,6 +32,7 @@ def modes(trial: Trial) -> Iterator[Quantity]:
             deaf = "reference" if told[0] == mode else "scratch"
             yield exactly(name, told[0] == told[1] == mode, f"scratch says {told[0]}, reference {told[1]}", deaf)
     yield from drawn(trial)
+    yield from apart(trial)
     actual = trial.observe(scratch, training=False)
     unchanged = same(scratch.state(), trial.state)
     yield exactly("state after evaluation", unchanged, "a pass in eval mode changes it", "scratch")
@@ -42,7 +44,9 @@ def modes(trial: Trial) -> Iterator[Quantity]:
         yield exactly(name, forgets(trial, mode), carried, "scratch")
     if trial.target is not None and len(trial.inputs) == 1:
         differs = "loss or output are not those of forward and loss"
-        yield exactly("evaluate", evaluates(trial), differs, "scratch")
+        for side in (trial.scratch(), trial.reference("float64")):
+            name = "evaluate" if side.name == "scratch" else "evaluate of the reference"
+            yield exactly(name, evaluates(trial, side), differs, side.name)
     for stage in ("forward", "gradient"):
         yield from (
             replace(quantity, name=f"{quantity.name} evaluating") for quantity in evaluated(trial).judged[stage]
@@ -82,15 +86,17 @@ def shorter(trial: Trial) -> tuple[Any, Array | None]:
     return nest.apply(lambda array: array[:-1], trial.inputs), None if target is None else target[:-1]
 
 
-def evaluates(trial: Trial) -> bool:
-    """Whether `evaluate`, which training measures by, gives what forward and loss give."""
-    side, (x,), target = trial.scratch(), trial.inputs, trial.target
+def evaluates(trial: Trial, side: Side) -> bool:
+    """Whether `evaluate`, which training measures by, gives what forward and loss, penalty included, give."""
+    (x,), target = trial.inputs, trial.target
     assert target is not None
     side.load(trial.state)
     side.train(False)
-    side.reseed(trial.seed)
+    if isinstance(side, Scratch):
+        side.reseed(trial.seed)
     loss, out = side.evaluate(np.array(x), np.array(target))
-    side.reseed(trial.seed)
+    if isinstance(side, Scratch):
+        side.reseed(trial.seed)
     expected = nest.numbered("<output>", side.forward(trial.inputs))
     return loss == float(side.loss(target)) and same(nest.numbered("<output>", out), expected)
 

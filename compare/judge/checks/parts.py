@@ -26,8 +26,8 @@ LOSS, PENALTY = "loss", "penalty"
 class Part:
     """One part on both sides. `own`: the other side is torch's own class, which is the definition.
 
-    `ours(values)` and `theirs(dtype, state, values, seed, within)` run it forward and backward, moved by a seed, and with
-    `within` in every single operation.
+    `ours(values)` and `theirs(dtype, state, values, seed, within)` run it forward and backward, moved by a seed, and
+    with `within` in every single operation.
     """
 
     name: str
