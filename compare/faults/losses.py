@@ -244,6 +244,14 @@ FAULTS = (
         checks=("extremes",),
         blame="inconclusive",
     ),
+    backward(
+        "cross-entropy-last-classes",
+        "the target of the last two classes not subtracted from the probabilities",
+        edit("CrossEntropyLoss.backward", SUBTRACTED, "dx[np.arange(len(dx)), target] -= target < dx.shape[1] - 2"),
+        home="two-conv-net",
+        only_at_home=True,
+        checks=("sizes",),
+    ),
     misbehaviour(
         "cross-entropy-first-batch",
         "divided by the size of the first batch for ever",

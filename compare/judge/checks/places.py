@@ -38,6 +38,8 @@ def tensor(
             place = tuple(map(int, np.argwhere(wrong)[0]))
             told = f"{int(wrong.sum())} of {wrong.size} entries, first {place}: {actual[place]} for {plain[place]}"
             return exactly(name, False, told)
+    elif not scale and not signed and (least := plainly_equal(name, actual, golden, dtype)):
+        return least
     if signed and all(map(negative_zeros, (plain, golden))) and not negative_zeros(actual):
         return exactly(name, False, "the sign of -0.0 is lost")
     finite = np.isfinite(golden) & np.isfinite(plain)
@@ -51,6 +53,20 @@ def tensor(
     if quantity.verdict is Verdict.FAIL:
         return exactly(name, False, f"error {quantity.error:.3g}, {quantity.ratio:.3g} floors; {quantity.reason}")
     return replace(quantity, verdict=Verdict.PASS) if not finite.all() else quantity
+
+
+def plainly_equal(name: str, actual: Array, golden: Array, dtype: str) -> Quantity | None:
+    """A pass without re-runs, which could only widen the floor, where every row lies within 8 units of its largest."""
+    rows = (len(golden) if golden.ndim > 1 else 1, -1)
+    largest = np.abs(golden.reshape(rows)).max(axis=1)
+    error = np.abs((actual - golden).reshape(rows)).max(axis=1)
+    floor = 8 * float(np.finfo(dtype).eps) * largest
+    if actual.dtype != np.dtype(dtype) or not largest.any() or (error > floor).any():
+        return None
+    worst = int((error / np.where(floor, floor, 1)).argmax())
+    ratio = float(error[worst] / (floor[worst] or 1))
+    proven = int(np.count_nonzero(largest))
+    return Quantity(name, float(error[worst]), float(floor[worst]), ratio, Verdict.PASS, len(floor), proven)
 
 
 def kinds_of(array: Array) -> Array:

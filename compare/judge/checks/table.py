@@ -12,6 +12,7 @@ from twofold.compare.judge.checks import (
     numerical,
     optimizers,
     resync,
+    sizes,
     variants,
 )
 from twofold.compare.judge.checks.waivers import waived
@@ -75,6 +76,7 @@ BATTERY: tuple[Check, ...] = (
     Check("loss", "the loss and its gradient", judged("loss"), no_loss),
     Check("gradient", "the gradient of every parameter and of the input", judged("gradient")),
     Check("backward", "the gradient through every module", judged("backward"), unseen),
+    Check("sizes", "outputs, loss and gradients where axes are equally long", sizes.sizes, sizes.lacking),
     Check(
         "chunks", "outputs and gradients with the thresholds of fast paths shrunk", variants.chunks, variants.unchunked
     ),

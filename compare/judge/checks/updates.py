@@ -23,7 +23,7 @@ NAME = "optimizer"
 SHAPE = (3, 4)
 MAGNITUDES = (1e-30, 1e-15, 1e-8, 1e-3, 1.0, 1e3)
 SQUARES = ("exp_avg_sq", "square_avg", "sum")  # states that hold squares of gradients
-STEPS = (1, 9, 254, 999)  # already taken
+STEPS = (9, 254, 999)  # already taken
 CLIP = 0.5
 
 Arrays = Mapping[str, Array]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import takewhile
 
-from twofold.compare.judge.checks import exact, extremes, modes, optimizers
+from twofold.compare.judge.checks import exact, extremes, modes, optimizers, sizes
 from twofold.compare.judge.evidence.resync import Step, fails, resynchronised_steps, trained_steps, unwaived
 from twofold.compare.judge.evidence.trial import Measured, Reading, Trial
 from twofold.compare.judge.finding import Divergence, Quantity, Verdict, failures
@@ -89,10 +89,12 @@ def holder(trial: Trial, first: str, second: str) -> str:
 
 
 def placed_in(trial: Trial, check: str) -> Trial:
-    """The trial in which a check's failure is looked for: itself, or that of integers for `exact`.
+    """The trial in which a check's failure is looked for: itself, of `sizes` that size, of `exact` that of integers.
 
     Where its own numbers differ too: at the kinks, where integers lie, derivatives say less.
     """
+    if check == "sizes":
+        return sizes.failing(trial)
     integers = check == "exact" and not failures(trial.judged("gradient"))
     return exact.signed(trial) if integers else trial
 
@@ -102,6 +104,10 @@ def of_exact(whole: Trial) -> Divergence | None:
         return where
     judged = exact.compared(whole)
     return locate(whole, {stage: judged.get(stage, []) for stage in PASS})
+
+
+def of_size(trial: Trial) -> Divergence | None:
+    return divergence(trial) or (of_loss(trial) if failures(trial.judged("loss")) else of_exact(exact.signed(trial)))
 
 
 def of_loss(trial: Trial) -> Divergence:
@@ -166,6 +172,7 @@ def first_in(trial: Trial, step: Step) -> Divergence | None:
 PLACES: Mapping[str, Callable[[Trial], Divergence | None]] = {
     "exact": of_exact,
     "extremes": extremes.first,
+    "sizes": of_size,
     **dict.fromkeys(("forward", "gradient", "backward", "chunks", "strides"), divergence),
     "loss": of_loss,
     "modes": of_modes,
