@@ -61,6 +61,8 @@ def check(
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Results as JSON; - is standard output.")
     ] = None,
+    full: Annotated[bool, typer.Option("--full", help="At recipe size, on the data's own records; minutes.")] = False,
+    data: Data = None,
 ) -> None:
     """Runs the battery: is scratch the same computation as the reference?
 
@@ -69,11 +71,18 @@ def check(
     exactness for a layer that rounds; it is never counted as passed. A difference is placed (module, time step and
     gate, training step) and blamed: on scratch, on the reference, on conventions that differ, or on neither.
 
+    Pairs are checked small. With --full one batch of the recipe's own model and data (at most 64 records) goes through
+    the checks of single passes: forward, loss, gradient, backward, chunks, strides and modes.
+
     Example: twofold check mnist-cnn --dtype float32
+
+    Example: twofold check activity-lstm --full
     """
     from twofold.compare.commands import check as command
     from twofold.compare.commands.choosing import chosen
 
+    if full:
+        raise typer.Exit(command.run_full(chosen(pairs), dtype, device, seed, data, json_file))
     raise typer.Exit(command.run(chosen(pairs), dtype, device, seed, jobs, json_file))
 
 

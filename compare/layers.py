@@ -135,6 +135,33 @@ FORMS: tuple[Case, ...] = (
         for kind in REDUCTIONS
     ),
     loss("hinge", "MultiClassHingeLoss", Draw((6, 17)), Draw((6,), high=17), home=LOSSES),
+    # hidden activations lie in (0, 1), as a sigmoid's
+    loss("sparse-loss", "SparseAutoencoderLoss", Draw((6, 18), scale=0.1, mean=0.5), Draw((6, 11)), LOSSES, beta=0.3),
+)
+
+# All axes equally long, which are told apart above: a layer that looks at sizes may take one for another.
+SQUARE: tuple[Case, ...] = (
+    case("linear-all-equal", "Linear", Draw((5, 5)), in_features=5, out_features=5),
+    case("embedding-all-equal", "Embedding", Draw((5, 5), high=5, every=True), num_embeddings=5, embedding_dim=5),
+    case("conv-all-equal", "Conv2d", Draw((4, 4, 4, 4)), in_channels=4, out_channels=4, kernel_size=3, padding=1),
+    case("pool-all-equal", "MaxPool2d", Draw((4, 4, 4, 4)), kernel_size=2),
+    case("batch-norm-1d-all-equal", "BatchNorm1d", Draw((5, 5)), num_features=5),
+    case("batch-norm-2d-all-equal", "BatchNorm2d", Draw((4, 4, 4, 4)), num_features=4),
+    case("layer-norm-all-equal", "LayerNorm", Draw((5, 5, 5)), normalized_shape=5),
+    case("group-norm-all-equal", "GroupNorm", Draw((4, 4, 4, 4)), num_groups=2, num_channels=4),
+    *(
+        case(f"{layer.lower()}-all-equal", layer, Draw((4, 4, 4)), input_size=4, hidden_size=4, batch_first=first)
+        for layer, first in (
+            ("RNN", True),
+            ("SigmoidRNN", False),
+            ("LSTM", True),
+            ("GRU", False),
+            ("ResetFirstGRU", True),
+        )
+    ),
+    loss("cross-entropy-all-equal", "CrossEntropyLoss", Draw((5, 5)), Draw((5,), high=5, every=True)),
+    loss("softmax-bce-all-equal", "SoftmaxBCELoss", Draw((5, 5)), Draw((5,), high=5, every=True), LOSSES),
+    loss("hinge-all-equal", "MultiClassHingeLoss", Draw((5, 5)), Draw((5,), high=5, every=True), LOSSES),
 )
 
 NORMS = ("BatchNorm1d", "BatchNorm2d", "LayerNorm", "GroupNorm")
@@ -176,7 +203,32 @@ EXTREMES: tuple[Case, ...] = (
     loss("softmax-bce-large", "SoftmaxBCELoss", Draw((31, 5), scale=1000), Draw((31,), high=5), LOSSES),
 )
 
-LAYERS = (*with_few_records(FORMS), *EXTREMES)
+
+def penalised(name: str, layer: str, x: Draw, out: Draw, **arguments: Any) -> Case:
+    """A penalty has no input of its own: a layer trained with it."""
+    return replace(
+        case(name, layer, x, **arguments),
+        loss=Twin("twofold.scratch:MSELoss", "torch.nn:MSELoss"),
+        target=out,
+        optimizer=Twin("twofold.scratch:SGD", "torch.optim:SGD", {"lr": 0.1}),
+        penalty=Twin("twofold.scratch:L2Penalty", f"{LOSSES}:L2Penalty", {"reg": 0.7}),
+    )
+
+
+PENALTIES: tuple[Case, ...] = (
+    penalised("l2-penalty-of-linear", "Linear", Draw((6, 5)), Draw((6, 7)), in_features=5, out_features=7),
+    penalised(
+        "l2-penalty-of-conv",
+        "Conv2d",
+        Draw((5, 2, 7, 8)),
+        Draw((5, 3, 5, 6)),
+        in_channels=2,
+        out_channels=3,
+        kernel_size=3,
+    ),
+)
+
+LAYERS = (*with_few_records(FORMS), *SQUARE, *EXTREMES, *PENALTIES)
 
 # Every optimizer with every argument away from its default, for the check on equal gradients.
 OPTIMIZERS: tuple[Twin, ...] = (

@@ -3,6 +3,7 @@
 Builders are named ("twofold.scratch.models.mlp:MLP") and imported when built: the table needs neither torch nor plots.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -39,16 +40,25 @@ class Twin:
 
 @dataclass(frozen=True)
 class Draw:
-    """One input of a case: floats N(0, scale^2), or integers below `high`, of the given shape."""
+    """One input of a case: floats N(mean, scale^2), or integers below `high`, of the given shape."""
 
     shape: tuple[int, ...]
     high: int | None = None
     scale: float = 1.0
+    mean: float = 0.0
+    every: bool = False  # each integer below `high` at least once
+
+    def __post_init__(self) -> None:
+        if self.every and (self.high is None or math.prod(self.shape) < self.high):
+            raise ValueError(f"{self.shape} cannot hold every integer below {self.high}")
 
     def __call__(self, rng: Generator, dtype: DTypeLike) -> Array:
+        if self.high is not None and self.every:
+            more = rng.integers(0, self.high, math.prod(self.shape) - self.high)
+            return rng.permutation(np.concatenate([np.arange(self.high), more])).reshape(self.shape)
         if self.high is not None:
             return rng.integers(0, self.high, self.shape)
-        return (self.scale * rng.standard_normal(self.shape)).astype(dtype)
+        return (self.mean + self.scale * rng.standard_normal(self.shape)).astype(dtype)
 
 
 # One input as torch takes it: an array, or a tuple such as an LSTM's (h0, c0).
@@ -60,7 +70,8 @@ class Case:
     """What the battery runs on: a model or a single layer, its inputs and, if it is trained, loss and optimizer.
 
     `constants` are inputs without a gradient, such as a loss's target, as "<input>[1]". `time_axis` is that of every
-    sequence (N, T, F) or (T, N, F) among inputs and outputs.
+    sequence (N, T, F) or (T, N, F) among inputs and outputs. `sizes` are the same case at other sizes, at which what
+    decides is run again.
     `waivers` gives a reason for each check or "check: tensor" that may fail, and must.
     """
 
@@ -76,6 +87,7 @@ class Case:
     constants: tuple[str, ...] = ()
     time_axis: int = 1
     waivers: Mapping[str, str] = field(default_factory=dict)
+    sizes: tuple["Case", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,7 +137,9 @@ class Pair:
     scratch takes a training step over so many records at a time; the loss must be a sum over records, and no record
     may change another's output. `variant_of` is the system that this is a form of: `list`, `report` and `bench` take
     the systems alone where no pair is named. `embedded` are the settings that training takes in the recipe's place
-    where the embedded data, which is smaller, serves.
+    where the embedded data, which is smaller, serves. `sizes` are other check sizes, where axes are equally long, no
+    row is left over, every class and token is met; their arguments go over those of `check`, so that variants have
+    them too.
     """
 
     name: str
@@ -143,15 +157,20 @@ class Pair:
     waivers: Mapping[str, str] = field(default_factory=dict)
     variant_of: str | None = None
     embedded: Mapping[str, Any] = field(default_factory=dict)
+    sizes: tuple[CheckSize, ...] = ()
 
     def case(self) -> Case:
         """The pair at check size."""
+        others = (replace(size, arguments={**self.check.arguments, **size.arguments}) for size in self.sizes)
+        return replace(self.sized(self.check), sizes=tuple(map(self.sized, others)))
+
+    def sized(self, size: CheckSize) -> Case:
         return Case(
             name=self.name,
-            model=self.model.given(**self.check.arguments),
-            inputs=self.check.inputs,
+            model=self.model.given(**size.arguments),
+            inputs=size.inputs,
             loss=self.loss,
-            target=self.check.target,
+            target=size.target,
             optimizer=self.optimizer,
             penalty=self.penalty,
             clip=self.clip,
@@ -159,9 +178,12 @@ class Pair:
             waivers=self.waivers,
         )
 
-    def full_case(self, inputs: tuple[Draws, ...]) -> Case:
-        """The model alone at recipe size, for inputs of the given form."""
-        return Case(f"{self.name} at recipe size", self.model, inputs, waivers=self.waivers)
+    def full_case(self, inputs: tuple[Draws, ...], target: Draw | None = None) -> Case:
+        """The pair at recipe size, for inputs of the given form; without a target the model alone."""
+        case = Case(f"{self.name} at recipe size", self.model, inputs, waivers=self.waivers)
+        if target is None:
+            return case
+        return replace(case, loss=self.loss, target=target, penalty=self.penalty, clip=self.clip, chunk=self.chunk)
 
     def initial_state(self, seed: int) -> dict[str, Array]:
         """The weights that both sides start from, at recipe size: the scratch model's own initialisers draw them."""

@@ -14,6 +14,15 @@ class HalfMSELoss(nn.MSELoss):
         return super().forward(input, target) / 2
 
 
+def log_of_sum(logits: Tensor, of: Tensor) -> Tensor:
+    """The logarithm of each row's sum of exponentials, less the row's largest of `of`: (N, C) -> (N, 1).
+
+    It is taken of numbers near 0, for its slope is exp(x - result), and a large result is rounded coarsely.
+    """
+    largest = logits.amax(dim=1, keepdim=True).detach()
+    return (logits - largest).logsumexp(dim=1, keepdim=True) + (largest - of.amax(dim=1, keepdim=True).detach())
+
+
 class SoftmaxBCELoss(nn.Module):
     """Binary cross-entropy of every class's softmax against the one-hot target, summed over classes: `trigram-lm-bce`.
 
@@ -25,11 +34,12 @@ class SoftmaxBCELoss(nn.Module):
         self.reduction = reduction
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        # log(1 - p) of the likeliest class is the logarithm of what the others have
         best = input.argmax(dim=1, keepdim=True)
         log_p = log_softmax(input, dim=1)
-        others = log_p.scatter(1, best, -torch.inf)
-        log_rest = torch.log1p(-others.exp()).scatter(1, best, others.logsumexp(dim=1, keepdim=True))
+        log_rest = torch.log1p(-log_p.scatter(1, best, -torch.inf).exp())
+        # log(1 - p) of the likeliest class is the logarithm of what the others have, over what all have
+        others = input.scatter(1, best, -torch.inf)
+        log_rest = log_rest.scatter(1, best, log_of_sum(others, input) - log_of_sum(input, input))
         right = one_hot(target, input.shape[1]).bool()
         losses = -torch.where(right, log_p, log_rest).sum(dim=1)
         if self.reduction == "none":

@@ -68,16 +68,20 @@ class SoftmaxBCELoss(Loss):
             raise ValueError(f"expected two or more logits a record, found {x.shape[1]}")
         rows, best = np.arange(len(x)), x.argmax(axis=1)
         shifted = x - x.max(axis=1, keepdims=True)
-        log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        # 1 - p of the likeliest class is what all others have: as a difference it would lose its digits near p = 1
+        log_total = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        log_p = shifted - log_total
         others = log_p.copy()
         others[rows, best] = -np.inf
-        second = others.max(axis=1, keepdims=True)
-        shares = np.exp(others - second)
+        # 1 - p of the likeliest class is what all others have: as a difference it would lose its digits near p = 1,
+        # and their shares would lose them if taken from logarithms, which are large there
+        rest = shifted.copy()
+        rest[rows, best] = -np.inf
+        second = rest.max(axis=1, keepdims=True)
+        shares = np.exp(rest - second)
         total = shares.sum(axis=1, keepdims=True)
         log_rest = np.log1p(-np.exp(others))  # log(1 - p)
         odds = np.exp(others - log_rest)  # p / (1 - p), but 0 of the likeliest
-        log_rest[rows, best] = (second + np.log(total))[:, 0]
+        log_rest[rows, best] = (second + np.log(total) - log_total)[:, 0]
         self.cache = np.exp(log_p), odds, shares / total, best, target
         log_rest[rows, target] = log_p[rows, target]
         return self.reduce(-log_rest.sum(axis=1))
@@ -123,14 +127,17 @@ class HalfMSELoss(MSELoss):
 
 
 class MultiClassHingeLoss(Module):
-    """Mean over records of the sum over wrong classes j of max(0, s_j - s_y + 1): (N, C), classes (N,) -> scalar."""
+    """Mean over records of the sum over wrong classes j of max(0, s_j - s_y + 1): (N, C), classes (N,) -> scalar.
+
+    A margin that is NaN counts for nothing, as in torch's multi_margin_loss.
+    """
 
     def forward(self, x: Array, target: Array) -> Array:
         rows = np.arange(len(x))
         margins = x - x[rows, target][:, None] + 1
         margins[rows, target] = 0
         self.cache = (margins > 0).astype(x.dtype), target
-        return np.maximum(margins, 0).sum(axis=1).mean()
+        return np.fmax(margins, 0).sum(axis=1).mean()
 
     def backward(self, dloss: Array | float = 1.0) -> Array:
         violated, target = self.cache

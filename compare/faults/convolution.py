@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from twofold.compare.faults.fault import LAST_BLOCK_DROPPED, backward, biased, edit, misbehaviour, otherwise
+from twofold.compare.faults.fault import LAST_BLOCK_DROPPED, backward, biased, edit, forward, misbehaviour, otherwise
 
 
 def tall(layer: Any) -> bool:
@@ -231,5 +231,27 @@ FAULTS = (
         home="pool",
         only_at_home=True,
         checks=("chunks",),
+    ),
+    forward(
+        "pool-loses-nan",
+        "a pool whose NaN loses against numbers",
+        edit("MaxPool2d.forward", "np.maximum(out_part, tap", "np.fmax(out_part, tap"),
+        home="pool",
+        checks=("extremes",),
+    ),
+    backward(
+        "pool-of-nan-to-the-first",
+        "a pool that sends the gradient of several NaN to the first",
+        edit("MaxPool2d.forward", "beat |= np.isnan(tap)", "pass"),
+        home="pool",
+        checks=("extremes",),
+    ),
+    backward(
+        "infinity-met-by-padding",
+        "the weight's gradient of an infinite input times the zeros around the image",
+        edit("Conv2d.backward", " and np.isfinite(padded).all()", ""),
+        home="conv",
+        checks=("extremes",),
+        where=lambda layer: layer.correlates() and layer.kernel_size != (1, 1),
     ),
 )

@@ -169,4 +169,16 @@ FAULTS = (
         home="catcar-mlp",
         only_at_home=True,
     ),
+    forward(
+        "linear-square-transposed",
+        "a weight that is not transposed where it is square",
+        edit(
+            "Linear.forward",
+            "x @ self.weight.data.T",
+            "x @ (self.weight.data if self.in_features == self.out_features else self.weight.data.T)",
+        ),
+        home="notmnist-mlp",
+        only_at_home=True,
+        checks=("sizes",),
+    ),
 )

@@ -17,6 +17,8 @@ JACOBIAN = "slopes - probabilities * slopes.sum(axis=1, keepdims=True)"
 LIKELIEST = "np.where(best == target, 0, probabilities[rows, best])"
 DIAGONAL = (JACOBIAN, "slopes * (1 - probabilities)", "dx -= shares * likeliest[:, None]", "pass")
 
+LOG_OF_SOFTMAX = "np.log(total[:, 0]) - shifted[np.arange(len(x)), target]"
+
 FAULTS = (
     backward(
         "F3",
@@ -114,7 +116,7 @@ FAULTS = (
     forward(
         "softmax-bce-of-a-difference",
         "1 - p as a difference, which is 0 where p is nearly 1",
-        edit(f"{BCE}.forward", "(second + np.log(total))[:, 0]", "np.log(1 - np.exp(log_p[rows, best]))"),
+        edit(f"{BCE}.forward", "(second + np.log(total) - log_total)[:, 0]", "np.log(1 - np.exp(log_p[rows, best]))"),
         home="softmax-bce-large",
         only_at_home=True,
     ),
@@ -219,6 +221,36 @@ FAULTS = (
         "penalty-on-biases",
         "biases penalised too",
         edit("L2Penalty.__init__", " if parameter.data.ndim > 1", ""),
+    ),
+    forward(
+        "cross-entropy-unshifted",
+        "softmax without the shift by the maximum, in a case of ordinary logits",
+        edit("CrossEntropyLoss.forward", "x - x.max(axis=1, keepdims=True)", "x.copy()"),
+        home="fc-net",
+        checks=("extremes",),
+    ),
+    forward(
+        "cross-entropy-log-of-softmax",
+        "log(softmax), which is log(0) for what is improbable",
+        edit("CrossEntropyLoss.forward", LOG_OF_SOFTMAX, "-np.log((exp / total)[np.arange(len(x)), target])"),
+        home="cross-entropy-none",
+        checks=("extremes",),
+    ),
+    forward(
+        "hinge-nan-counted",
+        "a margin of NaN counted",
+        edit("MultiClassHingeLoss.forward", "np.fmax(margins, 0)", "np.maximum(margins, 0)"),
+        home="hinge",
+        checks=("extremes",),
+        blame="inconclusive",
+    ),
+    backward(
+        "cross-entropy-last-classes",
+        "the target of the last two classes not subtracted from the probabilities",
+        edit("CrossEntropyLoss.backward", SUBTRACTED, "dx[np.arange(len(dx)), target] -= target < dx.shape[1] - 2"),
+        home="two-conv-net",
+        only_at_home=True,
+        checks=("sizes",),
     ),
     misbehaviour(
         "cross-entropy-first-batch",

@@ -191,6 +191,24 @@ FAULTS = (
         home="group-norm",
         only_at_home=True,
     ),
+    forward(
+        "batch-norm-by-squares",
+        "the variance as E[x^2] - E[x]^2, which has no digits where the mean is far above the spread",
+        edit(
+            "BatchNorm1d.forward",
+            "record_sum(line_dot(centred, centred)) / count",
+            "record_sum(line_dot(lines, lines)) / count - mean**2",
+        ),
+        home="batch-norm-2d",
+        checks=("extremes",),
+    ),
+    forward(
+        "norm-by-squares",
+        "a row's variance as E[x^2] - E[x]^2, which has no digits where the mean is far above the spread",
+        edit(CENTRE, "row_mean(centred, centred)", "(row_mean(rows, rows) - row_mean(rows) ** 2)"),
+        home="layer-norm",
+        checks=("extremes",),
+    ),
     misbehaviour(
         "buffers-keep-their-dtype",
         "buffers left in float32",

@@ -146,4 +146,46 @@ FAULTS = (
         "Adagrad's eps inside the square root",
         edit("Adagrad.update", "np.sqrt(total) + self.eps", "np.sqrt(total + self.eps)"),
     ),
+    update(
+        "adam-steps-saturate",
+        "a step count that ends at 255",
+        edit("Adam.update", 'int(state["step"])', 'min(int(state["step"]), 255)'),
+        home="mnist-cnn",
+        checks=("extremes",),
+    ),
+    update(
+        "adam-powers-in-half",
+        "the bias correction in float16",
+        edit("Adam.update", "math.sqrt(1 - beta2**step)", "float(np.sqrt(1 - np.float16(beta2) ** step))"),
+        checks=("extremes",),
+    ),
+    update(
+        "rmsprop-nan-to-zero",
+        "a NaN of the gradient taken for 0",
+        edit("RMSprop.update", "v *= self.alpha", "g = np.nan_to_num(g)\n        v *= self.alpha"),
+        checks=("extremes",),
+    ),
+    update(
+        "sgd-tiny-cut-off",
+        "gradients below 1e-12 left out",
+        edit("SGD.update", "p -= self.lr * g", "p -= self.lr * np.where(np.abs(g) > 1e-12, g, 0)"),
+        checks=("extremes",),
+    ),
+    update(
+        "adagrad-tiny-cut-off",
+        "squares below 1e-24 left out of Adagrad's sum",
+        edit("Adagrad.update", "total += g * g", "total += np.where(np.abs(g) > 1e-12, g * g, 0)"),
+        checks=("extremes",),
+    ),
+    update(
+        "state-by-shape",
+        "one state for all parameters of a shape",
+        edit(
+            "twofold.scratch.optim:Optimizer.step",
+            "self.state[name]",
+            "next(self.state[n] for n, p in self.parameters.items() if p.data.shape == parameter.data.shape)",
+        ),
+        home="fc-net-adam",
+        checks=("extremes",),
+    ),
 )

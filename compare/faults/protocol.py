@@ -35,7 +35,7 @@ FAULTS = (
     misbehaviour(
         "input-written-to",
         "the input changed in place",
-        edit("ReLU.forward", "x.dtype))", "x.dtype), out=x)"),
+        edit("ReLU.forward", "x.dtype), x)", "x.dtype), x, out=x)"),
         home="relu",
         only_at_home=True,
         checks=("twice",),

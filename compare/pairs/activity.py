@@ -37,6 +37,7 @@ def pair(cell: str, *, linear: bool = False, truncate: int | None = None, clip: 
             second_stage={"lr": 0.001, "momentum": 0.35},
         ),
         check=CheckSize(arguments=check, inputs=(Draw((5, 7, 3)),), target=Draw((5,), high=6)),
+        sizes=(CheckSize({"axes": 6, "hidden": 6}, (Draw((6, 6, 6)),), Draw((6,), high=6, every=True)),),
         clip=clip,
         variant_of=None if name == system else system,
         waivers={"numerical": "a truncated gradient is no derivative"} if truncate else {},

@@ -24,6 +24,7 @@ AUTOENCODER = Pair(
     metrics=("reconstruction_mse",),
     recipe=Recipe(batch=16, epochs=80, report_steps=300),
     check=CheckSize(arguments={"pixels": 11, "hidden": 7}, inputs=(Draw((6, 11)),), target=Draw((6, 11))),
+    sizes=(CheckSize({"pixels": 8, "hidden": 8}, (Draw((8, 8)),), Draw((8, 8))),),
 )
 
 

@@ -22,6 +22,7 @@ MLP = Pair(
         inputs=(Draw((6, 17)),),
         target=Draw((6, 1)),
     ),
+    sizes=(CheckSize({"pixels": 8}, (Draw((8, 8)),), Draw((8, 1))),),
 )
 
 

@@ -11,6 +11,15 @@ CROSS_ENTROPY = Twin("twofold.scratch:CrossEntropyLoss", "torch.nn:CrossEntropyL
 IMAGES = Draw((5, 2, 9, 11))
 
 
+def square(records: int, channels: int, side: int, **arguments: Any) -> CheckSize:
+    """Square images, as many records as classes."""
+    return CheckSize(
+        {"channels": channels, "image": (side, side), "classes": records, **arguments},
+        (Draw((records, channels, side, side)),),
+        Draw((records,), high=records, every=True),
+    )
+
+
 def pair(name: str, title: str, model: str, small: Mapping[str, Any], **changes: Any) -> Pair:
     """`small`: arguments at check size; `model`: "file:Class", or "file:Class=Other" where the reference's is Other."""
     home, _, classes = model.partition(":")
@@ -42,6 +51,7 @@ THREE = pair(
     penalty=penalty(1e-3),
     dataset="cifar10-mean-image",
     recipe=Recipe(batch=50, epochs=1, report_steps=30),
+    sizes=(square(6, 6, 6, filters=6, hidden=6),),
 )
 
 
@@ -86,7 +96,7 @@ BN_CHECK = CheckSize(
 # A batch norm takes its mean away again, so that these biases have no gradient but rounding, which Adam magnifies.
 BN_WAIVERS = {
     f"{check}: conv{n}.bias": "a bias in front of a norm has no gradient up to rounding"
-    for check in ("gradient", "chunks", "strides", "numerical", "resync")
+    for check in ("gradient", "chunks", "strides", "numerical", "resync", "sizes")
     for n in (1, 2, 3)
 }
 
@@ -103,6 +113,11 @@ PAIRS = (
             f"two_layer_fc:{classes}",
             {**FC, **arguments},
             arguments=arguments,
+            sizes=(
+                CheckSize(
+                    {"inputs": 48, "hidden": 8, "classes": 8}, (Draw((8, 3, 4, 4)),), Draw((8,), high=8, every=True)
+                ),
+            ),
             optimizer=optimizer("SGD", lr=1e-2, **momentum),
             variant_of="two-layer-fc" if suffix else None,
         )
@@ -119,6 +134,7 @@ PAIRS = (
             f"two_conv_net:{classes}",
             CONV,
             optimizer=update,
+            sizes=(square(8, 4, 8, filters=(4, 4)),),
             variant_of="two-conv-net" if suffix else None,
         )
         for suffix, form, classes, update in (
@@ -134,6 +150,7 @@ PAIRS = (
         BN_CHECK.arguments,
         recipe=Recipe(batch=64, epochs=10, report_steps=20),
         check=BN_CHECK,
+        sizes=(square(8, 8, 16, filters=(8, 8, 8)),),
         waivers=BN_WAIVERS,
     ),
 )

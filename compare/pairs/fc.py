@@ -32,6 +32,7 @@ NET = Pair(
         inputs=(Draw((6, 17)),),
         target=Draw((6,), high=10),
     ),
+    sizes=(CheckSize({"inputs": 10}, (Draw((10, 10)),), Draw((10,), high=10, every=True)),),
 )
 HINGE = Twin("twofold.scratch:MultiClassHingeLoss", "twofold.reference.losses:MultiClassHingeLoss")
 

@@ -6,6 +6,13 @@ from typing import Any
 
 from twofold.compare.pair import CheckSize, Draw, Pair, Recipe, Twin
 
+
+def square(side: int) -> CheckSize:
+    """Images whose rows and columns the pool divides; of the check size's it leaves the fifth row of conv2 out."""
+    arguments = {"filters": (4, 4), "image": (side, side), "hidden": 8, "classes": 8}
+    return CheckSize(arguments, (Draw((8, 1, side, side)),), Draw((8,), high=8, every=True))
+
+
 CNN = Pair(
     name="mnist-cnn",
     title="Two convolutions, a pool and two linear layers on images of digits",
@@ -23,6 +30,7 @@ CNN = Pair(
         inputs=(Draw((6, 1, 13, 16)),),
         target=Draw((6,), high=9),
     ),
+    sizes=(square(16),),
 )
 
 
@@ -68,5 +76,8 @@ PAIRS = (
     banks(8, 16, (4, 7)),
     shaped("3x3", "filters of 3 x 3", {"filters": (4, 7), "image": (12, 14)}, kernel=3),
     shaped("7x7", "filters of 7 x 7", {"filters": (4, 5), "image": (16, 18)}, kernel=7),
-    shaped("stride-2", "filters moved by 2", {"filters": (4, 7), "image": (11, 19), "kernel": 3}, stride=2),
+    replace(
+        shaped("stride-2", "filters moved by 2", {"filters": (4, 7), "image": (11, 19), "kernel": 3}, stride=2),
+        sizes=(square(11),),
+    ),
 )

@@ -21,6 +21,7 @@ MLP = Pair(
     check=CheckSize(
         arguments={"pixels": 17, "hidden": 11, "classes": 9}, inputs=(Draw((8, 17)),), target=Draw((8,), high=9)
     ),
+    sizes=(CheckSize({"pixels": 8, "hidden": 8, "classes": 8}, (Draw((8, 8)),), Draw((8,), high=8, every=True)),),
     chunk=2000,  # what a chunk leaves for its backward pass stays near the cache: a third faster than 15,000 at once
 )
 

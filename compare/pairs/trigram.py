@@ -20,6 +20,13 @@ LM = Pair(
         inputs=(Draw((8, 3), high=13),),
         target=Draw((8,), high=13),
     ),
+    sizes=(
+        CheckSize(
+            {"words": 8, "embedding": 8, "hidden": 8},
+            (Draw((8, 3), high=8, every=True),),
+            Draw((8,), high=8, every=True),
+        ),
+    ),
 )
 
 

@@ -15,6 +15,7 @@ SINE = Pair(
     recipe=Recipe(batch=1, epochs=25, report_steps=100),
     check=CheckSize(arguments={"steps": 7, "hidden": 9}, inputs=(Draw((5, 7)),), target=Draw((5, 1))),
     clip=10.0,
+    sizes=(CheckSize({"steps": 8, "hidden": 8}, (Draw((1, 8)),), Draw((1, 1))),),  # the recipe's batch
 )
 
 

@@ -6,16 +6,16 @@ from twofold.scratch.module import Array, Module
 
 
 class ReLU(Module):
-    """max(x, 0), with relu'(0) = 0 as torch has it."""
+    """max(x, 0), with relu'(0) = 0 as torch has it; NaN stays, and the gradient passes it."""
 
     def forward(self, x: Array) -> Array:
         self.cache = x
         # a record of zeros, not the scalar 0, takes NumPy's vectorised path: three times faster on images in float32
-        return np.maximum(x, np.zeros(x.shape[1:], x.dtype))
+        return np.maximum(np.zeros(x.shape[1:], x.dtype), x)
 
     def backward(self, dout: Array) -> Array:
         x = self.cache
-        return dout * (x > 0)
+        return dout * ~(x <= 0)
 
 
 class LeakyReLU(Module):

@@ -86,7 +86,9 @@ class Conv2d(Module):
         return out.reshape(len(x), self.out_channels, height, width)
 
     def backward(self, dout: Array) -> Array:
-        if self.correlates():
+        padded = self.cache
+        # the padding's zeros would meet an infinity that no filter met
+        if self.correlates() and np.isfinite(padded).all():
             self.add_bias_gradient(dout)
             return self.correlate_back(dout)
         self.accumulate(dout)

@@ -40,7 +40,7 @@ class LoopConv2d(Conv2d):
 
 
 class LoopMaxPool2d(MaxPool2d):
-    """MaxPool2d by loops: the first largest entry of each window, and the gradient goes back to that entry."""
+    """MaxPool2d by loops: the first largest entry of each window, or the last NaN, and the gradient goes back to it."""
 
     def forward(self, x: Array) -> Array:
         self.cache = x
@@ -54,7 +54,8 @@ class LoopMaxPool2d(MaxPool2d):
         dx = np.zeros_like(x)
         for n, c, h, w in np.ndindex(dout.shape):
             window = x[self.window(n, c, h, w)]
-            winner = np.unravel_index(window.argmax(), window.shape)
+            last = np.flatnonzero(np.isnan(window))[-1:]
+            winner = np.unravel_index(last[0] if last.size else window.argmax(), window.shape)
             dx[self.window(n, c, h, w)][winner] += dout[n, c, h, w]
         return dx
 

@@ -25,6 +25,7 @@ def shares(dout: Array, beats: Sequence[Array]) -> Iterator[Array]:
 class MaxPool2d(Module):
     """The largest entry of each window: (N, C, H, W) -> (N, C, H', W'); of equal ones the first, row by row.
 
+    As in torch a NaN is the largest of all, and of several the last.
     H' = (H - kernel) // stride + 1, likewise W'; `stride` defaults to the kernel. Raises ValueError if it does not fit.
     """
 
@@ -61,6 +62,9 @@ class MaxPool2d(Module):
             for tap, beat in zip(others, beats_part, strict=True):
                 np.greater(tap, out_part, out=beat)
                 np.maximum(out_part, tap, out=out_part)
+            if np.isnan(out_part).any():
+                for tap, beat in zip(others, beats_part, strict=True):
+                    beat |= np.isnan(tap)
         self.cache = x.shape, beats
         return out
 

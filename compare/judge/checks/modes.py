@@ -9,14 +9,14 @@ import numpy as np
 
 from twofold.compare import nest
 from twofold.compare.judge.checks.contract import same
+from twofold.compare.judge.checks.dropout import drawn
+from twofold.compare.judge.checks.instances import apart
 from twofold.compare.judge.evidence.branches import pinned
 from twofold.compare.judge.evidence.draws import redrawn
 from twofold.compare.judge.evidence.trial import Measured, Reading, Trial, identical
 from twofold.compare.judge.finding import Quantity, exactly
-from twofold.compare.sides import Scratch
+from twofold.compare.sides import Scratch, Side
 from twofold.scratch.module import Array
-
-PASSES = 20  # over which dropout masks are counted
 
 
 def modes(trial: Trial) -> Iterator[Quantity]:
@@ -32,6 +32,7 @@ def modes(trial: Trial) -> Iterator[Quantity]:
             deaf = "reference" if told[0] == mode else "scratch"
             yield exactly(name, told[0] == told[1] == mode, f"scratch says {told[0]}, reference {told[1]}", deaf)
     yield from drawn(trial)
+    yield from apart(trial)
     actual = trial.observe(scratch, training=False)
     unchanged = same(scratch.state(), trial.state)
     yield exactly("state after evaluation", unchanged, "a pass in eval mode changes it", "scratch")
@@ -43,7 +44,9 @@ def modes(trial: Trial) -> Iterator[Quantity]:
         yield exactly(name, forgets(trial, mode), carried, "scratch")
     if trial.target is not None and len(trial.inputs) == 1:
         differs = "loss or output are not those of forward and loss"
-        yield exactly("evaluate", evaluates(trial), differs, "scratch")
+        for side in (trial.scratch(), trial.reference("float64")):
+            name = "evaluate" if side.name == "scratch" else "evaluate of the reference"
+            yield exactly(name, evaluates(trial, side), differs, side.name)
     for stage in ("forward", "gradient"):
         yield from (
             replace(quantity, name=f"{quantity.name} evaluating") for quantity in evaluated(trial).judged[stage]
@@ -83,44 +86,19 @@ def shorter(trial: Trial) -> tuple[Any, Array | None]:
     return nest.apply(lambda array: array[:-1], trial.inputs), None if target is None else target[:-1]
 
 
-def evaluates(trial: Trial) -> bool:
-    """Whether `evaluate`, which training measures by, gives what forward and loss give."""
-    side, (x,), target = trial.scratch(), trial.inputs, trial.target
+def evaluates(trial: Trial, side: Side) -> bool:
+    """Whether `evaluate`, which training measures by, gives what forward and loss, penalty included, give."""
+    (x,), target = trial.inputs, trial.target
     assert target is not None
     side.load(trial.state)
     side.train(False)
-    side.reseed(trial.seed)
+    if isinstance(side, Scratch):
+        side.reseed(trial.seed)
     loss, out = side.evaluate(np.array(x), np.array(target))
-    side.reseed(trial.seed)
+    if isinstance(side, Scratch):
+        side.reseed(trial.seed)
     expected = nest.numbered("<output>", side.forward(trial.inputs))
     return loss == float(side.loss(target)) and same(nest.numbered("<output>", out), expected)
-
-
-def drawn(trial: Trial) -> Iterator[Quantity]:
-    """Of dropout what no comparison sees, as the reference takes scratch's masks: their share, and that each is new."""
-    scratch, expected = trial.scratch(), dict(trial.reference().model.named_modules())
-    if not trial.actual["masks"]:
-        return
-    scratch.load(trial.state)
-    passes = []
-    for _ in range(PASSES):
-        with scratch.watch() as trace:
-            scratch.forward(trial.inputs)
-        passes.append(trace.masks)
-    for key in passes[0]:
-        if not hasattr(module := expected.get(key.partition("#")[0]), "p"):
-            continue
-        masks, keep = np.array([masks[key] for masks in passes]), 1 - module.p  # type: ignore[union-attr]
-        told = f"keeps {masks.mean():.3g} of all entries, told to keep {keep:.3g}"
-        sigma = np.sqrt(keep * (1 - keep) / masks.size)
-        yield exactly(f"{key} share", bool(abs(masks.mean() - keep) <= 6 * sigma), told, "scratch")
-        rows = masks.reshape(len(masks) * masks.shape[1], -1)
-        anew = rows.shape[1] < 8 or len(np.unique(rows, axis=0)) > len(rows) / 2  # few units repeat by chance
-        yield exactly(f"{key} drawn anew", anew, "passes or samples share one mask", "scratch")
-        if rows.shape[1] > 1:
-            alike = float(np.mean((rows[:, 1:] - keep) * (rows[:, :-1] - keep)) / (keep * (1 - keep)))
-            told = f"neighbours correlate by {alike:.3g}"
-            yield exactly(f"{key} independent", abs(alike) <= 6 / np.sqrt(rows[:, 1:].size), told, "scratch")
 
 
 @dataclass(frozen=True)

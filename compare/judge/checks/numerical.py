@@ -1,4 +1,8 @@
-"""Scratch against itself: each gradient along a random direction, and the difference quotient of the output."""
+"""Each side against itself: its gradient along a random direction, and the difference quotient of what it gives.
+
+Scratch's gradients of its own output, and the loss's and penalty's of their own value on both sides: a wrong one that
+both sides share no comparison sees.
+"""
 
 import math
 from collections.abc import Callable, Iterator
@@ -10,6 +14,9 @@ from twofold.compare.judge.evidence.floor import idle
 from twofold.compare.judge.evidence.trial import Trial, idle_in
 from twofold.compare.judge.finding import Quantity, Verdict
 from twofold.compare.judge.gates import LIMIT
+from twofold.compare.sides import Scratch, Side
+from twofold.compare.sides.trace import array_of
+from twofold.scratch.module import Array
 
 STEPS = tuple(10.0**-k for k in range(1, 9))
 
@@ -18,8 +25,19 @@ def lacking(trial: Trial) -> str:
     return "" if trial.dtype == "float64" else "difference quotients are taken in float64 alone"
 
 
+def own_derivatives(trial: Trial) -> Iterator[Quantity]:
+    """Of the model on scratch's side, of loss and penalty on both: <gradient, d> against the derivative along d."""
+    yield from directional(trial)
+    with np.errstate(all="ignore"):  # a step may leave where a logarithm is defined; smaller ones do not
+        for side in (trial.scratch(), trial.reference()):
+            if trial.target is not None and "<output>" in trial.actual["forward"]:
+                yield of_loss(trial, side)
+            if side.penalty:
+                yield of_penalty(trial, side)
+
+
 def directional(trial: Trial) -> Iterator[Quantity]:
-    """One quantity a parameter and floating-point input: <gradient, d> against the derivative along d."""
+    """One quantity a parameter and floating-point input."""
     rng = trial.rng("directions")
     gradients = trial.actual["gradient"]
     side = trial.scratch()
@@ -51,6 +69,58 @@ def directional(trial: Trial) -> Iterator[Quantity]:
         yield compared(name, float((gradient * direction).sum()), *derivative(along))
 
 
+def of_loss(trial: Trial, side: Side) -> Quantity:
+    """The loss alone, of the output that scratch gave."""
+    out, target, rng = trial.actual["forward"]["<output>"], trial.target, trial.rng("direction of the loss")
+    direction = (np.sqrt(np.mean(np.square(out))) or 1.0) * rng.standard_normal(out.shape)
+
+    def along(h: float) -> tuple[float, float]:
+        value = loss_of(side, out + h * direction, target)[0]
+        return value, abs(value)
+
+    analytic = float((loss_of(side, out, target)[1] * direction).sum())
+    return compared(f"loss of {side.name}", analytic, *derivative(along), side.name)
+
+
+def loss_of(side: Side, out: Array, target: Array | None) -> tuple[float, Array]:
+    """A side's loss without its penalty, and the gradient."""
+    if isinstance(side, Scratch):
+        return float(side.criterion(np.array(out), target)), np.array(side.criterion.backward(side.dtype.type(1)))
+    given = side.tensor(out).requires_grad_()
+    loss = side.criterion(given, side.tensor(np.asarray(target)))
+    return float(loss.detach()), array_of(side.torch.autograd.grad(loss, given)[0])
+
+
+def of_penalty(trial: Trial, side: Side) -> Quantity:
+    """The penalty alone, of the trial's weights."""
+    rng = trial.rng("direction of the penalty")
+    weights = {name: trial.state[name] for name, _ in side.model.named_parameters() if name in trial.state}
+    directions = {name: rng.standard_normal(array.shape) for name, array in weights.items()}
+
+    def along(h: float) -> tuple[float, float]:
+        side.load({**trial.state, **{name: array + h * directions[name] for name, array in weights.items()}})
+        value = penalty_of(side)[0]
+        return value, abs(value)
+
+    gradients = penalty_of(side, trial.state)[1]
+    analytic = sum(float((gradient * directions[name]).sum()) for name, gradient in gradients.items())
+    return compared(f"penalty of {side.name}", analytic, *derivative(along), side.name)
+
+
+def penalty_of(side: Side, state: dict[str, Array] | None = None) -> tuple[float, dict[str, Array]]:
+    """A side's penalty on the weights as they are, or of `state`, and what it adds to the gradients."""
+    if state:
+        side.load(state)
+    side.zero_grad()
+    if isinstance(side, Scratch):
+        value = float(side.penalty.forward())
+        side.penalty.backward()
+    else:
+        (penalty := side.penalty()).backward()
+        value = float(penalty.detach())
+    return value, side.gradients()
+
+
 def derivative(along: Callable[[float], tuple[float, float]]) -> tuple[float, float]:
     """The central difference quotient at 0 and its uncertainty, from the step where three neighbours agree best.
 
@@ -73,13 +143,13 @@ def derivative(along: Callable[[float], tuple[float, float]]) -> tuple[float, fl
     return quotients[best], near[best]
 
 
-def compared(name: str, analytic: float, numeric: float, uncertainty: float) -> Quantity:
+def compared(name: str, analytic: float, numeric: float, uncertainty: float, whose: str = "scratch") -> Quantity:
     """Equal if they lie within LIMIT uncertainties, which play the floor; a derivative below that proves nothing."""
     error = abs(analytic - numeric)
     ratio = error / uncertainty if error else 0.0
     verdict = Verdict.PASS if abs(numeric) > LIMIT * uncertainty else Verdict.VACUOUS
     reason = "" if verdict is Verdict.PASS else "the derivative does not rise above its uncertainty"
     if not ratio <= LIMIT:
-        verdict, reason = Verdict.FAIL, f"scratch's gradient gives {analytic:.6g}, its own output {numeric:.6g}"
-    side = "scratch" if verdict is Verdict.FAIL else ""
+        verdict, reason = Verdict.FAIL, f"{whose}'s gradient gives {analytic:.6g}, its own value {numeric:.6g}"
+    side = whose if verdict is Verdict.FAIL else ""
     return Quantity(name, error, uncertainty, ratio, verdict, reason=reason, side=side)

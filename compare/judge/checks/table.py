@@ -3,7 +3,18 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from twofold.compare.judge.checks import contract, curves, exact, modes, numerical, optimizers, resync, variants
+from twofold.compare.judge.checks import (
+    contract,
+    curves,
+    exact,
+    extremes,
+    modes,
+    numerical,
+    optimizers,
+    resync,
+    sizes,
+    variants,
+)
 from twofold.compare.judge.checks.waivers import waived
 from twofold.compare.judge.evidence.trial import Trial, Unrepeatable
 from twofold.compare.judge.finding import Finding, Quantity, Verdict, gravest, raised
@@ -78,10 +89,12 @@ BATTERY: tuple[Check, ...] = (
     Check("load", "both sides read back bit for bit what was loaded", contract.load, alone=True),
     Check("memory", "no array is shared across the border", contract.memory, alone=True),
     Check("exact", "integers agree bit for bit, ties and zeros included", exact.exact, exact.inexact),
+    Check("extremes", "each part by itself on extreme values, NaN and infinities", extremes.extremes),
     Check("forward", "every module's output", outputs),
     Check("loss", "the loss and its gradient", judged("loss"), no_loss),
     Check("gradient", "the gradient of every parameter and of the input", judged("gradient")),
     Check("backward", "the gradient through every module", judged("backward"), unseen),
+    Check("sizes", "outputs, loss and gradients where axes are equally long", sizes.sizes, sizes.lacking),
     Check(
         "chunks", "outputs and gradients with the thresholds of fast paths shrunk", variants.chunks, variants.unchunked
     ),
@@ -89,8 +102,8 @@ BATTERY: tuple[Check, ...] = (
     Check("twice", "a second backward doubles exactly, and nothing is overwritten", contract.twice, alone=True),
     Check(
         "numerical",
-        "scratch's gradient is the derivative of scratch's output",
-        numerical.directional,
+        "scratch's gradient is the derivative of its output, each side's loss's that of its value",
+        numerical.own_derivatives,
         numerical.lacking,
         alone=True,
     ),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import takewhile
 
-from twofold.compare.judge.checks import exact, modes, optimizers
+from twofold.compare.judge.checks import exact, extremes, modes, optimizers, sizes
 from twofold.compare.judge.evidence.floor import judge_all
 from twofold.compare.judge.evidence.resync import Step, fails, resynchronised_steps, trained_steps, unwaived
 from twofold.compare.judge.evidence.trial import Measured, Reading, Trial
@@ -98,10 +98,12 @@ def holder(trial: Trial, first: str, second: str) -> str:
 
 
 def placed_in(trial: Trial, check: str) -> Trial:
-    """The trial in which a check's failure is looked for: itself, or that of integers for `exact`.
+    """The trial in which a check's failure is looked for: itself, of `sizes` that size, of `exact` that of integers.
 
     Where its own numbers differ too: at the kinks, where integers lie, derivatives say less.
     """
+    if check == "sizes":
+        return sizes.failing(trial)
     integers = check == "exact" and not failures(trial.judged("gradient"))
     return exact.signed(trial) if integers else trial
 
@@ -120,6 +122,10 @@ def differs_exactly(whole: Trial, stage: str, call: str) -> bool | None:
     )
     shared = [name for name in ours if name in theirs]
     return bool(failures(exact.bitwise(*({n: run[n] for n in shared} for run in (ours, theirs))))) if shared else None
+
+
+def of_size(trial: Trial) -> Divergence | None:
+    return divergence(trial) or (of_loss(trial) if failures(trial.judged("loss")) else of_exact(exact.signed(trial)))
 
 
 def of_loss(trial: Trial) -> Divergence:
@@ -183,6 +189,8 @@ def first_in(trial: Trial, step: Step) -> Divergence | None:
 # By check; what another finds has no place.
 PLACES: Mapping[str, Callable[[Trial], Divergence | None]] = {
     "exact": of_exact,
+    "extremes": extremes.first,
+    "sizes": of_size,
     **dict.fromkeys(("forward", "gradient", "backward", "chunks", "strides"), divergence),
     "loss": of_loss,
     "modes": of_modes,

@@ -1,0 +1,168 @@
+"""Every leaf module, loss and penalty by itself, given what small random numbers of mean 0 never are.
+
+Means far above the spread, large and tiny values, zeros of either sign, infinities and NaN. What torch's module of
+the same path makes of them is the definition: NaN and infinities lie at the same places, the rest within the floor.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.random import Generator
+
+from twofold.compare.judge.checks import updates
+from twofold.compare.judge.checks.parts import LOSS, PENALTY, Outcome, Part, Values, parts
+from twofold.compare.judge.checks.places import convicted, tensor
+from twofold.compare.judge.evidence.floor import sure
+from twofold.compare.judge.evidence.rounding import perturbed
+from twofold.compare.judge.evidence.trial import RERUNS, Trial
+from twofold.compare.judge.finding import Divergence, Quantity, Verdict, worst_by_name
+from twofold.scratch.module import Array
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is made of the floats that a part takes; gradients that it is sent stay random."""
+
+    name: str
+    made: Callable[[Array, Generator], Array]
+    dtypes: tuple[str, ...] = ("float64", "float32")
+    signed: bool = False  # the sign of what is zero counts
+    nan: bool = False  # one among ordinary values, that must stay
+
+    def __call__(self, values: Values, rng: Generator) -> Values:
+        return {key: self.made(a, rng) if key.startswith("input") else a for key, a in values.items()}
+
+
+def far_from_zero(mean: float, grain: float) -> Callable[[Array, Generator], Array]:
+    """Spreads of 1 about a mean far away, as multiples of `grain`: sums are exact, so a mean has all its digits."""
+    return lambda array, rng: mean + grain * np.round(rng.standard_normal(array.shape) / grain).astype(array.dtype)
+
+
+def largest(size: float) -> Callable[[Array, Generator], Array]:
+    """So scaled that the largest entry is of this size."""
+    return lambda array, rng: array * array.dtype.type(size / (np.abs(array).max(initial=0) or 1.0))
+
+
+def constant(value: float) -> Callable[[Array, Generator], Array]:
+    return lambda array, rng: np.full_like(array, value)
+
+
+def at_places(*values: float) -> Callable[[Array, Generator], Array]:
+    """So many entries, from the first to the last."""
+
+    def made(array: Array, rng: Generator) -> Array:
+        changed = np.array(array)
+        changed.flat[np.linspace(0, array.size - 1, len(values)).astype(int)] = values
+        return changed
+
+    return made
+
+
+def some(*among: float) -> Callable[[Array, Generator], Array]:
+    """Every third entry or so, wherever it falls."""
+    return lambda array, rng: np.where(rng.random(array.shape) < 1 / 3, rng.choice(among, array.shape), array).astype(
+        array.dtype
+    )
+
+
+AS_IT_IS = Kind("as it is", lambda array, rng: array)
+KINDS = (
+    Kind("a mean of 1e3 spreads", far_from_zero(2.0**10, 2.0**-4)),
+    Kind("a mean of 1e6 spreads", far_from_zero(2.0**20, 2.0**-10), ("float64",)),
+    Kind("inputs up to 1e-6", largest(1e-6)),
+    Kind("inputs up to 1e2", largest(1e2)),
+    Kind("inputs up to 1e3", largest(1e3)),
+    Kind("zeros", constant(-0.0), signed=True),
+    Kind("one constant", constant(3.0)),
+    Kind("an infinity and a NaN", at_places(np.inf, np.nan), nan=True),
+    Kind("a negative infinity", at_places(-np.inf)),
+    Kind("zeros, infinities and NaN", some(0.0, -0.0, np.inf, -np.inf, np.nan)),
+)
+
+
+def extremes(trial: Trial) -> list[Quantity]:
+    """Of every tensor of every part the worst of all kinds of values, and of the optimizer of all states."""
+    return [quantity for place in judged(trial).values() for quantity in place]
+
+
+@lru_cache(maxsize=1)
+def judged(trial: Trial) -> Mapping[str, list[Quantity]]:
+    """By part. Where ordinary values differ already, other checks say so, and these would say nothing new."""
+    found = {}
+    with np.errstate(all="ignore"):
+        for part in parts(trial):
+            usual = part.theirs(trial.dtype, part.state, part.values)
+            ordinary = beside(trial, part, AS_IT_IS, part.values, usual)
+            if any(quantity.verdict is Verdict.FAIL for quantity in ordinary):
+                reason = "ordinary values differ already, as other checks say"
+                found[part.name] = [replace(q, verdict=Verdict.NOT_APPLICABLE, reason=reason) for q in ordinary]
+            else:
+                found[part.name] = worst_by_name([("", ordinary), *rounds(trial, part, usual)])
+        if trial.case.optimizer:
+            found[updates.NAME] = worst_by_name(updates.rounds(trial))
+    return found
+
+
+def rounds(trial: Trial, part: Part, usual: Outcome) -> Iterator[tuple[str, list[Quantity]]]:
+    rng = trial.rng(f"extremes of {part.name}")
+    for kind in KINDS:
+        if trial.dtype in kind.dtypes and any(key.startswith("input") for key in part.values):
+            yield kind.name, beside(trial, part, kind, kind(part.values, rng), usual)
+
+
+def beside(trial: Trial, part: Part, kind: Kind, values: Values, usual: Outcome) -> list[Quantity]:
+    """Scratch's run on one kind of values judged beside the reference's, re-run where an error needs a floor."""
+    actual = part.ours(values)
+    plain = usual if kind is AS_IT_IS else part.theirs(trial.dtype, part.state, values)
+    golden = plain if trial.dtype == "float64" else part.theirs("float64", part.state, values)
+    runs = [] if golden is plain else [plain]
+    judged = list(compared(trial, part, kind, actual, golden, plain, usual, runs))
+    for within in (False, True):
+        doubted = not sure(judged) if not within else any(quantity.verdict is Verdict.FAIL for quantity in judged)
+        if doubted:
+            moved = [(perturbed((part.state, values), seed), seed) for seed in range(RERUNS)]
+            runs += [part.theirs(trial.dtype, *given, seed, within) for given, seed in moved]
+            judged = list(compared(trial, part, kind, actual, golden, plain, usual, runs))
+    return judged
+
+
+def compared(
+    trial: Trial,
+    part: Part,
+    kind: Kind,
+    actual: Outcome,
+    golden: Outcome,
+    plain: Outcome,
+    usual: Outcome,
+    runs: list[Outcome],
+) -> Iterator[Quantity]:
+    # a NaN that torch's own classes make of zeros and infinities is meant; an expression's is autograd's 0 times inf
+    meant = kind.nan or part.own
+    for name in dict.fromkeys((*actual, *golden)):
+        if name not in golden and not actual[name].any():
+            continue  # torch has None where no gradient arrives
+        reruns = [run[name] for run in runs if name in run]
+        found = [outcome.get(name) for outcome in (actual, golden, plain)]
+        # of a record that is all but certain a loss's gradient, p - 1, hangs on the last digit of p
+        scale = float(np.abs(usual[name]).max()) if part.loss and name in usual else 0.0
+        signed = kind.signed and name.startswith("output")
+        quantity = tensor(f"{part.name} {name}", found, reruns, trial.dtype, signed, scale, meant)
+        yield convicted(quantity, part.own)
+
+
+def first(trial: Trial) -> Divergence | None:
+    """The first tensor that differs, in order of execution."""
+    for part, quantities in judged(trial).items():
+        for quantity in quantities:
+            if quantity.verdict is not Verdict.FAIL:
+                continue
+            name = quantity.name.removeprefix(f"{part} ")
+            if part == updates.NAME:
+                return Divergence("optimizer", part, tensor=name)
+            stage = "forward" if name.startswith("output") else "backward" if "gradient" in name else "update"
+            if part in (LOSS, PENALTY):
+                return Divergence("loss" if stage == "forward" else stage, part)
+            return Divergence(stage, part, tensor=name if stage == "update" else None)
+    return None
