@@ -12,7 +12,7 @@ from tests.judge.verdicts import Net, against, net, only
 from twofold import scratch
 from twofold.compare.judge.battery import DTYPES, run
 from twofold.compare.judge.checks.table import CHECKS_BY_NAME
-from twofold.compare.judge.diagnosis import arbiter, derivatives, slopes
+from twofold.compare.judge.diagnosis import arbiter, gradients, slopes
 from twofold.compare.judge.finding import Divergence, Verdict
 from twofold.compare.pair import Twin
 from twofold.compare.pairs import PAIRS
@@ -47,7 +47,7 @@ def test_scratch_is_convicted_of_one_part_in_a_billion(monkeypatch: pytest.Monke
 def test_without_longdouble_the_arbiter_says_what_it_cannot_resolve(
     factor: float, side: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (arbiter, derivatives, slopes):
+    for module in (arbiter, gradients, slopes):
         monkeypatch.setattr(module, "WIDE", "float64")
     backward = Linear.backward
     monkeypatch.setattr(Linear, "backward", lambda self, dout: backward(self, dout) * factor)

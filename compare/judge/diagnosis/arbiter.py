@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from twofold.compare.judge.checks import exact
-from twofold.compare.judge.diagnosis.derivatives import of_gradients, of_module, of_outputs
+from twofold.compare.judge.diagnosis.gradients import of_gradients, of_module, of_outputs
 from twofold.compare.judge.diagnosis.slopes import WIDE, Scene
 from twofold.compare.judge.diagnosis.witness import of_call, of_update
 from twofold.compare.judge.evidence.branches import pinned
