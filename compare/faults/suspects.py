@@ -1,7 +1,8 @@
 """Which planted faults look like what checks found.
 
 The code as it stands is run at the homes of all faults that can be made where a difference begins, and those are
-suspected whose signature it shows there. So the pair, the seed and the wording of the mistake do not matter.
+suspected whose signature it shows there, with every check failing that fails with it. So the pair, the seed and the
+wording of the mistake do not matter, and what passes where the mistake would not is no such mistake.
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -9,7 +10,7 @@ from typing import Any
 
 from twofold.compare.faults import FAULTS
 from twofold.compare.faults.fault import CLIP, LOSS, OPTIMIZER, PENALTY, parts_of
-from twofold.compare.faults.signatures import shown, signatures
+from twofold.compare.faults.signatures import Signature, cases, fails, shown, signatures
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Divergence, Finding, Quantity, Verdict
 
@@ -39,11 +40,21 @@ def alike(finding: Finding, failed: Set[str], within: Mapping[str, Any], seen: S
     for fault in FAULTS:
         kept = signatures()[fault.id]
         shows = kept.check in failed and (finding.first_divergence or finding.check in fault.checks)
-        if shows and any(map(fault.made_in, within.values())):
-            if (key := (kept.case, kept.check)) not in seen:
-                seen[key] = shown(*key)
-            if kept.fits(seen[key]):
-                yield fault.id, fault.title
+        if shows and any(map(fault.made_in, within.values())) and looks_like(kept, seen):
+            yield fault.id, fault.title
+
+
+def looks_like(kept: Signature, seen: Seen) -> bool:
+    """Whether the code as it stands fails at a fault's home as the fault does, and in all checks that it fails."""
+    trials: list[Trial] = []  # one for all of them, if any has to be run
+
+    def said(check: str) -> list[Quantity]:
+        if (kept.case, check) not in seen:
+            trials[:] = trials or [Trial(cases()[kept.case], "float64")]
+            seen[kept.case, check] = shown(trials[0], check)
+        return seen[kept.case, check]
+
+    return kept.fits(said(kept.check)) and all(fails(said(other)) for other in kept.fails)
 
 
 def places(where: Divergence) -> set[str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from twofold.compare import nest
 from twofold.compare.judge.evidence.trial import Reading, Trial, leaves
-from twofold.compare.judge.finding import Quantity, Verdict, exactly, not_finite
+from twofold.compare.judge.finding import Quantity, Verdict, bit_for_bit, exactly, not_finite
 from twofold.scratch.module import Array, Module
 
 EXACT_LAYERS = {
@@ -50,8 +50,7 @@ def bitwise(scratch: dict[str, Array], reference: dict[str, Array]) -> Iterator[
             yield exactly(name, False, "missing on one side")
             continue
         ours, theirs = scratch[name], reference[name]
-        unequal = exactly(name, np.array_equal(ours, theirs), "not bit for bit equal")
-        yield not_finite(name, [ours], [theirs]) or unequal
+        yield not_finite(name, [ours], [theirs]) or bit_for_bit(name, [ours], [theirs], "not bit for bit equal")
 
 
 @lru_cache(maxsize=1)
