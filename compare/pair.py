@@ -60,7 +60,7 @@ class Case:
     """What the battery runs on: a model or a single layer, its inputs and, if it is trained, loss and optimizer.
 
     `constants` are inputs without a gradient, such as a loss's target, as "<input>[1]". `time_axis` is that of every
-    sequence (N, T, F) or (T, N, F) among inputs and outputs.
+    sequence (N, T, F) or (T, N, F) among inputs and outputs. `second_stage` are the optimizer's arguments there.
     `waivers` gives a reason for each check or "check: tensor" that may fail, and must.
     """
 
@@ -73,6 +73,7 @@ class Case:
     penalty: Twin | None = None
     clip: float | None = None
     chunk: int | None = None
+    second_stage: Mapping[str, Any] | None = None
     constants: tuple[str, ...] = ()
     time_axis: int = 1
     waivers: Mapping[str, str] = field(default_factory=dict)
@@ -156,6 +157,7 @@ class Pair:
             penalty=self.penalty,
             clip=self.clip,
             chunk=self.chunk and 3,
+            second_stage=self.recipe.second_stage,
             waivers=self.waivers,
         )
 

@@ -16,7 +16,6 @@ from twofold.compare.judge import battery
 from twofold.compare.judge.battery import Result
 from twofold.compare.judge.checks.table import CHECKS_BY_NAME
 from twofold.compare.judge.diagnosis.relations import Scene, multiple, relation
-from twofold.compare.judge.evidence.floor import floors
 from twofold.compare.judge.finding import Finding, Quantity, Verdict
 from twofold.compare.pairs import PAIRS
 from twofold.compare.report.console import explanations
@@ -124,8 +123,8 @@ def scene(found: Array, golden: Array, dtype: str = "float64", **more: Any) -> S
 
 
 def floors_of(golden: Array, dtype: str) -> Array:
-    by_row = floors(golden, [golden], dtype)
-    return np.broadcast_to(by_row.reshape([-1, *(1 for _ in golden.shape[1:])][: golden.ndim]), golden.shape)
+    axes = tuple(range(min(1, golden.ndim - 1), golden.ndim)) if golden.ndim else None
+    return np.broadcast_to(8 * np.finfo(dtype).eps * np.abs(golden).max(axis=axes, keepdims=True), golden.shape)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

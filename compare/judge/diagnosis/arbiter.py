@@ -25,7 +25,7 @@ from twofold.compare.judge.diagnosis.slopes import (
 )
 from twofold.compare.judge.diagnosis.where import divergence
 from twofold.compare.judge.evidence.branches import held, pinned
-from twofold.compare.judge.evidence.resync import carries_on, resynchronised_steps
+from twofold.compare.judge.evidence.resync import carries_on, step_numbered
 from twofold.compare.judge.evidence.trial import Reading, Trial
 from twofold.compare.judge.finding import Blame, Divergence, Quantity, Verdict, failures
 from twofold.compare.sides import Reference, Side
@@ -55,7 +55,7 @@ def at(trial: Trial, where: Divergence) -> Blame:
     scene = Scene(trial.state, trial.inputs, trial.target if where.module == "loss" else None, not where.evaluating)
     judged = trial.judged("gradient")
     if where.step:
-        step = resynchronised_steps(trial)[where.step - 1]
+        step = step_numbered(trial, where.step)
         if carries_on(trial, step):
             return Blame("scratch", "made afresh with the same state it agrees: it carries something else along")
         scene, judged = Scene(step.start.state, step.start.inputs, step.start.target), step.judged["gradient"]

@@ -12,9 +12,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from twofold.compare.judge.checks.optimizers import STEPS, graded, midway, steps, twins_of
-from twofold.compare.judge.evidence.floor import judge
+from twofold.compare.judge.evidence.floor import rows_of
 from twofold.compare.judge.evidence.training import clip_of
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.gates import LIMIT
@@ -244,9 +245,15 @@ def explains(trial: Trial, rule: Rule, one: Round) -> bool:
     """Whether a rule gives what scratch's steps left behind, to the least floor that there is."""
     with np.errstate(all="ignore"):
         for ours, theirs in zip(one.left, followed(rule, one, clip_of(trial)), strict=True):
-            if not all(judge(n, ours[n], theirs[n], [theirs[n]], trial.dtype).ratio <= LIMIT for n in theirs):
+            if not all(near(ours[name], theirs[name], trial.dtype) for name in theirs):
                 return False
     return True
+
+
+def near(ours: Array, theirs: Array, dtype: DTypeLike) -> bool:
+    """Within the least floor of every row."""
+    error, largest = (np.abs(rows_of(array)).max(axis=1, initial=0) for array in (ours - theirs, theirs))
+    return bool((error <= LIMIT * 8 * float(np.finfo(dtype).eps) * largest).all())
 
 
 def followed(rule: Rule, one: Round, bound: float | None) -> Iterator[dict[str, Array]]:
