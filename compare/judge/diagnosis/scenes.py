@@ -22,7 +22,8 @@ from twofold.scratch.module import Array
 def relations(trial: Trial, where: Divergence) -> tuple[str, ...]:
     """Of the tensors that differ in the module where a trial's difference begins: "fc1.weight: equal after ..."."""
     if where.stage in ("optimizer", "update"):
-        return variations(trial)
+        moved = str(where.tensor).partition(" ")[0] in trial.scratch().gradients()  # no running statistic
+        return variations(trial) if moved else ()
     if where.step or where.evaluating:
         return ()
     return tuple(f"{name}: {told}" for name, scene in scenes(trial, where) if (told := relation(scene)))
