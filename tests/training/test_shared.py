@@ -28,13 +28,27 @@ class Stands(Silent):
 
 
 def assert_second_stage_from_the_best(backend: str) -> None:
-    """Stopped two epochs after the best, the second stage begins from the best, not from the last."""
+    """Stopped two epochs after the best, the second stage begins from the best, not from the last, and once."""
     run, stands = training(backend, dataset=VALIDATED, patience=2, second_stage={"lr": 1e-5}), Stands()
     run.run(9, stands)
     best = 1 + int(np.argmin(run.epochs["validation_loss"][: run.stopped]))
     assert run.stopped == best + 2 < run.done
     begins, kept = stands.weights[run.stopped - 1], stands.weights[best - 1]
     assert all((begins[name] == kept[name]).all() for name in kept), "the second stage begins from other weights"
+    steps = (run.done - run.stopped) * run.steps_an_epoch
+    assert int(run.side.optimizer_state()["fc1.weight"].get("step", 0)) == steps, (
+        "the second stage begins more than once"
+    )
+
+
+def assert_restored(backend: str) -> None:
+    """A training that is taken up from its checkpoint stands with the weights of its best epoch."""
+    run, again = (training(backend, dataset=VALIDATED, patience=2) for _ in range(2))
+    run.run(9, Silent())
+    again.restore(run.checkpoint())
+    found, best, last = again.side.state(), run.side.state(), run.last
+    assert any((last[name] != best[name]).any() for name in best)
+    assert all((found[name] == best[name]).all() for name in best), "restored with other weights"
 
 
 def drawn(backend: str) -> list[Array]:
@@ -116,6 +130,7 @@ def of_both(holds: Callable[[str], None]) -> Callable[[], None]:
 
 HOLDS: dict[str, Callable[[], None]] = {
     "second stage": of_both(assert_second_stage_from_the_best),
+    "restored": of_both(assert_restored),
     "draws": of_both(assert_drawn_anew),
     "penalty": of_both(assert_penalised),
     "metrics": assert_metrics,
@@ -129,6 +144,22 @@ PLANTED: dict[str, tuple[str, Any, str, str, str, str]] = {
         "if self.best:\n            self.side.load(self.best)",
         "if self.best:\n            pass",
         "begins from other weights",
+    ),
+    "a second stage that begins in every epoch": (
+        "second stage",
+        Training,
+        "end_epoch",
+        "self.stopped == self.done",
+        "self.stopped is not None",
+        "begins more than once",
+    ),
+    "a training restored with its last weights": (
+        "restored",
+        Training,
+        "restore",
+        "if self.best:",
+        "if False:",
+        "restored with other weights",
     ),
     "the same mask in every step": (
         "draws",
