@@ -159,6 +159,16 @@ def test_a_relation_explains_all_that_differs(name: str, size: float) -> None:
     assert relation(scene(done(golden) + besides, golden, gates=gates)) != told
 
 
+def test_only_is_not_said_of_what_hides_below_the_floor() -> None:
+    """A factor on everything: where the floor hides it, the rest is no "only"."""
+    golden = 10.0 ** -np.arange(6.0)
+    floor = np.full(6, 1e-7)  # of the whole, as a bias has it
+    off = golden * np.where(np.arange(6) % 2, 1.001, 1.0007)
+    assert "only" not in relation(Scene(off, golden, floor))
+    away = golden + np.array([0, 0, 1e-3, 0, 0, 0])
+    assert relation(Scene(away, golden, floor)) == "differs only at 2 of 6 along axis 0"
+
+
 def test_a_residual_of_a_few_floors_has_no_cause() -> None:
     """Ten floors: any relation that leaves eight is as good as any other."""
     golden = np.ones((4, 5)) + SQUARE[:4, :5]

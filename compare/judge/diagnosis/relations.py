@@ -15,6 +15,7 @@ from twofold.compare.judge.gates import LIMIT
 from twofold.scratch.module import Array
 
 PART = 1 / 20  # of the largest error: what a relation may leave unexplained
+SURE = 1.0  # floors: what is as near is equal, where something else differs
 SHOWN = 4  # indices or factors that are written out
 
 
@@ -173,24 +174,32 @@ def added(scene: Scene) -> Iterator[Candidate]:
 
 def gate_rows(scene: Scene) -> Iterator[Candidate]:
     if len(scene.gates) > 1:
-        blocks = (np.split(array, len(scene.gates)) for array in (scene.residual, scene.floor))
-        wrong = [bool((np.abs(r) > LIMIT * f).any()) for r, f in zip(*blocks, strict=True)]
-        if 0 < sum(wrong) < len(wrong):
-            names = ", ".join(gate for gate, bad in zip(scene.gates, wrong, strict=True) if bad)
-            bad = np.repeat(wrong, len(scene.golden) // len(wrong))
-            yield from somewhere(scene, f"differs only in gate{'s' * (sum(wrong) > 1)} {names}", 0, np.flatnonzero(bad))
+        size = len(scene.golden) // len(scene.gates)
+        wrong = differing(scene, 0, size)
+        if 0 < len(wrong) < len(scene.gates):
+            told = f"differs only in gate{'s' * (len(wrong) > 1)} {', '.join(scene.gates[gate] for gate in wrong)}"
+            rows = np.concatenate([np.arange(gate * size, (gate + 1) * size) for gate in wrong])
+            yield from somewhere(scene, told, 0, rows)
 
 
 def parts(scene: Scene) -> Iterator[Candidate]:
     """A few indices of one axis that alone differ, of the axis where they are the fewest."""
     found = []
-    for axis in range(scene.golden.ndim):
-        wrong = np.flatnonzero(slices(np.abs(scene.residual) > LIMIT * scene.floor, axis).any(axis=1))
-        if 0 < len(wrong) <= scene.golden.shape[axis] / 2:
-            found.append((len(wrong) / scene.golden.shape[axis], axis, wrong))
+    for axis, size in enumerate(scene.golden.shape):
+        wrong = differing(scene, axis)
+        if 0 < len(wrong) <= size / 2:
+            found.append((len(wrong) / size, axis, wrong))
     for _, axis, wrong in sorted(found, key=lambda one: one[:2]):
         where = f"{first_of(wrong.tolist())} of {scene.golden.shape[axis]}"
         yield from somewhere(scene, f"differs only at {where} along axis {axis}", axis, wrong)
+
+
+def differing(scene: Scene, axis: int, together: int = 1) -> Array:
+    """The indices of an axis, or blocks of so many, that differ; none where one lies between equal and different."""
+    ratio = np.abs(scene.residual) / np.where(scene.floor > 0, scene.floor, np.finfo(float).tiny)
+    most = slices(ratio, axis).max(axis=1, initial=0).reshape(-1, together).max(axis=1)
+    between = (most > SURE) & (most <= LIMIT)
+    return np.flatnonzero((most > LIMIT) & ~between.any())
 
 
 def somewhere(scene: Scene, told: str, axis: int, wrong: Array) -> Iterator[Candidate]:
