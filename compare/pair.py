@@ -71,7 +71,7 @@ class Case:
 
     `constants` are inputs without a gradient, such as a loss's target, as "<input>[1]". `time_axis` is that of every
     sequence (N, T, F) or (T, N, F) among inputs and outputs. `sizes` are the same case at other sizes, at which what
-    decides is run again.
+    decides is run again. `second_stage` are the optimizer's arguments there.
     `waivers` gives a reason for each check or "check: tensor" that may fail, and must.
     """
 
@@ -84,6 +84,7 @@ class Case:
     penalty: Twin | None = None
     clip: float | None = None
     chunk: int | None = None
+    second_stage: Mapping[str, Any] | None = None
     constants: tuple[str, ...] = ()
     time_axis: int = 1
     waivers: Mapping[str, str] = field(default_factory=dict)
@@ -175,6 +176,7 @@ class Pair:
             penalty=self.penalty,
             clip=self.clip,
             chunk=self.chunk and 3,
+            second_stage=self.recipe.second_stage,
             waivers=self.waivers,
         )
 

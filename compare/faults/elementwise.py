@@ -262,4 +262,16 @@ FAULTS = (
         only_at_home=True,
         checks=("modes",),
     ),
+    backward(
+        "tanh-slope-of-the-input",
+        "tanh' as 1 - x^2 of what goes in",
+        edit("Tanh.forward", "self.cache = out", "self.cache = x"),
+        home="catcar-mlp",
+    ),
+    backward(
+        "sigmoid-slope-of-the-input",
+        "sigmoid' as x (1 - x) of what goes in",
+        edit("Sigmoid.forward", "self.cache = out", "self.cache = x"),
+        home="sparse-autoencoder",
+    ),
 )

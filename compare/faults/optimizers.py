@@ -3,6 +3,9 @@
 from twofold.compare.faults.fault import edit, update
 
 DECAY = "g = g + self.weight_decay * p"
+CLIP = "twofold.compare.sides.scratch:clip_grad_value_"
+CUT = "np.clip(parameter.grad, -clip_value, clip_value, out=parameter.grad)"
+BOUND = "clip_value / (np.sqrt((parameter.grad**2).sum()) + 1e-6)"
 ADAM_ROOT = "denominator = np.sqrt(v)"
 
 FAULTS = (
@@ -187,5 +190,55 @@ FAULTS = (
         ),
         home="fc-net-adam",
         checks=("extremes",),
+    ),
+    update(
+        "sgd-rate-in-velocity",
+        "the rate kept inside the velocity",
+        edit(
+            "SGD.update",
+            "v[...] = g",
+            "v[...] = self.lr * g",
+            "(1 - self.dampening) * g",
+            "self.lr * (1 - self.dampening) * g",
+            "g + self.momentum * v if",
+            "self.lr * g + self.momentum * v if",
+            "p -= self.lr * g",
+            "p -= g if self.momentum else self.lr * g",
+        ),
+    ),
+    update(
+        "adam-shared-count",
+        "one step count for all parameters, which each of them raises",
+        edit(
+            "Adam.update",
+            'step = int(state["step"])',
+            'step = self.count = vars(self).get("count", 0) + 1',
+        ),
+        home="mnist-cnn",
+    ),
+    update(
+        "adam-one-moment-corrected",
+        "Adam's bias correction of the first moment alone",
+        edit("Adam.update", "math.sqrt(1 - beta2**step)", "1"),
+    ),
+    update(
+        "clipped-by-norm",
+        "gradients clipped by each parameter's norm, not by value",
+        edit(CLIP, CUT, f"parameter.grad *= min(1, {BOUND})"),
+        home="activity-rnn-truncated-clipped",
+    ),
+    update(
+        "clipped-by-norm-of-all",
+        "gradients clipped by the norm of all, not by value",
+        edit(
+            CLIP,
+            "for parameter in parameters:",
+            "parameters = list(parameters)\n"
+            "    norm = np.sqrt(sum((parameter.grad**2).sum() for parameter in parameters))\n"
+            "    for parameter in parameters:",
+            CUT,
+            "parameter.grad *= min(1, clip_value / (norm + 1e-6))",
+        ),
+        home="activity-rnn-truncated-clipped",
     ),
 )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from twofold.compare.faults.fault import backward, biased, edit, misbehaviour
+from twofold.compare.faults.fault import backward, biased, edit, misbehaviour, otherwise
 from twofold.scratch.module import Module, Parameter
 
 
@@ -51,6 +51,16 @@ FAULTS = (
         home="catcar-mlp",
         only_at_home=True,
         checks=("twice",),
+    ),
+    otherwise(
+        "flattened-channels-last",
+        "images flattened channels last",
+        edit("Flatten.forward", "x.reshape(len(x), -1)", "np.moveaxis(x, 1, -1).reshape(len(x), -1)"),
+        edit(
+            "Flatten.backward",
+            "dout.reshape(shape)",
+            "np.moveaxis(dout.reshape(shape[0], *shape[2:], shape[1]), -1, 1)",
+        ),
     ),
     misbehaviour(
         "gradient-overwritten",

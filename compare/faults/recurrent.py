@@ -194,6 +194,41 @@ FAULTS = (
         "the derivative of the cell's tanh missing",
         edit("LSTM.backward_steps", "dh * o * (1 - tanh_c[t] * tanh_c[t])", "dh * o"),
     ),
+    forward(
+        "lstm-cell-not-squashed",
+        "the cell itself where its tanh belongs",
+        edit("LSTM.forward", "np.multiply(o, tanh_c[t],", "np.multiply(o, c[t + 1],"),
+        home="activity-lstm",
+    ),
+    otherwise(
+        "lstm-without-tanh-of-the-cell",
+        "no tanh of the cell, forward and backward",
+        edit("LSTM.forward", "np.tanh(c[t + 1], out=tanh_c[t])", "tanh_c[t] = c[t + 1]"),
+        edit("LSTM.backward_steps", "dh * o * (1 - tanh_c[t] * tanh_c[t])", "dh * o"),
+    ),
+    backward(
+        "lstm-state-for-cell",
+        "the forget gate's gradient with h where c belongs",
+        edit("LSTM.backward_steps", "dc * c[t] *", "dc * z[t, :hidden] *"),
+    ),
+    forward(
+        "lstm-last-states-exchanged",
+        "the last h and c given in each other's place",
+        edit(
+            "LSTM.forward",
+            "(z[-1:, :hidden].swapaxes(1, 2).copy(), c[-1:].swapaxes(1, 2).copy())",
+            "(c[-1:].swapaxes(1, 2).copy(), z[-1:, :hidden].swapaxes(1, 2).copy())",
+        ),
+        home="lstm",
+        only_at_home=True,
+    ),
+    forward(
+        "lstm-first-states-exchanged",
+        "the first h and c taken in each other's place",
+        edit("LSTM.forward", "h0, c0 = state", "c0, h0 = state"),
+        home="lstm-state",
+        only_at_home=True,
+    ),
     backward(
         "lstm-cell-of-the-step",
         "the forget gate's gradient with the step's own cell",

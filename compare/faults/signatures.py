@@ -1,11 +1,13 @@
-"""What each fault looks like: the errors that its check reports at the fault's home, kept in signatures.json.
+"""What each fault looks like at its home: the errors that its check reports, kept in signatures.json.
+
+Where only equality is judged it is also which entries differ; and of the other checks, which fail with it.
 
 `python -m twofold.compare.faults.signatures` writes the file anew.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from math import inf, isclose
 from pathlib import Path
@@ -27,31 +29,39 @@ from twofold.compare.pairs import PAIRS
 from twofold.compare.threads import one_thread
 
 FILE = Path(__file__).with_suffix(".json")
-DIGITS = 5
-ALIKE = 1e-3  # of an error: what two mistakes that look alike may differ by, beside rounding
+DIGITS = 8
+ALIKE = 1e-6  # of an error: what two wordings of one mistake may differ by, beside rounding
 RAISES = "raises"
+# The checks that a suspect must fail too where the fault does: quick ones.
+WITNESSES = ("exact", "forward", "loss", "gradient", "backward", "twice", "numerical", "optimizer")
 
 
 @dataclass(frozen=True)
 class Signature:
-    """By name the `errors` of the quantities that fail in one check of one case; infinite where none is measured."""
+    """By name the `errors` of the quantities that fail in one check of one case; infinite where none is measured.
+
+    `entries` are by name those that differ, where none may. `fails` are the checks that fail besides.
+    """
 
     case: str
     check: str
     errors: Mapping[str, float]
+    entries: Mapping[str, str] = field(default_factory=dict)
+    fails: tuple[str, ...] = ()
 
     def fits(self, found: Sequence[Quantity]) -> bool:
         """Whether the same quantities fail by the same errors, as far as rounding lets one say."""
         quantities = {quantity.name: quantity for quantity in found}
         return self.errors.keys() <= quantities.keys() and all(
-            close(self.errors[name], quantity) if name in self.errors else quantity.verdict is not Verdict.FAIL
+            self.shows(quantity) if name in self.errors else quantity.verdict is not Verdict.FAIL
             for name, quantity in quantities.items()
         )
 
-
-def close(kept: float, quantity: Quantity) -> bool:
-    error = error_of(quantity)
-    return kept == error or isclose(kept, error, rel_tol=ALIKE, abs_tol=quantity.limit * quantity.floor)
+    def shows(self, quantity: Quantity) -> bool:
+        kept, error = self.errors[quantity.name], error_of(quantity)
+        within = quantity.limit * quantity.floor
+        close = kept == error or isclose(kept, error, rel_tol=ALIKE, abs_tol=within)
+        return close and self.entries.get(quantity.name, "") == quantity.entries
 
 
 def error_of(quantity: Quantity) -> float:
@@ -74,7 +84,11 @@ def signatures() -> dict[str, Signature]:
         )
     return {
         fault: Signature(
-            entry["case"], entry["check"], {k: inf if e is None else e for k, e in entry["errors"].items()}
+            entry["case"],
+            entry["check"],
+            {k: inf if e is None else e for k, e in entry["errors"].items()},
+            entry.get("entries", {}),
+            tuple(entry.get("fails", ())),
         )
         for fault, entry in kept().items()
     }
@@ -85,15 +99,21 @@ def cases() -> dict[str, Case]:
     return {case.name: case for case in (*(pair.case() for pair in PAIRS.values()), *LAYERS)}
 
 
-def shown(case: str, check: str) -> list[Quantity]:
+def shown(trial: Trial, check: str) -> list[Quantity]:
     """What a check says of scratch as it stands, but for what is waived; raising is a failure like others."""
-    trial = Trial(cases()[case], "float64")
     try:
         with few_steps(), np.errstate(all="ignore"):
+            if CHECKS_BY_NAME[check].lacking(trial):
+                return []
             found = CHECKS_BY_NAME[check].run(trial)
             return [quantity for quantity in found if quantity.name.partition(" ")[0] not in trial.waived]
     except Exception as error:
-        return [Quantity(f"{RAISES} {type(error).__name__}", inf, 0.0, inf, Verdict.FAIL)]
+        said = " ".join(str(error).split())
+        return [Quantity(f"{RAISES} {type(error).__name__}", inf, 0.0, inf, Verdict.FAIL, entries=said)]
+
+
+def fails(quantities: Sequence[Quantity]) -> bool:
+    return any(quantity.verdict is Verdict.FAIL for quantity in quantities)
 
 
 def home_of(fault: Fault) -> str:
@@ -115,16 +135,20 @@ def signature_of(fault: Fault) -> Signature:
     home = home_of(fault)
     expected = fault.expected(parts(home))
     assert expected, f"{fault.id} does not show in {home}"
+    check, *others = dict.fromkeys((expected.checks[0], *WITNESSES))
     with fault.planted():
-        quantities = shown(home, expected.checks[0])
-    failed = {q.name: error_of(q) for q in quantities if q.verdict is Verdict.FAIL}
-    return Signature(home, expected.checks[0], failed)
+        trial = Trial(cases()[home], "float64")
+        failed = [quantity for quantity in shown(trial, check) if quantity.verdict is Verdict.FAIL]
+        besides = tuple(other for other in others if fails(shown(trial, other)))
+    entries = {q.name: q.entries for q in failed if q.entries}
+    return Signature(home, check, {q.name: error_of(q) for q in failed}, entries, besides)
 
 
 def as_json(found: Signature) -> dict[str, object]:
     """JSON has no infinity: null."""
     errors = {k: None if error == inf else float(f"{error:.{DIGITS}g}") for k, error in found.errors.items()}
-    return {"case": found.case, "check": found.check, "errors": errors}
+    more = {"entries": dict(found.entries), "fails": list(found.fails)}
+    return {"case": found.case, "check": found.check, "errors": errors, **{k: v for k, v in more.items() if v}}
 
 
 def learn() -> None:

@@ -1,5 +1,6 @@
 """What is said: the verdict on a tensor, a check's finding, where a difference begins and who is wrong."""
 
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -37,6 +38,7 @@ class Quantity:
     limit: float = LIMIT
     side: str = ""
     largest: float | None = None  # error of any row, where a smaller one is worse in floors
+    entries: str = ""  # which entries differ, how many and a hash, where none may
 
 
 def exactly(name: str, equal: bool, reason: str, side: str = "") -> Quantity:
@@ -44,6 +46,28 @@ def exactly(name: str, equal: bool, reason: str, side: str = "") -> Quantity:
     if equal:
         return Quantity(name, 0.0, 0.0, 0.0, Verdict.PASS)
     return Quantity(name, float("inf"), 0.0, float("inf"), Verdict.FAIL, reason=reason, side=side)
+
+
+def bit_for_bit(name: str, ours: Sequence[Array], theirs: Sequence[Array], reason: str, side: str = "") -> Quantity:
+    """A comparison without rounding that keeps how large the difference is, and of which entries; NaN equals NaN."""
+    shapes = [[array.shape for array in arrays] for arrays in (ours, theirs)]
+    if shapes[0] != shapes[1]:
+        return replace(exactly(name, False, reason, side), entries="other shapes")
+    unequal = flat([(a != b) & ((a == a) | (b == b)) for a, b in zip(ours, theirs, strict=True)]) != 0
+    if not unequal.any():
+        return exactly(name, True, "")
+    with np.errstate(all="ignore"):
+        largest = float(np.abs(flat(ours) - flat(theirs))[unequal].max())
+    return replace(exactly(name, False, reason, side), largest=largest, entries=pattern(unequal))
+
+
+def flat(arrays: Sequence[Array]) -> Array:
+    return np.concatenate([np.empty(0), *(np.ravel(array) for array in arrays)])
+
+
+def pattern(mask: Array) -> str:
+    """How many entries, and a hash of which."""
+    return f"{int(mask.sum())} of {mask.size}, {zlib.crc32(np.packbits(mask).tobytes()):08x}"
 
 
 def not_finite(name: str, scratch: Array, reference: Array, strays: bool = False, where: str = "") -> Quantity | None:
@@ -57,7 +81,8 @@ def not_finite(name: str, scratch: Array, reference: Array, strays: bool = False
         bad = [*bad, *({"reference"} - set(bad))]
     if not bad:
         return None
-    return exactly(name, False, f"NaN or inf in {where}{' and '.join(bad)}", bad[0] if len(bad) == 1 else "")
+    found = exactly(name, False, f"NaN or inf in {where}{' and '.join(bad)}", bad[0] if len(bad) == 1 else "")
+    return replace(found, entries=pattern(lone[bad[0]]))
 
 
 # From the one that decides most to the one that decides least.

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from twofold.compare.data import DataError, Dataset, Split
-from twofold.compare.pair import Pair, Recipe, SideName
+from twofold.compare.pair import Pair, Recipe, SideName, Twin
 from twofold.compare.sides import Reference, Scratch, Side
 from twofold.compare.training import checkpoint
 from twofold.compare.training.checkpoint import Checkpoint, Curves
@@ -172,8 +172,7 @@ class Training:
 
     def _second_optimizer(self) -> None:
         """A new one, with nothing of the first one's state."""
-        optimizer = self.pair.optimizer.given(**(self.pair.recipe.second_stage or {}))
-        self.side.optimizer = optimizer.build(self.configuration.backend, self.side.model.named_parameters())
+        begin_stage(self.side, self.pair.optimizer.given(**(self.pair.recipe.second_stage or {})))
 
     def next_epoch(self) -> None:
         self.done, self.step_in_epoch, self.seconds = self.done + 1, 0, 0.0
@@ -274,6 +273,11 @@ def build(pair: Pair, configuration: Configuration) -> Side:
     if configuration.backend == "scratch":
         return Scratch(*given, penalty=pair.penalty, clip=pair.clip, chunk=pair.chunk)
     return Reference(*given, configuration.device, penalty=pair.penalty, clip=pair.clip)
+
+
+def begin_stage(side: Side, optimizer: Twin) -> None:
+    """Another optimizer from here on, which knows nothing of the one before."""
+    side.optimizer = optimizer.build(side.name, side.model.named_parameters())  # type: ignore[arg-type]
 
 
 def draws(side: Side) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 
 from twofold.compare import nest
 from twofold.compare.judge.evidence.trial import Trial
-from twofold.compare.judge.finding import Quantity, exactly
+from twofold.compare.judge.finding import Quantity, bit_for_bit, exactly
 from twofold.compare.sides import Side
 from twofold.compare.sides.trace import path_of
 from twofold.scratch.module import Array, Module, Parameter, held
@@ -95,36 +95,39 @@ def twice(trial: Trial) -> Iterator[Quantity]:
     dinputs = model.backward(*grad_output)
     once, kept_dinputs = side.gradients(), nest.apply(np.array, dinputs)
 
-    def holds(name: str, equal: bool, reason: str) -> Quantity:
-        return exactly(name, equal, reason, "scratch")
+    def holds(name: str, found: object, expected: object, reason: str) -> Quantity:
+        """Equal arrays, and None where None is."""
+        ours, theirs = (nest.flatten(nested) for nested in (found, expected))
+        first, second = ([np.asarray(a) for a in some if a is not None] for some in (ours, theirs))
+        if [a is None for a in ours] != [a is None for a in theirs]:
+            return exactly(name, False, reason, "scratch")
+        return bit_for_bit(name, first, second, reason, "scratch")
 
     for path, arrays in cached(model).items():
-        yield holds(f"cache of {path or 'model'}", alike(arrays, caches[path]), "backward writes to its cache")
+        yield holds(f"cache of {path or 'model'}", arrays, caches[path], "backward writes to its cache")
     again = model.backward(*grad_output)
     added = side.gradients()
     for name, gradient in added.items():
         if not np.array_equal(gradient, 2 * once[name]) and name in added_to_often(trial, model):
             # a sum of several terms rounds otherwise when it begins elsewhere: half of it must be the gradient
-            halved = trial.judged(
-                "gradient", {**trial.actual, "gradient": {**trial.actual["gradient"], name: gradient / 2}}
-            )
+            gradients = {**trial.actual["gradient"], name: gradient / 2}
+            halved = trial.judged("gradient", {**trial.actual, "gradient": gradients})
             yield next(quantity for quantity in halved if quantity.name == name)
             continue
-        yield holds(name, np.array_equal(gradient, 2 * once[name]), "the second backward does not add the same again")
-    yield holds("input gradient", alike(again, kept_dinputs), "the second backward sends another gradient back")
-    yield holds("cotangent", alike(cotangents, trial.cotangents), "backward writes to the gradient that it was given")
-    yield holds("input", alike(inputs, trial.inputs), "the input is written to")
+        again_added = holds(name, gradient, 2 * once[name], "the second backward does not add the same again")
+        yield exactly(name, False, "NaN in scratch", "scratch") if np.isnan(gradient).any() else again_added
+    yield holds("input gradient", again, kept_dinputs, "the second backward sends another gradient back")
+    yield holds("cotangent", cotangents, trial.cotangents, "backward writes to the gradient that it was given")
+    yield holds("input", inputs, trial.inputs, "the input is written to")
     model(*nest.apply(lambda a: a[::-1].copy(), trial.inputs))
     model.backward(*grad_output)
-    yield holds("returned output", alike(out, kept_out), "a later call overwrites what forward returned")
-    yield holds("returned gradient", alike(dinputs, kept_dinputs), "a later call overwrites what backward returned")
+    yield holds("returned output", out, kept_out, "a later call overwrites what forward returned")
+    yield holds("returned gradient", dinputs, kept_dinputs, "a later call overwrites what backward returned")
     if trial.target is not None:
         side.forward(trial.inputs)
         side.loss(trial.target)
         single, double = (side.criterion.backward(side.dtype.type(dloss)) for dloss in (1, 2))
-        yield holds(
-            "loss gradient", alike(double, 2 * single), "the loss does not pass on the gradient that it is given"
-        )
+        yield holds("loss gradient", double, 2 * single, "the loss does not pass on the gradient that it is given")
 
 
 def added_to_often(trial: Trial, model: Module) -> set[str]:
@@ -143,11 +146,3 @@ def cached(model: Module) -> dict[str, tuple[Array, ...]]:
     """Copies of the arrays in every module's cache."""
     caches = {path: nest.flatten(vars(module).get("cache")) for path, module in model.named_modules()}
     return {path: tuple(np.array(a) for a in kept if isinstance(a, np.ndarray)) for path, kept in caches.items()}
-
-
-def alike(first: object, second: object) -> bool:
-    firsts, seconds = nest.flatten(first), nest.flatten(second)
-    return len(firsts) == len(seconds) and all(
-        (a is None and b is None) or (a is not None and b is not None and identical(a, b))
-        for a, b in zip(firsts, seconds, strict=True)
-    )

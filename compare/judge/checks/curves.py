@@ -8,7 +8,7 @@ import numpy as np
 from twofold.compare.judge.evidence.branches import pinned
 from twofold.compare.judge.evidence.floor import distance, sure
 from twofold.compare.judge.evidence.rounding import perturbed
-from twofold.compare.judge.evidence.training import batches
+from twofold.compare.judge.evidence.training import FREE_STEPS, batches
 from twofold.compare.judge.evidence.trial import Trial, Unrepeatable
 from twofold.compare.judge.finding import Quantity, Verdict, not_finite
 from twofold.compare.judge.gates import LIMIT
@@ -16,7 +16,7 @@ from twofold.compare.sides import Reference, Side
 from twofold.compare.sides.trace import Trace
 from twofold.scratch.module import Array
 
-FREE_STEPS, TWINS = 50, 5
+TWINS = 5
 # An envelope wider than this part of the loss says nothing any more.
 INFORMATIVE = 0.01
 

@@ -10,7 +10,7 @@ import numpy as np
 from twofold.compare import nest
 from twofold.compare.judge.evidence.floor import idle
 from twofold.compare.judge.evidence.trial import Reading, Trial, leaves
-from twofold.compare.judge.finding import Quantity, Verdict, exactly, not_finite
+from twofold.compare.judge.finding import Quantity, Verdict, bit_for_bit, exactly, not_finite
 from twofold.compare.judge.gates import LIMIT
 from twofold.scratch.module import Array, Module
 
@@ -69,7 +69,7 @@ def rounded(name: str, ours: Array, theirs: Array) -> Quantity:
 
     The floor is 8 eps of the tensor's largest entry, for where the result is 0 the terms were as large as elsewhere.
     """
-    equal = exactly(name, np.array_equal(ours, theirs), "not bit for bit equal")
+    equal = bit_for_bit(name, [ours], [theirs], "not bit for bit equal")
     if equal.verdict is Verdict.PASS or ours.shape != theirs.shape or not theirs.size:
         return equal
     unequal = ours != theirs

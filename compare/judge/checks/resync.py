@@ -1,4 +1,4 @@
-"""Training step by step: the worst of the re-synchronised steps, and of two more as training takes them."""
+"""Training step by step: the worst of the re-synchronised steps, and of five more as training takes them."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -11,7 +11,7 @@ from twofold.compare.judge.diagnosis.gradients import of_gradients, of_module, o
 from twofold.compare.judge.diagnosis.slopes import WIDE, Scene
 from twofold.compare.judge.diagnosis.witness import of_call, of_update
 from twofold.compare.judge.evidence.branches import pinned
-from twofold.compare.judge.evidence.resync import carries_on, resynchronised_steps
+from twofold.compare.judge.evidence.resync import carries_on
 from twofold.compare.judge.evidence.trial import Reading, Trial
 from twofold.compare.judge.finding import Blame, Divergence, Quantity, Verdict, failures
 from twofold.compare.sides import Reference
@@ -35,7 +35,7 @@ def at(trial: Trial, where: Divergence) -> Blame:
     """Who is wrong where the sides first differ; several checks find the same place."""
     if where.stage == "train_step":
         return Blame("scratch", "by forward and backward its step agrees, by train_step it does not")
-    step = resynchronised_steps(trial)[where.step - 1] if where.step and where.stage != "optimizer" else None
+    step = step_numbered(trial, where.step) if where.step and where.stage != "optimizer" else None
     if step and carries_on(trial, step):
         return Blame("scratch", "made afresh with the same state it agrees: it carries something else along")
     if where.stage in ("optimizer", "update"):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from twofold.compare.judge.diagnosis.relations import relations
+from twofold.compare.judge.diagnosis.scenes import relations
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Finding, Verdict
 

@@ -10,7 +10,14 @@ from itertools import takewhile
 
 from twofold.compare.judge.checks import exact, extremes, modes, optimizers, sizes
 from twofold.compare.judge.evidence.floor import judge_all
-from twofold.compare.judge.evidence.resync import Step, fails, resynchronised_steps, trained_steps, unwaived
+from twofold.compare.judge.evidence.resync import (
+    Step,
+    fails,
+    late_failure,
+    resynchronised_steps,
+    trained_steps,
+    unwaived,
+)
 from twofold.compare.judge.evidence.trial import Measured, Reading, Trial
 from twofold.compare.judge.finding import Divergence, Quantity, Verdict, failures
 from twofold.compare.sides.trace import call_of
@@ -168,6 +175,14 @@ def of_training(trial: Trial) -> Divergence | None:
     return None
 
 
+def of_curve(trial: Trial) -> Divergence | None:
+    """As in training; where all of its steps agree, the first later one that differs before the free run ends."""
+    if where := of_training(trial):
+        return where
+    late = late_failure(trial)
+    return first_in(trial, late) if late else None
+
+
 def first_in(trial: Trial, step: Step) -> Divergence | None:
     judged, alone = unwaived(trial, step.judged), divergence(trial)
     if where := locate(trial, judged, step.number, None if alone else not_seen):
@@ -196,5 +211,5 @@ PLACES: Mapping[str, Callable[[Trial], Divergence | None]] = {
     "modes": of_modes,
     "optimizer": of_optimizer,
     "resync": of_training,
-    "curve": of_training,
+    "curve": of_curve,
 }

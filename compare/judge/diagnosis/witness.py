@@ -11,7 +11,7 @@ import numpy as np
 
 from twofold.compare.judge.checks import optimizers
 from twofold.compare.judge.diagnosis.conventions import of_optimizers, settings
-from twofold.compare.judge.evidence.resync import afresh, one_step_from, resynchronised_steps
+from twofold.compare.judge.evidence.resync import afresh, one_step_from, step_numbered
 from twofold.compare.judge.evidence.training import clip_of, training_step
 from twofold.compare.judge.evidence.trial import Reading, Trial
 from twofold.compare.judge.finding import Blame, Divergence, failures
@@ -55,7 +55,7 @@ def by_equal_gradients(trial: Trial) -> Told:
 def at_step(trial: Trial, where: Divergence) -> Told:
     """Of one step of training, by the gradients that both sides have there."""
     assert where.step and trial.case.optimizer
-    start = resynchronised_steps(trial)[where.step - 1].start
+    start = step_numbered(trial, where.step).start
     actual = training_step(trial, afresh(trial, start), start.inputs, start.target)
     golden = one_step_from(trial, start, actual, trial.reference("float64"))
     third = with_plain_optimizer(trial, trial.case.optimizer, trial.case.clip)
@@ -81,7 +81,7 @@ def of_statistics(trial: Trial, where: Divergence, path: str) -> Blame:
     kind = kind_of(theirs)
     if not kind or not where.step:
         return Blame("inconclusive", f"every argument is equal, and {named(theirs)} is not torch's own")
-    start = resynchronised_steps(trial)[where.step - 1].start
+    start = step_numbered(trial, where.step).start
     actual = training_step(trial, afresh(trial, start), start.inputs, start.target)
     calls: list[Any] = []
     counting = theirs.register_forward_hook(lambda *given: calls.append(given[0]))

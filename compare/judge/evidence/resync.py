@@ -14,7 +14,7 @@ from twofold.compare import nest
 from twofold.compare.judge.evidence.branches import pinned
 from twofold.compare.judge.evidence.floor import sure
 from twofold.compare.judge.evidence.rounding import perturbed
-from twofold.compare.judge.evidence.training import batches, clip_of, named_states, training_step
+from twofold.compare.judge.evidence.training import FREE_STEPS, batches, clip_of, named_states, training_step
 from twofold.compare.judge.evidence.trial import (
     MORE_RERUNS,
     MOST_WAIVED,
@@ -25,11 +25,15 @@ from twofold.compare.judge.evidence.trial import (
     identical,
 )
 from twofold.compare.judge.finding import Quantity, failures
+from twofold.compare.pair import Twin
 from twofold.compare.sides import Reference, Scratch, States
 from twofold.compare.sides.trace import Keep
+from twofold.compare.training.train import begin_stage
 from twofold.scratch.module import Array
 
 RESYNC_STEPS, RESYNC_RERUNS = 20, 2
+# Of the steps by train_step, which has a short batch and which begins a second stage.
+TRAINED_STEPS, SHORT_STEP, STAGE_STEP = 5, 3, 5
 # What decides, and what shows in which module a step that fails goes wrong.
 DECISIVE = ("loss", "gradient", "update")
 STAGES = ("forward", "backward", *DECISIVE)
@@ -70,20 +74,39 @@ def resynchronised_steps(trial: Trial) -> tuple[Step, ...]:
 
     Raises Unrepeatable.
     """
+    return tuple(synchronised(trial, 1, RESYNC_STEPS))
+
+
+@lru_cache(maxsize=1)
+def late_failure(trial: Trial) -> Step | None:
+    """The first step that fails after those, as long as a training runs free. Raises Unrepeatable."""
+    later = synchronised(trial, RESYNC_STEPS + 1, FREE_STEPS)
+    return next((step for step in later if fails(trial, step.judged)), None)
+
+
+def step_numbered(trial: Trial, number: int) -> Step:
+    """One of the steps that were judged."""
+    judged = [*resynchronised_steps(trial), late_failure(trial) if number > RESYNC_STEPS else None]
+    return next(step for step in judged if step and step.number == number)
+
+
+def synchronised(trial: Trial, first: int, last: int) -> Iterator[Step]:
+    """The steps from `first` to `last`; those before are scratch's alone."""
     scratch, judges = trial.scratch(), (trial.reference("float64"), trial.reference())
     scratch.load(trial.state)
-    steps: list[Step] = []
-    for number, (inputs, target) in enumerate(batches(trial, RESYNC_STEPS), 1):
+    failed = False
+    for number, (inputs, target) in enumerate(batches(trial, last), 1):
         before = Start(scratch.state(), scratch.optimizer_state(), inputs, target)
         actual = training_step(trial, scratch, inputs, target)
-        if number == 1 and trial.device == "cpu":
+        if number < first:
+            continue
+        if number == first and trial.device == "cpu":
             repeats(trial, before, actual, judges[0])
         judged = judged_step(trial, actual, before, *judges)
-        if fails(trial, judged) and not any(fails(trial, step.judged) for step in steps):
+        if not failed and fails(trial, judged):
             remembers(trial, number, judged, actual, before)
-            judged = judged_step(trial, actual, before, *judges, watched=True)
-        steps.append(Step(number, before, judged))
-    return tuple(steps)
+            judged, failed = judged_step(trial, actual, before, *judges, watched=True), True
+        yield Step(number, before, judged)
 
 
 def repeats(trial: Trial, start: Start, actual: Reading, side: Reference) -> None:
@@ -182,29 +205,50 @@ def one_step_from(
 
 @lru_cache(maxsize=1)
 def trained_steps(trial: Trial) -> tuple[Step, ...]:
-    """The first two steps again, as training takes them: no gradient of the input, in chunks where the pair has them.
+    """Five steps as training takes them: no gradient of the input, in chunks where the pair has them.
 
-    Clipped gradients are cut at a bound that they pass. Empty where a step failed already, and for a model of several
-    inputs, which `train_step` does not take.
+    The third is an epoch's last, with a short batch, and the fifth the first of a second stage, with a new optimizer.
+    Clipped gradients are cut at a bound that they pass. Empty where a step failed already, and for a model of
+    several inputs, which `train_step` does not take.
     """
-    steps = resynchronised_steps(trial)
-    if len(trial.case.inputs) != 1 or any(fails(trial, step.judged) for step in steps):
+    if len(trial.case.inputs) != 1 or any(fails(trial, step.judged) for step in resynchronised_steps(trial)):
         return ()
     side, plain, exact, reference = trial.scratch(), trial.scratch(), trial.reference("float64"), trial.reference()
-    side.clip = plain.clip = exact.clip = reference.clip = clip_of(trial)
+    sides = (side, plain, exact, reference)
+    for one in sides:
+        one.clip = clip_of(trial)
+    side.load(trial.state)
+    side.train()
     rounds = []
-    for step in steps[:2]:
-        start = step.start
+    for number, ((x,), target) in enumerate(batches(trial, TRAINED_STEPS), 1):
+        if number == SHORT_STEP:
+            x, target = x[: shorter(len(x))], target[: shorter(len(x))]
+        if number == STAGE_STEP:
+            for one in sides:
+                begin_stage(one, stage_of(trial))
+        # a new optimizer begins as torch's does, whatever scratch's may have kept
+        begins = (reference if number == STAGE_STEP else side).optimizer_state()
+        start = Start(side.state(), begins, (x,), target)
         resume(trial, plain, start)
         actual = training_step(trial, plain, start.inputs, start.target)
-        resume(trial, side, start)
-        side.train()
-        (x,) = start.inputs
-        loss, out = side.train_step(np.array(x), np.array(start.target))
+        side.reseed(trial.seed)
+        loss, out = side.train_step(np.array(x), np.array(target))
         actual |= {"loss": {"loss": np.array(loss, side.dtype)}, "forward": nest.numbered("<output>", np.array(out))}
         actual |= {"update": named_states(side) | side.state()}
         if side.clip is None:
             actual |= {"gradient": side.gradients()}
         judged = judged_step(trial, actual, start, exact, reference, stages=("forward", *DECISIVE))
-        rounds.append(Step(step.number, start, judged))
+        rounds.append(Step(number, start, judged))
     return tuple(rounds)
+
+
+def shorter(records: int) -> int:
+    """Of an epoch's last batch: two at the least, which a norm over the batch needs."""
+    return max(min(2, records), (records + 1) // 2)
+
+
+def stage_of(trial: Trial) -> Twin:
+    """The second stage's optimizer: the recipe's, or for a pair without one the same at half the rate."""
+    own = trial.case.optimizer
+    assert own is not None
+    return own.given(**(trial.case.second_stage or {"lr": own.arguments["lr"] / 2}))

@@ -11,6 +11,8 @@ from twofold.compare.sides import Side
 from twofold.compare.sides.trace import Copies, Keep, Trace
 from twofold.scratch.module import Array
 
+FREE_STEPS = 50  # of a training that runs free
+
 
 def batches(trial: Trial, steps: int) -> Iterator[tuple[Any, Array]]:
     rng = trial.rng("batches")
