@@ -109,10 +109,9 @@ def placed_in(trial: Trial, check: str) -> Trial:
 
     Where its own numbers differ too: at the kinks, where integers lie, derivatives say less.
     """
-    if check == "sizes":
-        return sizes.failing(trial)
-    integers = check == "exact" and not failures(trial.judged("gradient"))
-    return exact.signed(trial) if integers else trial
+    trial = sizes.failing(trial) if check == "sizes" else trial
+    own = any(failures(trial.judged(stage)) for stage in ("gradient", "loss"))
+    return exact.signed(trial) if check in ("exact", "sizes") and not own else trial
 
 
 def of_exact(trial: Trial) -> Divergence | None:
@@ -132,7 +131,7 @@ def differs_exactly(whole: Trial, stage: str, call: str) -> bool | None:
 
 
 def of_size(trial: Trial) -> Divergence | None:
-    return divergence(trial) or (of_loss(trial) if failures(trial.judged("loss")) else of_exact(exact.signed(trial)))
+    return of_exact(trial) or (of_loss(trial) if failures(trial.judged("loss")) else None)
 
 
 def of_loss(trial: Trial) -> Divergence:
