@@ -14,8 +14,9 @@ from twofold.compare.judge.evidence.operations import all_moved
 from twofold.compare.judge.evidence.rounding import perturbing
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.sides import Reference, Scratch
+from twofold.compare.sides.hooks import hooks
 from twofold.compare.sides.trace import array_of
-from twofold.scratch.module import Array, Module
+from twofold.scratch.module import Array, Module, held
 
 Values = Mapping[str, Array]  # the floats that a part is given: "input[0]", "cotangent[0]"
 Outcome = Mapping[str, Array]  # what it made of them: "output", "weight gradient", "running_var"
@@ -101,7 +102,7 @@ def runs(module: Any) -> bool:
 
 
 def holds_modules(module: Module) -> bool:
-    return any(isinstance(value, Module) for value in vars(module).values())
+    return any(isinstance(part, Module) for _, part in held(vars(module)))
 
 
 def alike(module: Module) -> tuple:
@@ -113,9 +114,7 @@ def alike(module: Module) -> tuple:
 
 def own_class(module: Any) -> bool:
     """Whether it is torch's own, and nothing is hung on it."""
-    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks")
-    untouched = not any(vars(module).get(name) for name in hooks) and "forward" not in vars(module)
-    return type(module).__module__.startswith("torch.nn.") and untouched
+    return type(module).__module__.startswith("torch.nn.") and not hooks(module, "")
 
 
 def of_module(
@@ -207,7 +206,11 @@ def torch_pass(
     for key, leaf in nest.numbered("<input>", tensors).items():
         leaf.requires_grad_(key in moving)
     moves: AbstractContextManager = perturbing(SimpleNamespace(model=module), seed)  # type: ignore[arg-type]
-    with moves, nullcontext() if mask is None else pinned(torch.nn.ModuleDict({"part": module}), {}, {"part": mask}):
+    masked: AbstractContextManager = nullcontext()
+    if mask is not None:
+        alone: Any = SimpleNamespace(model=torch.nn.ModuleDict({"part": module}), names={})
+        masked = pinned(alone, {}, {"part": mask})
+    with moves, masked:
         out = module(*tensors)
     leaves = [leaf for leaf in nest.flatten(tensors) if leaf.requires_grad]
     parameters = dict(module.named_parameters())

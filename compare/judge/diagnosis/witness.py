@@ -17,6 +17,7 @@ from twofold.compare.judge.evidence.trial import Reading, Trial
 from twofold.compare.judge.finding import Blame, Divergence, failures
 from twofold.compare.pair import Twin
 from twofold.compare.sides import Reference
+from twofold.compare.sides.hooks import hooks
 from twofold.compare.sides.trace import array_of, path_of
 from twofold.scratch.module import Array
 
@@ -182,18 +183,3 @@ def made_afresh(module: Any) -> Any:
     given = {name: getattr(module, name) for name in wanted}
     given |= {name: given[name] is not None for name in wanted & {"bias"} if not isinstance(given[name], bool)}
     return kind(**given).double()
-
-
-def hooks(made: Any, name: str) -> list[str]:
-    """What was hung on one of torch's objects, or put in the place of its own, in words."""
-    hung = {
-        "_forward_pre_hooks": "a forward pre-hook",
-        "_forward_hooks": "a forward hook",
-        "_backward_pre_hooks": "a backward pre-hook",
-        "_backward_hooks": "a backward hook",
-        "_optimizer_step_pre_hooks": "a step pre-hook",
-        "_optimizer_step_post_hooks": "a step hook",
-        "_post_accumulate_grad_hooks": "a hook on its gradient",
-    }
-    told = [f"{name} has {what}" for key, what in hung.items() if vars(made).get(key)]
-    return told + [f"{name} has a {own} of its own on the instance" for own in ("forward", "step") if own in vars(made)]
