@@ -209,3 +209,11 @@ def test_module_is_the_command() -> None:
     )
     assert done.returncode == 2
     assert done.stderr.startswith("twofold: unknown pair 'nothing'")
+
+
+def test_check_at_recipe_size(capsys: pytest.CaptureFixture) -> None:
+    assert twofold("check", "catcar-mlp", "--full", "--dtype", "float32") == 0
+    out = capsys.readouterr().out
+    assert "catcar-mlp at recipe size" in " ".join(out.split())
+    assert "1 of 1 trials agree" in out
+    assert not any(line.startswith(("exact", "curve")) for line in out.splitlines())
