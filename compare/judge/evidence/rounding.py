@@ -66,11 +66,11 @@ def perturbed(nested: Any, seed: int | None) -> Any:
 def move(array: Array, seed: int) -> None:
     """Moves an array of floats in place, block by block; as integers, neighbouring floats lie 1 apart."""
     bits, salt = BITS[array.itemsize], zlib.crc32(str(seed).encode())
-    size = min(BLOCK, array.size)
+    size, most = min(BLOCK, array.size), np.finfo(array.dtype).max
     mixed, work, moves = np.empty(size, bits.integer), np.empty(size, bits.integer), np.empty(size, bool)
     sign = np.dtype(f"i{array.itemsize}").type(8 * array.itemsize - 1)
     blocks: Any = np.nditer(array, ["external_loop", "buffered", "zerosize_ok"], ["readwrite"], buffersize=BLOCK)
-    with blocks, np.errstate(over="ignore", invalid="ignore"):
+    with blocks:
         for block in blocks:
             before, n = block.view(bits.integer), len(block)
             away = mixed[:n]
@@ -79,8 +79,8 @@ def move(array: Array, seed: int) -> None:
             np.right_shift(step, sign, out=step)  # 0 or -1
             np.bitwise_or(step, 1, out=step)  # 1 or -1
             np.not_equal(block, 0, out=moves[:n])
-            if not np.dot(block, block) < np.inf:  # something is large, or not finite
-                moves[:n] &= np.abs(block) < np.finfo(array.dtype).max
+            if not (block.max() < most and block.min() > -most):  # nor what is not finite, or would not be
+                moves[:n] &= np.abs(block) < most
             np.multiply(step, moves[:n], out=step)
             np.add(before, away, out=before)
 
