@@ -6,10 +6,9 @@ import numpy as np
 
 from twofold.compare import nest
 from twofold.compare.judge.evidence.trial import Trial
-from twofold.compare.judge.finding import Quantity, bit_for_bit, exactly
+from twofold.compare.judge.finding import Quantity, Verdict, bit_for_bit, exactly
 from twofold.compare.sides import Side
-from twofold.compare.sides.trace import path_of
-from twofold.scratch.module import Array, Module, Parameter, held
+from twofold.scratch.module import Array, Module
 
 
 def names(trial: Trial) -> Iterator[Quantity]:
@@ -108,12 +107,14 @@ def twice(trial: Trial) -> Iterator[Quantity]:
     again = model.backward(*grad_output)
     added = side.gradients()
     for name, gradient in added.items():
-        if not np.array_equal(gradient, 2 * once[name]) and name in added_to_often(trial, model):
+        if not np.array_equal(gradient, 2 * once[name]) and not np.isnan(gradient).any():
             # a sum of several terms rounds otherwise when it begins elsewhere: half of it must be the gradient
-            gradients = {**trial.actual["gradient"], name: gradient / 2}
-            halved = trial.judged("gradient", {**trial.actual, "gradient": gradients})
-            yield next(quantity for quantity in halved if quantity.name == name)
-            continue
+            halved = {**trial.actual["gradient"], name: gradient / 2}
+            judged = trial.judged("gradient", {**trial.actual, "gradient": halved})
+            (half,) = (quantity for quantity in judged if quantity.name == name)
+            if half.verdict is Verdict.PASS:
+                yield half
+                continue
         again_added = holds(name, gradient, 2 * once[name], "the second backward does not add the same again")
         yield exactly(name, False, "NaN in scratch", "scratch") if np.isnan(gradient).any() else again_added
     yield holds("input gradient", again, kept_dinputs, "the second backward sends another gradient back")
@@ -128,18 +129,6 @@ def twice(trial: Trial) -> Iterator[Quantity]:
         side.loss(trial.target)
         single, double = (side.criterion.backward(side.dtype.type(dloss)) for dloss in (1, 2))
         yield holds("loss gradient", double, 2 * single, "the loss does not pass on the gradient that it is given")
-
-
-def added_to_often(trial: Trial, model: Module) -> set[str]:
-    """The parameters whose gradient is a sum over several modules or calls: tied ones, and those of a shared module."""
-    again = {path_of(key) for key in trial.actual["forward"] if "#" in key}
-    holders: dict[int, list[str]] = {}
-    for path, module in model.named_modules():
-        for _, part in held(vars(module)):
-            if isinstance(part, Parameter):
-                holders.setdefault(id(part), []).append(path)
-    often = {key for key, paths in holders.items() if len(paths) > 1 or again & set(paths)}
-    return {name for name, parameter in model.named_parameters() if id(parameter) in often}
 
 
 def cached(model: Module) -> dict[str, tuple[Array, ...]]:
