@@ -34,11 +34,13 @@ class Flip:
 
 @contextmanager
 def pinned(
-    side: Reference, inputs: Mapping[str, Array], masks: Mapping[str, Array] | None = None
+    side: Reference, inputs: Mapping[str, Array], masks: Mapping[str, Array] | None = None, counting: bool = True
 ) -> Iterator[list[Flip]]:
     """Pins every nn.ReLU, nn.LeakyReLU and nn.MaxPool2d of the reference to `inputs`, named as in a Trace.
 
     In training mode every nn.Dropout takes the boolean keep pattern of `masks` and scales by itself.
+
+    What it would have decided otherwise is listed where one is `counting`, which costs a comparison of every entry.
 
     A module with a forward of its own on the instance does what that says, and one whose input has another shape than
     the one given stays as it is: such a difference will be found.
@@ -51,7 +53,7 @@ def pinned(
         pin = {nn.ReLU: _relu, nn.LeakyReLU: _relu, nn.MaxPool2d: _pool, nn.Dropout: _dropout}.get(type(module))
         if pin and "forward" not in vars(module):
             known = (masks or {}) if pin is _dropout else inputs
-            forwards.append((module, _Pinned(path, module, pin, known, side.names, flips)))
+            forwards.append((module, _Pinned(path, module, pin, known, side.names, flips if counting else None)))
     with _shadowed(forwards):
         yield flips
 
@@ -75,7 +77,7 @@ class _Pinned:
     """The forward of one module that decides as scratch did."""
 
     def __init__(
-        self, path: str, module: Any, pin: Any, known: Mapping[str, Array], names: Names, flips: list[Flip]
+        self, path: str, module: Any, pin: Any, known: Mapping[str, Array], names: Names, flips: list[Flip] | None
     ) -> None:
         self.path, self.module, self.pin, self.known, self.names, self.flips = path, module, pin, known, names, flips
         self.forward = module.forward
@@ -86,8 +88,9 @@ class _Pinned:
         key = self.names.get(own, own)
         if key is None or key not in self.known or self.known[key].shape != tuple(x.shape):
             return self.forward(x)
-        out, distances = self.pin(self.module, x, self.known[key])
-        if distances.size and not going_back():
+        counting = self.flips is not None and not going_back()
+        out, distances = self.pin(self.module, x, self.known[key], counting)
+        if self.flips is not None and distances.size:
             unit = np.finfo(distances.dtype).eps * float(x.detach().abs().max())
             self.flips.append(Flip(key, distances.size, float(distances.max() / unit)))
         return out
@@ -100,15 +103,18 @@ class _Pinned:
         return len(self.taken) - 1
 
 
-def _relu(module: Any, x: Any, given: Array) -> tuple[Any, Array]:
+NONE = np.empty(0)
+
+
+def _relu(module: Any, x: Any, given: Array, counting: bool) -> tuple[Any, Array]:
     import torch
 
     keep = torch.from_numpy(given > 0).to(x.device)
-    flipped = x.detach()[keep != (x.detach() > 0)]
+    flipped = x.detach()[keep != (x.detach() > 0)].abs().cpu().numpy() if counting else NONE
     # NaN is kept: a reference that has one must not hide behind scratch's branch
     below = getattr(module, "negative_slope", 0.0) * x
     out = torch.where(keep | x.detach().isnan(), x, below)
-    return x.copy_(out) if module.inplace else out, flipped.abs().cpu().numpy()
+    return x.copy_(out) if module.inplace else out, flipped
 
 
 def unpinned(side: Reference, masks: Mapping[str, Array]) -> str:
@@ -121,14 +127,14 @@ def unpinned(side: Reference, masks: Mapping[str, Array]) -> str:
     return f": scratch keeps no `mask` for it to take in {', '.join(alone)}" if alone else ""
 
 
-def _dropout(module: Any, x: Any, mask: Array) -> tuple[Any, Array]:
+def _dropout(module: Any, x: Any, mask: Array, counting: bool) -> tuple[Any, Array]:
     import torch
 
     kept = x * torch.from_numpy(mask).to(x.device) / (1 - module.p) if module.training else x
-    return kept, np.empty(0)
+    return kept, NONE
 
 
-def _pool(module: Any, x: Any, given: Array) -> tuple[Any, Array]:
+def _pool(module: Any, x: Any, given: Array, counting: bool) -> tuple[Any, Array]:
     import torch
     from torch.nn.functional import max_pool2d
 
@@ -137,8 +143,10 @@ def _pool(module: Any, x: Any, given: Array) -> tuple[Any, Array]:
             images, module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode, True
         )
 
-    _, indices = winners(torch.from_numpy(np.array(given, np.float64)).to(x.device))
+    _, indices = winners(torch.from_numpy(given.astype(np.float64, copy=False)).to(x.device))
     out = x.flatten(2).gather(2, indices.flatten(2)).reshape(indices.shape)
+    if not counting:
+        return out, NONE
     largest, _ = winners(x.detach())
     lost = largest - out.detach()
     return out, lost[lost > 0].cpu().numpy()

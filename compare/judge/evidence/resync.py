@@ -199,7 +199,7 @@ def one_step_from(
     state, optimizer_state, inputs = perturbed(given, seed)
     side.load(state)
     side.load_optimizer_state(optimizer_state)
-    with pinned(side, actual["input"], actual["masks"]):
+    with pinned(side, actual["input"], actual["masks"], counting=False):
         return training_step(trial, side, inputs, start.target, seed, watched, keep)
 
 
