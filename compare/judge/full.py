@@ -8,10 +8,10 @@ from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.pair import Draw, Pair
 
 MOST_RECORDS = 64  # of a batch; no full-batch recipe needs its 15,000 to be judged
-# Those of single passes. Not exact and numerical, whose numbers must stay small; nor the many steps of optimizer,
-# resync and curve; nor twice: a recurrent layer adds its gradients block by block, so that doubling rounds.
+# Those of single passes: not exact and numerical, whose numbers must stay small, nor the many steps of optimizer,
+# resync and curve.
 CHECKS: tuple[Check, ...] = tuple(
-    CHECKS_BY_NAME[name] for name in ("forward", "loss", "gradient", "backward", "chunks", "strides", "modes")
+    CHECKS_BY_NAME[name] for name in ("forward", "loss", "gradient", "backward", "chunks", "strides", "twice", "modes")
 )
 
 
