@@ -40,10 +40,11 @@ def judged_series(pair: str, run: str, series: Series, curves: Curves) -> list[F
         values = {side: float(getattr(curves, side)[entry.at]) for side in SIDES}
         basis = basis_of(series, entry, width, curves.reference)
         ulp = ulp_of(curves, entry)
+        within = max(float(width[entry.at]), 8 * float(ulp))  # twins that happen to agree say nothing of rounding
         if series.within_range:
             agrees, reason = by_range(values, float(entry.published), entry.at, curves)
         elif basis is Basis.ENVELOPE:
-            agrees, reason = by_envelope(values, float(entry.published), width[entry.at])
+            agrees, reason = by_envelope(values, float(entry.published), within)
         else:
             agrees, reason = by_digits(values, entry, series, basis, ulp)
             blurred = blurred_from(width, curves.reference)
@@ -51,7 +52,7 @@ def judged_series(pair: str, run: str, series: Series, curves: Curves) -> list[F
                 reason = f"the envelope passes {INFORMATIVE:.0%} of the value at step {blurred + 1}"
             elif not all(agrees.values()) and series.unit(entry) < ulp and entry.at < blurred:
                 basis = Basis.ENVELOPE
-                agrees, told = by_envelope(values, float(entry.published), width[entry.at])
+                agrees, told = by_envelope(values, float(entry.published), within)
                 reason = f"printed finer than {ulp.dtype} resolves; {told}"
         written = {side: series.form.write(value, entry.published) for side, value in values.items()}
         texts = entry.published, written["scratch"], written["reference"]

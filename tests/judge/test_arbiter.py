@@ -43,7 +43,7 @@ def test_scratch_is_convicted_of_one_part_in_a_billion(monkeypatch: pytest.Monke
     assert finding.blame and finding.blame.side == "scratch", finding.blame
 
 
-@pytest.mark.parametrize(("factor", "side"), [(1 + 1e-6, "scratch"), (1 + 1e-14, "inconclusive")])
+@pytest.mark.parametrize(("factor", "side"), [(1 + 1e-6, "scratch"), (1 + 3e-14, "inconclusive")])
 def test_without_longdouble_the_arbiter_says_what_it_cannot_resolve(
     factor: float, side: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -328,6 +328,7 @@ def named(innocent: Innocent) -> str:
     return f"{innocent.reference}{'-'.join(innocent.arguments.values())}-{innocent.optimizer}"
 
 
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")  # a reentrant checkpoint under no_grad
 @pytest.mark.parametrize("innocent", INNOCENT, ids=named)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_correct_code_passes(innocent: Innocent, dtype: str) -> None:

@@ -121,7 +121,8 @@ class HookingLoss(nn.CrossEntropyLoss):
     """Leaves a hook on the output that it was given."""
 
     def forward(self, input: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        input.register_hook(lambda grad: 2 * grad)
+        if input.requires_grad:
+            input.register_hook(lambda grad: 2 * grad)
         return super().forward(input, target)
 
 
@@ -159,7 +160,7 @@ def test_a_hook_that_a_loss_leaves_on_the_output_is_the_losss() -> None:
     hooking = case("Net", loss=Twin(LOSS.scratch, f"{HERE}:HookingLoss"))
     result = run(hooking, "float64")
     failed = {finding.check for finding in result.findings if finding.verdict is Verdict.FAIL}
-    assert failed == {"loss", "resync", "curve"}
+    assert failed == {"loss", "numerical", "resync", "curve"}
     finding = only(hooking, "float64", "loss")
     where = finding.first_divergence
     assert finding.blame.side == "reference" and where and (where.stage, where.module) == ("backward", "loss"), finding

@@ -62,7 +62,8 @@ def test_nothing_of_a_re_run_is_held_but_a_number_a_row(dtype: str, monkeypatch:
     measured = trial.measured
     assert len(met) > 100
     assert not [ref for ref in met if ref() is not None]
-    assert [field.name for field in fields(Measured)] == ["golden", "flips", "strayed", "reruns"]
+    assert [field.name for field in fields(Measured)] == ["golden", "flips", "strayed", "reruns", "off"]
+    assert not measured.off
     for stage, tensors in measured.strayed.items():
         for tensor, rows in tensors.items():
             golden = measured.golden[stage][tensor]

@@ -30,6 +30,7 @@ class Kind:
     dtypes: tuple[str, ...] = ("float64", "float32")
     signed: bool = False  # the sign of what is zero counts
     nan: bool = False  # one among ordinary values, that must stay
+    finite: bool = True
 
     def __call__(self, values: Values, rng: Generator) -> Values:
         return {key: self.made(a, rng) if key.startswith("input") else a for key, a in values.items()}
@@ -76,9 +77,9 @@ KINDS = (
     Kind("inputs up to 1e3", largest(1e3)),
     Kind("zeros", constant(-0.0), signed=True),
     Kind("one constant", constant(3.0)),
-    Kind("an infinity and a NaN", at_places(np.inf, np.nan), nan=True),
-    Kind("a negative infinity", at_places(-np.inf)),
-    Kind("zeros, infinities and NaN", some(0.0, -0.0, np.inf, -np.inf, np.nan)),
+    Kind("an infinity and a NaN", at_places(np.inf, np.nan), nan=True, finite=False),
+    Kind("a negative infinity", at_places(-np.inf), finite=False),
+    Kind("zeros, infinities and NaN", some(0.0, -0.0, np.inf, -np.inf, np.nan), finite=False),
 )
 
 
@@ -106,10 +107,25 @@ def judged(trial: Trial) -> Mapping[str, list[Quantity]]:
 
 
 def rounds(trial: Trial, part: Part, usual: Outcome) -> Iterator[tuple[str, list[Quantity]]]:
-    rng = trial.rng(f"extremes of {part.name}")
+    rng, defined = trial.rng(f"extremes of {part.name}"), part.defined and not spreads(trial, part)
     for kind in KINDS:
-        if trial.dtype in kind.dtypes and any(key.startswith("input") for key in part.values):
+        drawn = trial.dtype in kind.dtypes and (kind.finite or defined)
+        if drawn and any(key.startswith("input") for key in part.values):
             yield kind.name, beside(trial, part, kind, kind(part.values, rng), usual)
+
+
+def spreads(trial: Trial, part: Part) -> bool:
+    """Whether a sum goes another way, as a convolution by FFT, in which what is not finite meets every term.
+
+    Of a single 1 among zeros any sum of products is exact, unless the 1 has been somewhere else meanwhile.
+    """
+    if not part.exact:
+        return False
+    one = Kind("a single 1", lambda array, rng: at_places(1.0)(np.zeros_like(array), rng))(
+        part.values, trial.rng("one")
+    )
+    ours, theirs = part.ours(one), part.theirs(trial.dtype, part.state, one)
+    return not all(np.array_equal(ours[name], theirs[name]) for name in ours if name.startswith("output"))
 
 
 def beside(trial: Trial, part: Part, kind: Kind, values: Values, usual: Outcome) -> list[Quantity]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from twofold.compare import nest
+from twofold.compare.judge.checks.exact import keeps_integers
 from twofold.compare.judge.evidence.branches import pinned
 from twofold.compare.judge.evidence.operations import all_moved
 from twofold.compare.judge.evidence.rounding import perturbing
@@ -27,6 +28,9 @@ LOSS, PENALTY = "loss", "penalty"
 class Part:
     """One part on both sides. `own`: the other side is torch's own class, which is the definition.
 
+    `defined`: it, or a reference of ours, says what becomes of infinities and NaN; somebody else's module need not.
+    `exact`: it sums products, whose integers are exact in any order.
+
     `ours(values)` and `theirs(dtype, state, values, seed, within)` run it forward and backward, moved by a seed, and
     with `within` in every single operation.
     """
@@ -37,7 +41,9 @@ class Part:
     ours: Callable[[Values], Outcome]
     theirs: Callable[..., Outcome]
     own: bool
+    defined: bool = True
     loss: bool = False
+    exact: bool = False
 
 
 class References:
@@ -159,7 +165,9 @@ def of_module(
     }
     side = references[trial.dtype]
     other = side.criterion if path == LOSS else side.model.get_submodule(path)
-    return Part(name, state, values, ours, theirs, own_class(other), bool(constants))
+    own = own_class(other)
+    defined = own or type(other).__module__.startswith("twofold.reference.")
+    return Part(name, state, values, ours, theirs, own, defined, bool(constants), keeps_integers(module))
 
 
 def of_loss(trial: Trial, references: References, scratch: Scratch, given: tuple) -> Part:
@@ -211,7 +219,9 @@ def torch_pass(
         alone: Any = SimpleNamespace(model=torch.nn.ModuleDict({"part": module}), names={})
         masked = pinned(alone, {}, {"part": mask})
     with moves, masked:
-        out = module(*tensors)
+        out = module(
+            *nest.apply(lambda leaf: leaf.clone() if leaf.requires_grad else leaf, tensors)
+        )  # it may be in place
     leaves = [leaf for leaf in nest.flatten(tensors) if leaf.requires_grad]
     parameters = dict(module.named_parameters())
     outs = nest.flatten(out)

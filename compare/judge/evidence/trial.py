@@ -189,8 +189,9 @@ class Trial(Draws):
                 if golden is None or away.shape != near.shape or not away.size or name in self.waived:
                     continue
                 within = near + unit * largest(golden).max()
-                row = int(np.argmax(away - LIMIT * within))
-                if away[row] > LIMIT * within[row]:
+                with np.errstate(invalid="ignore"):  # what is not finite is judged by itself
+                    row = int(np.argmax(np.where(np.isfinite(away), away - LIMIT * within, -np.inf)))
+                if np.isfinite(away[row]) and away[row] > LIMIT * within[row]:
                     told = (
                         f"the reference lies {away[row]:.3g} from its float64, and rounding moves it by {near[row]:.3g}"
                     )
