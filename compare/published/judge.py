@@ -40,7 +40,7 @@ def judged_series(pair: str, run: str, series: Series, curves: Curves) -> list[F
         values = {side: float(getattr(curves, side)[entry.at]) for side in SIDES}
         basis = basis_of(series, entry, width, curves.reference)
         ulp = ulp_of(curves, entry)
-        within = max(float(width[entry.at]), 8 * float(ulp))  # twins that happen to agree say nothing of rounding
+        within = max(float(width[entry.at]), float(ulp))  # the twins may agree by chance
         if series.within_range:
             agrees, reason = by_range(values, float(entry.published), entry.at, curves)
         elif basis is Basis.ENVELOPE:
