@@ -36,15 +36,14 @@ def blocks(*arrays: Array, size: int) -> Iterator[tuple[Array, ...]]:
 
 
 def held(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What a module holds by name; of a list or dict of them every one, as in a ModuleList: "layers.0"."""
+    """What of a module's attributes is a module, parameter or buffer; of those in a list or dict each: "layers.0"."""
+    kinds = Module, Parameter, Buffer
     for name, value in attributes.items():
-        parts = (
-            enumerate(value) if isinstance(value, list | tuple) else value.items() if isinstance(value, dict) else ()
-        )
-        for key, part in parts:
-            if isinstance(part, Module | Parameter | Buffer):
-                yield f"{name}.{key}", part
-        yield name, value
+        if isinstance(value, kinds):
+            yield name, value
+        elif isinstance(value, list | tuple | dict) and name != "cache":
+            parts = value.items() if isinstance(value, dict) else enumerate(value)
+            yield from ((f"{name}.{key}", part) for key, part in parts if isinstance(part, kinds))
 
 
 class Module:
