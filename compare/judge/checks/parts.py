@@ -200,6 +200,7 @@ def torch_pass(
 ) -> Outcome:
     """The same of a torch module; a Dropout takes scratch's mask."""
     torch = side.torch
+    module.requires_grad_()  # that it is frozen in the model is told elsewhere
     if state:
         module.load_state_dict({name: side.tensor(value) for name, value in state.items()})
     tensors = nest.apply(side.tensor, inputs)
@@ -211,7 +212,7 @@ def torch_pass(
         alone: Any = SimpleNamespace(model=torch.nn.ModuleDict({"part": module}), names={})
         masked = pinned(alone, {}, {"part": mask})
     with moves, masked:
-        out = module(*tensors)
+        out = module(*nest.apply(lambda leaf: leaf.clone(), tensors))  # it may write to what it takes
     leaves = [leaf for leaf in nest.flatten(tensors) if leaf.requires_grad]
     parameters = dict(module.named_parameters())
     outs = nest.flatten(out)
