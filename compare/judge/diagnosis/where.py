@@ -82,6 +82,8 @@ def differs_between(
         names, runs = [call], [{call: run[call] if call in run else run[f"{call}[0]"]} for run in runs]
     if not names:
         return None
+    if measured.off.get(stage, {}).keys() & set(names):
+        return True
     ours, theirs, strayed = ({name: run[name] for name in names if name in run} for run in runs)
     return bool(failures(judge_all(ours, theirs, strayed, trial.dtype, trial.axis_of)))
 

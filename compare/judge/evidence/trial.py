@@ -183,7 +183,7 @@ class Trial(Draws):
         """
         found: dict[str, dict[str, Quantity]] = {}
         unit = 8 * float(np.finfo(self.dtype).eps)
-        for stage in ("forward", "loss", "backward", "gradient"):
+        for stage in ("input", "forward", "loss", "backward", "grad_input", "gradient"):
             for name, away in measured.strayed.get(stage, {}).items():
                 golden, near = measured.golden[stage].get(name), moves[stage].get(name, np.empty(0))
                 if golden is None or away.shape != near.shape or not away.size or name in self.waived:
