@@ -1,7 +1,7 @@
 """Nobody innocent is blamed, by any check: however a fault lies, in one precision alone, frozen, tied, infinite."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -137,6 +137,32 @@ def test_an_optimizer_is_judged_alike_by_every_check(built: str, side: str) -> N
     result = run(case("relu_net", "Net", optimizer=optimizer), "float64")
     blamed = {f.check: f.blame.side for f in result.findings if f.blame}
     assert blamed.keys() >= {"extremes", "optimizer", "resync"} and set(blamed.values()) == {side}, blamed
+
+
+# Losses
+
+
+class LargerLoss(nn.CrossEntropyLoss):
+    """Another value, whose gradient is its own."""
+
+    def forward(self, input: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return super().forward(input, target) * (1 + 1e-7)
+
+
+def test_a_loss_of_another_value_is_a_convention_in_training_too() -> None:
+    other = case("relu_net", "Net", optimizer=SGD)
+    result = run(replace(other, loss=Twin("twofold.scratch:CrossEntropyLoss", f"{HERE}:LargerLoss")), "float64")
+    blamed = {f.check: f.blame.side for f in result.findings if f.blame}
+    assert blamed.keys() >= {"loss", "resync"} and set(blamed.values()) <= {"conventions", "inconclusive"}, blamed
+
+
+def test_a_loss_that_is_given_nan_is_not_where_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = ReLU.forward
+    monkeypatch.setattr(ReLU, "forward", lambda self, x: np.where(x > 1, np.nan, right(self, x)))
+    result = run(case("relu_net", "Net", optimizer=SGD), "float64")
+    where = result.cause and result.cause.first_divergence
+    assert where and (where.stage, where.module) == ("forward", "relu"), result.cause
+    assert all(f.blame.side != "reference" for f in result.findings if f.blame)
 
 
 # What is frozen, tied or reached by no gradient on one side alone

@@ -50,7 +50,7 @@ def at(trial: Trial, where: Divergence) -> Blame:
     judged = trial.judged("gradient")
     if step:
         scene, judged = Scene(step.start.state, step.start.inputs, step.start.target), step.judged["gradient"]
-    if where.stage == "backward":
+    if where.stage == "backward" and not (step and "loss" in failures(step.judged["loss"])):
         failed = failures(trial.unwaived(judged))
         if not failed and scene.target is None and scene.training:
             return of_module(trial, where.module)

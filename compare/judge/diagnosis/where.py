@@ -58,6 +58,8 @@ def locate(
             # whoever sent this module a wrong gradient
             module = trial.module_of(sender)
             glue = between("grad_input", sender) is False
+            if between is not not_seen and cuts(trial.golden, call):
+                return Divergence("backward", trial.module_of(call), step)
             return Divergence("backward", holder(trial, trial.module_of(call), module) if glue else module, step)
         if any(trial.owner(name) == trial.module_of(call) for name in failed["gradient"]):
             return Divergence("backward", trial.module_of(call), step)
@@ -92,6 +94,14 @@ def cut_before(golden: Reading, call: str) -> bool:
     """Whether the reference asks a call for no gradient: what detaches its input is the model's, not the module's."""
     asked = [array for name, array in golden["asked"].items() if call_of(name) == call]
     return bool(asked) and not any(map(bool, asked))
+
+
+def cuts(golden: Reading, call: str) -> bool:
+    """Whether the reference asks a call for a gradient, and what it gives has no way back to it."""
+    asked, passed = (
+        [bool(array) for name, array in golden[stage].items() if call_of(name) == call] for stage in ("asked", "passed")
+    )
+    return any(asked) and bool(passed) and not any(passed)
 
 
 def not_seen(stage: str, call: str) -> None:

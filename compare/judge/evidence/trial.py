@@ -51,7 +51,11 @@ class Measured:
         """With further re-runs, of each how far it strays."""
         strayed = dict(self.strayed)
         for run in runs:
-            strayed |= {stage: farther(strayed.get(stage, {}), rows) for stage, rows in run.items() if stage != "asked"}
+            strayed |= {
+                stage: farther(strayed.get(stage, {}), rows)
+                for stage, rows in run.items()
+                if stage not in ("asked", "passed")
+            }
         return replace(self, strayed=strayed, reruns=self.reruns + len(runs))
 
 
@@ -98,6 +102,7 @@ class Trial(Draws):
             "input": trace.inputs,
             "grad_input": trace.grad_inputs,
             "asked": {name: keep("asked", name, array) for name, array in trace.asked.items()},
+            "passed": {name: keep("passed", name, array) for name, array in trace.passed.items()},
             "masks": trace.masks,
             "loss": kept["loss"],
         }
