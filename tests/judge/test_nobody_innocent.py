@@ -215,9 +215,36 @@ class Idle(nn.Module):
         return self.fc(x)
 
 
+def dropping_net() -> Module:
+    return Sequential({"fc1": Linear(5, 7), "drop": scratch.Dropout(0.3), "fc2": Linear(7, 3)})
+
+
+class Drops(Net):
+    p = 0.3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drop = nn.Dropout(self.p)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc2(self.drop(self.fc1(x)))
+
+
+class DropsMore(Drops):
+    p = 0.4
+
+
+def test_a_tiny_fault_where_units_are_dropped_is_no_convention(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Linear.forward
+    monkeypatch.setattr(Linear, "forward", lambda self, x: own(self, x) * x.dtype.type(1 + 1e-8))
+    finding = only(case("dropping_net", "Drops"), "float64", "forward")
+    assert finding.blame.side == "scratch", finding.blame
+
+
 @pytest.mark.parametrize(
     "told",
     [
+        case("dropping_net", "DropsMore", optimizer=SGD),
         case("relu_net", "FrozenBias", optimizer=SGD),
         case("SquareNet", "TiedAlone"),
         case("IdleNet", "Idle", optimizer=SGD.given(weight_decay=0.1)),

@@ -12,6 +12,7 @@ from twofold.compare import nest
 from twofold.compare.judge.evidence.branches import pinned
 from twofold.compare.judge.evidence.operations import all_moved
 from twofold.compare.judge.evidence.rounding import perturbing
+from twofold.compare.judge.evidence.settings import settings
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.sides import Reference, Scratch
 from twofold.compare.sides.hooks import hooks
@@ -159,7 +160,8 @@ def of_module(
     }
     side = references[trial.dtype]
     other = side.criterion if path == LOSS else side.model.get_submodule(path)
-    return Part(name, state, values, ours, theirs, own_class(other), bool(constants))
+    own = own_class(other) and not settings(module, vars(other))
+    return Part(name, state, values, ours, theirs, own, bool(constants))
 
 
 def of_loss(trial: Trial, references: References, scratch: Scratch, given: tuple) -> Part:

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from twofold.compare.judge.checks import exact
+from twofold.compare.judge.diagnosis.conventions import differences
 from twofold.compare.judge.diagnosis.gradients import of_gradients, of_module, of_outputs
 from twofold.compare.judge.diagnosis.slopes import WIDE, Scene
 from twofold.compare.judge.diagnosis.witness import of_call, of_update
@@ -22,8 +23,10 @@ def blame(trial: Trial, quantities: Sequence[Quantity], where: Divergence | None
     """Who is wrong, given what one check judged and the first that differs."""
     failed = [quantity for quantity in quantities if quantity.verdict is Verdict.FAIL]
     convicted = {quantity.side: quantity.reason for quantity in reversed(failed) if quantity.side}
-    by_extremes = where is not None and where.stage == "optimizer" and set(convicted) == {"inconclusive"}
-    if len(convicted) == 1 and not by_extremes:
+    open_to_witnesses = where is not None and set(convicted) == {"inconclusive"}  # as extremes leaves it
+    if open_to_witnesses and where and where.stage != "optimizer" and (told := differences(trial, where.module)):
+        return Blame("conventions", told)
+    if len(convicted) == 1 and not (open_to_witnesses and where and where.stage == "optimizer"):
         return Blame(*convicted.popitem())
     if frozen := sorted(trial.reference().frozen() & {quantity.name.partition(" ")[0] for quantity in failed}):
         return Blame("conventions", f"{', '.join(frozen)}: frozen in the reference, requires_grad is False")

@@ -166,6 +166,7 @@ class Held:
         self.side: Side = trial.scratch(WIDE) if name == "scratch" else trial.reference("float64")
         with self.still():
             found, _ = gradients(trial, scene, self.side)
+        with self.still():
             self.outputs = nest.flatten(forward(trial, scene, self.side, scene.state, scene.inputs))
             if scene.target is not None:
                 self.outputs = [self.side.loss(scene.target)]

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.judge.checks import optimizers
-from twofold.compare.judge.diagnosis.conventions import of_optimizers, settings
+from twofold.compare.judge.diagnosis.conventions import of_optimizers
 from twofold.compare.judge.evidence.resync import afresh, one_step_from, step_numbered
+from twofold.compare.judge.evidence.settings import settings
 from twofold.compare.judge.evidence.training import clip_of, training_step
 from twofold.compare.judge.evidence.trial import Reading, Trial, idle_in
 from twofold.compare.judge.finding import Blame, Divergence, failures
