@@ -5,9 +5,9 @@ from typing import Any
 
 
 def parts_of(nested: Any) -> list[tuple[str, Any]] | None:
-    """What a tuple, list or dict holds, with the key that a dict has for it; None for a leaf."""
+    """What a tuple, list or dict holds, with the key that a dict has for it, by which it is sorted; None for a leaf."""
     if isinstance(nested, Mapping):
-        return [(f"[{key}]", part) for key, part in nested.items()]
+        return [(f"[{key}]", nested[key]) for key in sorted(nested, key=str)]
     return [("", part) for part in nested] if isinstance(nested, tuple | list) else None
 
 
@@ -29,7 +29,7 @@ def apply(function: Callable[[Any], Any], nested: Any) -> Any:
 def fill(nested: Any, leaves: Iterator[Any]) -> Any:
     """The same nesting with its leaves taken from `leaves`."""
     if isinstance(nested, Mapping):
-        return {key: fill(part, leaves) for key, part in nested.items()}
+        return {key: fill(nested[key], leaves) for key in sorted(nested, key=str)}
     if isinstance(nested, tuple | list):
         return (list if isinstance(nested, list) else tuple)(fill(part, leaves) for part in nested)
     return next(leaves)

@@ -55,6 +55,7 @@ class Trace:
     grad_outputs: dict[str, Array] = field(default_factory=dict)  # with respect to the outputs
     grad_inputs: dict[str, Array] = field(default_factory=dict)  # with respect to the inputs
     asked: dict[str, Array] = field(default_factory=dict)  # whether the reference asks for that, a 0-d bool
+    passed: dict[str, Array] = field(default_factory=dict)  # by call, whether the reference's gives a way back
     masks: dict[str, Array] = field(default_factory=dict)  # what scratch's dropout layers kept
 
 
@@ -194,6 +195,7 @@ class _Watched:
         key = self.open.pop()
         if key is not None:
             given = nest.numbered(key, out)
+            self.trace.passed.update({name: np.array(leaf.requires_grad) for name, leaf in tensors(given)})
             self.keep(given, ("forward", self.trace.outputs), ("backward", self.trace.grad_outputs))
 
     def key_of(self, inputs: tuple[Any, ...]) -> str | None:

@@ -80,6 +80,15 @@ class RaisesInModule(Net):
         self.tanh2.forward = lambda x: Raises.apply(own(x))  # type: ignore[method-assign]
 
 
+class DetachesInModule(Net):
+    """The module gives what no gradient comes back from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        own = self.tanh1.forward
+        self.tanh1.forward = lambda x: own(x).detach()  # type: ignore[method-assign]
+
+
 class FunctionalDropout(Net):
     def glue(self, x: torch.Tensor) -> torch.Tensor:
         return nn.functional.dropout(x, 0.3, self.training)
@@ -143,6 +152,7 @@ def case(reference: str, **changes: Any) -> Case:
     [
         ("Detached", "gradient", ("backward", "small")),
         ("HalfDetached", "gradient", ("backward", "small")),
+        ("DetachesInModule", "gradient", ("backward", "tanh1")),
         ("RaisesInModule", "gradient", ("backward", "tanh2")),
         ("RaisesInGlue", "gradient", ("backward", "tanh1")),
     ],

@@ -42,7 +42,8 @@ def load(trial: Trial) -> Iterator[Quantity]:
         read = side.state()
         for name, value in trial.state.items():
             equal = name in read and np.array_equal(read[name], value)
-            yield exactly(f"{name} in {side.name}", equal, "what was loaded is not what is read back", side.name)
+            guilty = side.name if name in read else ""  # else the sides name their tensors otherwise
+            yield exactly(f"{name} in {side.name}", equal, "what was loaded is not what is read back", guilty)
         if not trial.state:
             yield exactly(f"{side.name} has no state", not read, f"reads {sorted(read)}", side.name)
 

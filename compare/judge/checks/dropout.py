@@ -33,7 +33,7 @@ def drawn(trial: Trial) -> Iterator[Quantity]:
         if path not in layers or not hasattr(expected.get(path), "p"):
             continue
         module, inputs = layers[path]
-        keep = 1 - expected[path].p
+        keep = 1 - getattr(module, "p", expected[path].p)  # where the arguments differ other checks say so
         masks = []
         for _ in range(PASSES):
             module.forward(*inputs)

@@ -105,7 +105,8 @@ def integers(trial: Trial, signed: bool) -> Trial:
 
 def largest(reading: Reading) -> float:
     stages = ("forward", "backward", "gradient")
-    return max(float(np.abs(array).max(initial=0)) for stage in stages for array in reading[stage].values())
+    finite = (array[np.isfinite(array)] for stage in stages for array in reading[stage].values())
+    return max(float(np.abs(array).max(initial=0)) for array in finite)
 
 
 def inexact(trial: Trial) -> str:

@@ -83,6 +83,10 @@ KINDS = (
 )
 
 
+def finite(array: Array) -> Array:
+    return array[np.isfinite(array)]
+
+
 def extremes(trial: Trial) -> list[Quantity]:
     """Of every tensor of every part the worst of all kinds of values, and of the optimizer of all states."""
     return [quantity for place in judged(trial).values() for quantity in place]
@@ -162,7 +166,7 @@ def compared(
         reruns = [run[name] for run in runs if name in run]
         found = [outcome.get(name) for outcome in (actual, golden, plain)]
         # of a record that is all but certain a loss's gradient, p - 1, hangs on the last digit of p
-        scale = float(np.abs(usual[name]).max()) if part.loss and name in usual else 0.0
+        scale = float(np.abs(finite(usual[name])).max(initial=0)) if part.loss and name in usual else 0.0
         signed = kind.signed and name.startswith("output")
         quantity = tensor(f"{part.name} {name}", found, reruns, trial.dtype, signed, scale, meant)
         yield convicted(quantity, part.own)

@@ -49,6 +49,7 @@ def directional(trial: Trial) -> Iterator[Quantity]:
         side.reseed(trial.seed)  # dropout masks stand still
         out = nest.flatten(side.forward(inputs))
         terms = np.concatenate([(a * c).ravel() for a, c in zip(out, cotangents, strict=True)])
+        terms = terms[~np.isinf(terms)]  # masks, which nothing moves
         return math.fsum(terms), float(np.abs(terms).sum())
 
     inputs = nest.numbered("<input>", trial.inputs)

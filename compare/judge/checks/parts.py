@@ -13,6 +13,7 @@ from twofold.compare.judge.checks.exact import keeps_integers
 from twofold.compare.judge.evidence.branches import pinned
 from twofold.compare.judge.evidence.operations import all_moved
 from twofold.compare.judge.evidence.rounding import perturbing
+from twofold.compare.judge.evidence.settings import settings
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.sides import Reference, Scratch
 from twofold.compare.sides.hooks import hooks
@@ -165,8 +166,9 @@ def of_module(
     }
     side = references[trial.dtype]
     other = side.criterion if path == LOSS else side.model.get_submodule(path)
-    own = own_class(other)
-    defined = own or type(other).__module__.startswith("twofold.reference.")
+    torchs = own_class(other)
+    defined = torchs or type(other).__module__.startswith("twofold.reference.")
+    own = torchs and not settings(module, vars(other))
     return Part(name, state, values, ours, theirs, own, defined, bool(constants), keeps_integers(module))
 
 
@@ -208,6 +210,7 @@ def torch_pass(
 ) -> Outcome:
     """The same of a torch module; a Dropout takes scratch's mask."""
     torch = side.torch
+    module.requires_grad_()  # that it is frozen in the model is told elsewhere
     if state:
         module.load_state_dict({name: side.tensor(value) for name, value in state.items()})
     tensors = nest.apply(side.tensor, inputs)
@@ -219,9 +222,7 @@ def torch_pass(
         alone: Any = SimpleNamespace(model=torch.nn.ModuleDict({"part": module}), names={})
         masked = pinned(alone, {}, {"part": mask})
     with moves, masked:
-        out = module(
-            *nest.apply(lambda leaf: leaf.clone() if leaf.requires_grad else leaf, tensors)
-        )  # it may be in place
+        out = module(*nest.apply(lambda leaf: leaf.clone(), tensors))  # it may write to what it takes
     leaves = [leaf for leaf in nest.flatten(tensors) if leaf.requires_grad]
     parameters = dict(module.named_parameters())
     outs = nest.flatten(out)

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from twofold.compare.judge.checks import exact
+from twofold.compare.judge.diagnosis.conventions import differences
 from twofold.compare.judge.diagnosis.gradients import of_gradients, of_module, of_outputs
 from twofold.compare.judge.diagnosis.slopes import WIDE, Scene
 from twofold.compare.judge.diagnosis.witness import of_call, of_update
@@ -15,15 +16,19 @@ from twofold.compare.judge.evidence.resync import carries_on, step_numbered
 from twofold.compare.judge.evidence.trial import Reading, Trial
 from twofold.compare.judge.finding import Blame, Divergence, Quantity, Verdict, failures
 from twofold.compare.sides import Reference
+from twofold.compare.sides.trace import call_of
 
 
 def blame(trial: Trial, quantities: Sequence[Quantity], where: Divergence | None) -> Blame:
     """Who is wrong, given what one check judged and the first that differs."""
     failed = [quantity for quantity in quantities if quantity.verdict is Verdict.FAIL]
     convicted = {quantity.side: quantity.reason for quantity in reversed(failed) if quantity.side}
-    if len(convicted) == 1:
+    open_to_witnesses = where is not None and set(convicted) == {"inconclusive"}  # as extremes leaves it
+    if open_to_witnesses and where and where.stage != "optimizer" and (told := differences(trial, where.module)):
+        return Blame("conventions", told)
+    if len(convicted) == 1 and not (open_to_witnesses and where and where.stage == "optimizer"):
         return Blame(*convicted.popitem())
-    if frozen := sorted(trial.reference().frozen() & {quantity.name for quantity in failed}):
+    if frozen := sorted(trial.reference().frozen() & {quantity.name.partition(" ")[0] for quantity in failed}):
         return Blame("conventions", f"{', '.join(frozen)}: frozen in the reference, requires_grad is False")
     if where is None:
         return Blame("inconclusive", "nothing says where the difference begins")
@@ -42,11 +47,13 @@ def at(trial: Trial, where: Divergence) -> Blame:
         return of_update(trial, where)
     if not where.step and not where.evaluating and (told := narrow(trial)):
         return Blame("scratch", told)
+    if not where.step and not where.evaluating and (told := off_at(trial, where.module)):
+        return Blame("reference", told)
     scene = Scene(trial.state, trial.inputs, trial.target if where.module == "loss" else None, not where.evaluating)
     judged = trial.judged("gradient")
     if step:
         scene, judged = Scene(step.start.state, step.start.inputs, step.start.target), step.judged["gradient"]
-    if where.stage == "backward":
+    if where.stage == "backward" and not (step and "loss" in failures(step.judged["loss"])):
         failed = failures(trial.unwaived(judged))
         if not failed and scene.target is None and scene.training:
             return of_module(trial, where.module)
@@ -93,6 +100,12 @@ def narrow(trial: Trial) -> str:
             nearer = f"with the same numbers in {wide} it comes a hundred times nearer"
             return f"{nearer}: it goes wrong in {trial.dtype} alone"
     return ""
+
+
+def off_at(trial: Trial, path: str) -> str:
+    """What says that the reference goes wrong in the trial's precision alone, in the module at `path`."""
+    off = [(name, quantity) for found in trial.measured.off.values() for name, quantity in found.items()]
+    return next((q.reason for name, q in off if path in (trial.module_of(call_of(name)), trial.owner(name))), "")
 
 
 def of_modes(trial: Trial) -> Blame | None:

@@ -8,10 +8,9 @@ import numpy as np
 
 from twofold.compare import nest
 from twofold.compare.judge.diagnosis.recurrence import of_trial
+from twofold.compare.judge.evidence.settings import settings
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.scratch.module import Array, Module
-
-PLAIN = (bool, int, float, str, tuple, type(None))
 
 
 def differences(trial: Trial, path: str) -> str:
@@ -45,17 +44,6 @@ def named(layer: Module, other: Any) -> str:
     return "" if ours == theirs else f"{ours} against {theirs}"
 
 
-def settings(ours: Any, theirs: Mapping[str, Any]) -> str:
-    """Every plain attribute that both have by one name, with other values: "padding: (1, 1) against (2, 2)"."""
-    kept = {name: value for name, value in vars(ours).items() if isinstance(value, PLAIN) and name != "training"}
-    told = [
-        f"{name}: {value} against {theirs[name]}"
-        for name, value in kept.items()
-        if isinstance(theirs.get(name, value), PLAIN) and not alike(value, theirs.get(name, value))
-    ]
-    return "; ".join(told)
-
-
 def of_optimizers(ours: Any, theirs: Any, arguments: Mapping[str, Any]) -> str:
     """Arguments that differ, also those that only torch has or that hold for a group of parameters; else the class."""
     import torch
@@ -73,15 +61,6 @@ def of_optimizers(ours: Any, theirs: Any, arguments: Mapping[str, Any]) -> str:
     told = "; ".join(f"{key}: {usual[key]} against {value}" for key, value in own.items())
     foreign = type(theirs).__module__.startswith("torch.") and type(theirs) is not plain
     return told or (f"{name} against {type(theirs).__name__}" if foreign else "")
-
-
-def alike(ours: Any, theirs: Any) -> bool:
-    """Equal, where torch keeps 2 for (2, 2) and counts True and 1 as one."""
-    if isinstance(ours, tuple) != isinstance(theirs, tuple):
-        ours, theirs = (value if isinstance(value, tuple) else (value,) for value in (ours, theirs))
-        size = max(len(ours), len(theirs))
-        ours, theirs = (value * size if len(value) == 1 else value for value in (ours, theirs))
-    return bool(ours == theirs)
 
 
 def exchanged_gates(trial: Trial, path: str, inside: str, gates: Sequence[str]) -> str:

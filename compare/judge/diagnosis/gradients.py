@@ -21,6 +21,7 @@ from twofold.compare.judge.diagnosis.slopes import (
     gradients,
     place,
     random_directions,
+    rms,
     roughness,
     settled,
 )
@@ -33,6 +34,7 @@ from twofold.compare.sides.trace import Trace, call_of
 from twofold.scratch.module import Array
 
 SETTLED, NEAR = 1 / 8, 1 / 4  # parts of the disagreement: how well quotients agree, and how near one side comes
+WAYS = 2  # directions drawn, along which a gradient is held to its loss
 CONSISTENT = 1e-6  # of a gradient's terms along a random direction, at most
 LEAST_LOST = 1e-12  # of a loss in the wide precision, whose own digits and curvature are far below
 RIGHT = "the derivative of its own loss"
@@ -47,6 +49,10 @@ def of_gradients(trial: Trial, scene: Scene, failed: Set[str]) -> Blame:
     with pinned(reference, trace.inputs, trace.masks):
         golden, other = gradients(trial, scene, reference)
     names = [name for name in found if name in failed] or [name for name in found if name not in trial.waived]
+    frozen = trial.reference().frozen()
+    if frozen.issuperset(names):
+        return Blame("conventions", f"{', '.join(names)}: frozen in the reference, requires_grad is False")
+    names = [name for name in names if name not in frozen]
     name = max(names, key=lambda name: relative_distance(found[name], golden.get(name)))
     away = found[name].astype(WIDE) - golden.get(name, 0)
     if not np.isfinite(away).all() or not away.any():
@@ -128,8 +134,10 @@ def beside(value: float, ours: float) -> str:
 
 def relative_distance(found: Array, golden: Array | None) -> float:
     golden = np.zeros_like(found) if golden is None else golden
-    largest = max(np.abs(found).max(initial=0), np.abs(golden).max(initial=0))
-    return float(np.abs(found - golden).max(initial=0) / largest) if largest else 0.0
+    largest = max(np.abs(array[np.isfinite(array)]).max(initial=0) for array in (found, golden))
+    with np.errstate(invalid="ignore"):
+        away = np.where(found == golden, 0, found - golden)  # of equal infinities as well
+    return float(np.abs(away).max(initial=0) / largest) if largest else 0.0
 
 
 def of_outputs(trial: Trial, scene: Scene, where: Divergence) -> Blame:
@@ -149,7 +157,7 @@ def of_outputs(trial: Trial, scene: Scene, where: Divergence) -> Blame:
 
 
 class Held:
-    """One side with its gradient along a random direction, to be held to the slope of its own loss."""
+    """One side with its gradient along some directions, to be held to the slopes of its own loss."""
 
     def __init__(self, trial: Trial, scene: Scene, name: str) -> None:
         self.trial, self.scene = trial, scene
@@ -158,32 +166,52 @@ class Held:
         self.side: Side = trial.scratch(WIDE) if name == "scratch" else trial.reference("float64")
         with self.still():
             found, _ = gradients(trial, scene, self.side)
+        with self.still():
             self.outputs = nest.flatten(forward(trial, scene, self.side, scene.state, scene.inputs))
             if scene.target is not None:
                 self.outputs = [self.side.loss(scene.target)]
         # of every tensor: a gradient that is missing is zero
-        self.directions = random_directions(trial, scene, self.side)
-        terms = {name: float((gradient * self.directions[name]).sum()) for name, gradient in found.items()}
-        self.objective = along(trial, scene, self.side, self.directions, self.still)
-        self.slope, self.size = sum(terms.values()), float(np.linalg.norm(list(terms.values())))
+        self.directions = directions(trial, scene, self.side, found)
+        terms = [
+            [float((found[name] * way).sum()) for name, way in direction.items() if name in found]
+            for direction in self.directions
+        ]
+        self.slopes = [sum(some) for some in terms]
+        self.sizes = [float(np.linalg.norm(some)) for some in terms]
 
     def still(self) -> AbstractContextManager:
         return pinned(self.side, {}, self.masks) if isinstance(self.side, Reference) else nullcontext()
 
     def consistency(self, apart: float) -> str:
+        """Along every direction; the first along which it is not says why."""
+        told = (self.along(n, apart) for n in range(len(self.directions)))
+        return next((said for said in told if said != RIGHT), RIGHT)
+
+    def along(self, n: int, apart: float) -> str:
         """To a fraction of what lies between the sides, in parts of the gradient: a small fault would pass for none."""
-        within = min(CONSISTENT, SETTLED * apart) * self.size
-        slope = settled(self.objective, within)
+        within = min(CONSISTENT, SETTLED * apart) * self.sizes[n]
+        objective = along(self.trial, self.scene, self.side, self.directions[n], self.still)
+        slope, claimed = settled(objective, within), self.slopes[n]
         if slope is None:
-            lost = roughness(self.objective)
+            lost = roughness(objective)
             if self.side.name == "scratch" and lost > max(apart / 100, LEAST_LOST):
                 return f"that of a loss which in {WIDE} is good to {lost:.1g} of itself: it loses digits"
             return UNSETTLED
         return (
             RIGHT
-            if abs(slope - self.slope) <= within
-            else f"{beside(self.slope, slope)} where its own loss has slope {slope:.6g}"
+            if abs(slope - claimed) <= within
+            else f"{beside(claimed, slope)} where its own loss has slope {slope:.6g}"
         )
+
+
+def directions(trial: Trial, scene: Scene, side: Side, found: Mapping[str, Array]) -> list[dict[str, Array]]:
+    """Random ones, and the gradient's own.
+
+    A fault may lie across any one of them. Along the gradient itself no part of a slope takes another away.
+    """
+    drawn = [random_directions(trial, scene, side, n) for n in range(WAYS)]
+    own = {name: rms(place(scene, name)) * found[name] / rms(found[name]) for name in drawn[0] if name in found}
+    return [*drawn, own]
 
 
 def distance(ours: Held, theirs: Held) -> float:
@@ -192,4 +220,4 @@ def distance(ours: Held, theirs: Held) -> float:
     if shapes[0] != shapes[1]:
         return 1.0
     outputs = [relative_distance(a, b) for a, b in zip(ours.outputs, theirs.outputs, strict=True)]
-    return max(abs(ours.slope - theirs.slope) / (theirs.size or 1.0), *outputs)
+    return max(abs(ours.slopes[0] - theirs.slopes[0]) / (theirs.sizes[0] or 1.0), *outputs)

@@ -83,7 +83,8 @@ def along(
         if scene.target is not None:
             return side.loss(scene.target)
         pairs = zip(nest.flatten(out), nest.flatten(cotangents(trial, out)), strict=True)
-        return sum((a.astype(WIDE) * c).sum() for a, c in pairs)
+        terms = (a.astype(WIDE) * c for a, c in pairs)
+        return sum(part[~np.isinf(part)].sum() for part in terms)  # what masks hold stays where it is
 
     return objective
 
@@ -130,9 +131,9 @@ def place(scene: Scene, name: str) -> Array:
     return {**scene.state, **nest.numbered("<input>", scene.inputs)}[name]
 
 
-def random_directions(trial: Trial, scene: Scene, side: Side) -> dict[str, Array]:
-    """N(0, 1) times the size of the tensor, for every parameter and floating-point input."""
-    rng, inputs = trial.rng("arbiter"), nest.numbered("<input>", scene.inputs)
+def random_directions(trial: Trial, scene: Scene, side: Side, n: int = 0) -> dict[str, Array]:
+    """N(0, 1) times the size of the tensor, for every parameter and floating-point input; the n-th such."""
+    rng, inputs = trial.rng(f"arbiter {n}" if n else "arbiter"), nest.numbered("<input>", scene.inputs)
     values = {name: scene.state[name] for name, _ in side.model.named_parameters()}
     values |= {name: value for name, value in inputs.items() if name not in trial.case.constants}
     floats = {name: value for name, value in values.items() if np.issubdtype(value.dtype, np.floating)}

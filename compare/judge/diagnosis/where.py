@@ -58,6 +58,8 @@ def locate(
             # whoever sent this module a wrong gradient
             module = trial.module_of(sender)
             glue = between("grad_input", sender) is False
+            if between is not not_seen and cuts(trial.golden, call):
+                return Divergence("backward", trial.module_of(call), step)
             return Divergence("backward", holder(trial, trial.module_of(call), module) if glue else module, step)
         if any(trial.owner(name) == trial.module_of(call) for name in failed["gradient"]):
             return Divergence("backward", trial.module_of(call), step)
@@ -82,6 +84,8 @@ def differs_between(
         names, runs = [call], [{call: run[call] if call in run else run[f"{call}[0]"]} for run in runs]
     if not names:
         return None
+    if measured.off.get(stage, {}).keys() & set(names):
+        return True
     ours, theirs, strayed = ({name: run[name] for name in names if name in run} for run in runs)
     return bool(failures(judge_all(ours, theirs, strayed, trial.dtype, trial.axis_of)))
 
@@ -90,6 +94,14 @@ def cut_before(golden: Reading, call: str) -> bool:
     """Whether the reference asks a call for no gradient: what detaches its input is the model's, not the module's."""
     asked = [array for name, array in golden["asked"].items() if call_of(name) == call]
     return bool(asked) and not any(map(bool, asked))
+
+
+def cuts(golden: Reading, call: str) -> bool:
+    """Whether the reference asks a call for a gradient, and what it gives has no way back to it."""
+    asked, passed = (
+        [bool(array) for name, array in golden[stage].items() if call_of(name) == call] for stage in ("asked", "passed")
+    )
+    return any(asked) and bool(passed) and not any(passed)
 
 
 def not_seen(stage: str, call: str) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.judge.checks import optimizers
-from twofold.compare.judge.diagnosis.conventions import of_optimizers, settings
+from twofold.compare.judge.diagnosis.conventions import of_optimizers
 from twofold.compare.judge.evidence.resync import afresh, one_step_from, step_numbered
+from twofold.compare.judge.evidence.settings import settings
 from twofold.compare.judge.evidence.training import clip_of, training_step
-from twofold.compare.judge.evidence.trial import Reading, Trial
+from twofold.compare.judge.evidence.trial import Reading, Trial, idle_in
 from twofold.compare.judge.finding import Blame, Divergence, failures
 from twofold.compare.pair import Twin
 from twofold.compare.sides import Reference
@@ -30,7 +31,8 @@ def of_update(trial: Trial, where: Divergence) -> Blame:
     """Who is wrong about an update or a running statistic, neither of which has a derivative."""
     path, _, tensor = str(where.tensor).partition(" ")[0].rpartition(".")
     scratch, reference = trial.scratch(), trial.reference()
-    if f"{path}.{tensor}".removeprefix(".") not in dict(reference.named_parameters()):
+    known = f"{path}.{tensor}".removeprefix(".") in dict(reference.named_parameters())
+    if where.stage != "optimizer" and not known:
         return of_statistics(trial, where, path)
     assert trial.case.optimizer is not None
     if settled := of_optimizers(scratch.optimizer, reference.optimizer, trial.case.optimizer.arguments):
@@ -38,6 +40,10 @@ def of_update(trial: Trial, where: Divergence) -> Blame:
     kind = kind_of(reference.optimizer)
     if not kind:
         return Blame("inconclusive", f"every argument is equal, and {named(reference.optimizer)} is not torch's own")
+    if where.stage == "update" and f"{path}.{tensor}".removeprefix(".") in idle_in(trial.actual, trial.golden):
+        return Blame(
+            "conventions", f"no gradient reaches {path}: torch leaves it alone, scratch takes a gradient of zero"
+        )
     told = by_equal_gradients(trial) if where.stage == "optimizer" else at_step(trial, where)
     return between(trial, kind, told, hooks(reference.optimizer, "the optimizer"))
 

@@ -51,7 +51,11 @@ class Measured:
         """With further re-runs, of each how far it strays."""
         strayed = dict(self.strayed)
         for run in runs:
-            strayed |= {stage: farther(strayed.get(stage, {}), rows) for stage, rows in run.items() if stage != "asked"}
+            strayed |= {
+                stage: farther(strayed.get(stage, {}), rows)
+                for stage, rows in run.items()
+                if stage not in ("asked", "passed")
+            }
         return replace(self, strayed=strayed, reruns=self.reruns + len(runs))
 
 
@@ -98,6 +102,7 @@ class Trial(Draws):
             "input": trace.inputs,
             "grad_input": trace.grad_inputs,
             "asked": {name: keep("asked", name, array) for name, array in trace.asked.items()},
+            "passed": {name: keep("passed", name, array) for name, array in trace.passed.items()},
             "masks": trace.masks,
             "loss": kept["loss"],
         }
@@ -183,7 +188,7 @@ class Trial(Draws):
         """
         found: dict[str, dict[str, Quantity]] = {}
         unit = 8 * float(np.finfo(self.dtype).eps)
-        for stage in ("forward", "loss", "backward", "gradient"):
+        for stage in ("input", "forward", "loss", "backward", "grad_input", "gradient"):
             for name, away in measured.strayed.get(stage, {}).items():
                 golden, near = measured.golden[stage].get(name), moves[stage].get(name, np.empty(0))
                 if golden is None or away.shape != near.shape or not away.size or name in self.waived:
