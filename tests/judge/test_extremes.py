@@ -16,6 +16,7 @@ from twofold.compare.judge.finding import Finding, Verdict
 from twofold.compare.layers import LAYERS
 from twofold.compare.pair import Case, Draw
 from twofold.compare.pairs import PAIRS
+from twofold.compare.sides import scratch as scratch_side
 from twofold.scratch import optim
 from twofold.scratch.layers import norm
 
@@ -51,6 +52,22 @@ PLANTED = [
         "out = np.clip(x, -50, 50) @ self.weight.data.T",
         "trigram-lm",
         "fc1 output",
+    ),
+    (
+        scratch.CrossEntropyLoss,
+        "forward",
+        "x - x.max(axis=1, keepdims=True)",
+        "x - x[:, :-1].max(axis=1, keepdims=True)",
+        "fc-net",
+        "loss output",
+    ),
+    (
+        scratch_side,
+        "clip_grad_value_",
+        "np.clip(parameter.grad, -clip_value, clip_value, out=parameter.grad)",
+        "np.fmin(np.fmax(parameter.grad, -clip_value), clip_value, out=parameter.grad)",
+        "activity-rnn-truncated-clipped",
+        "optimizer parameter",
     ),
     (optim.Adam, "update", 'int(state["step"])', 'min(int(state["step"]), 200)', "mnist-cnn", "optimizer parameter"),
     (

@@ -45,6 +45,19 @@ def largest(size: float) -> Callable[[Array, Generator], Array]:
     return lambda array, rng: array * array.dtype.type(size / (np.abs(array).max(initial=0) or 1.0))
 
 
+def lone(size: float, first: bool) -> Callable[[Array, Generator], Array]:
+    """One entry of every row far above the others, of each row the next one: from the first on, or the last back."""
+
+    def made(array: Array, rng: Generator) -> Array:
+        changed = np.array(array)
+        rows = changed.reshape(-1, array.shape[-1]) if array.ndim else changed.reshape(1, 1)
+        along = np.arange(len(rows)) % rows.shape[1]
+        rows[np.arange(len(rows)), along if first else -1 - along] = size
+        return changed
+
+    return made
+
+
 def constant(value: float) -> Callable[[Array, Generator], Array]:
     return lambda array, rng: np.full_like(array, value)
 
@@ -74,6 +87,8 @@ KINDS = (
     Kind("inputs up to 1e-6", largest(1e-6)),
     Kind("inputs up to 1e2", largest(1e2)),
     Kind("inputs up to 1e3", largest(1e3)),
+    Kind("one of each row at 1e3, from the first on", lone(1e3, first=True)),
+    Kind("one of each row at 1e3, from the last back", lone(1e3, first=False)),
     Kind("zeros", constant(-0.0), signed=True),
     Kind("one constant", constant(3.0)),
     Kind("an infinity and a NaN", at_places(np.inf, np.nan), nan=True),
