@@ -23,16 +23,17 @@ from twofold.scratch.module import Array
 
 @dataclass(frozen=True)
 class Kind:
-    """What is made of the floats that a part takes; gradients that it is sent stay random."""
+    """What is made of the floats that a part takes, or of the gradients `of` what it gives: "cotangent"; others stay."""
 
     name: str
     made: Callable[[Array, Generator], Array]
     dtypes: tuple[str, ...] = ("float64", "float32")
     signed: bool = False  # the sign of what is zero counts
     nan: bool = False  # one among ordinary values, that must stay
+    of: str = "input"
 
     def __call__(self, values: Values, rng: Generator) -> Values:
-        return {key: self.made(a, rng) if key.startswith("input") else a for key, a in values.items()}
+        return {key: self.made(a, rng) if key.startswith(self.of) else a for key, a in values.items()}
 
 
 def far_from_zero(mean: float, grain: float) -> Callable[[Array, Generator], Array]:
@@ -93,7 +94,10 @@ KINDS = (
     Kind("one constant", constant(3.0)),
     Kind("an infinity and a NaN", at_places(np.inf, np.nan), nan=True),
     Kind("a negative infinity", at_places(-np.inf)),
+    Kind("negative infinities alone", constant(-np.inf)),
     Kind("zeros, infinities and NaN", some(0.0, -0.0, np.inf, -np.inf, np.nan)),
+    Kind("gradients up to 1e-25", largest(1e-25), of="cotangent"),
+    Kind("gradients up to 1e3", largest(1e3), of="cotangent"),
 )
 
 
@@ -123,7 +127,7 @@ def judged(trial: Trial) -> Mapping[str, list[Quantity]]:
 def rounds(trial: Trial, part: Part, usual: Outcome) -> Iterator[tuple[str, list[Quantity]]]:
     rng = trial.rng(f"extremes of {part.name}")
     for kind in KINDS:
-        if trial.dtype in kind.dtypes and any(key.startswith("input") for key in part.values):
+        if trial.dtype in kind.dtypes and any(key.startswith(kind.of) for key in part.values):
             yield kind.name, beside(trial, part, kind, kind(part.values, rng), usual)
 
 
