@@ -23,7 +23,7 @@ from twofold.scratch.module import Array
 
 @dataclass(frozen=True)
 class Kind:
-    """What is made of the floats that a part takes, or of the gradients `of` what it gives: "cotangent"; others stay."""
+    """What is made of the floats that a part takes, or `of` the gradients that it is sent; the others stay random."""
 
     name: str
     made: Callable[[Array, Generator], Array]
