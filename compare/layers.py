@@ -148,6 +148,7 @@ SQUARE: tuple[Case, ...] = (
     case("batch-norm-1d-all-equal", "BatchNorm1d", Draw((5, 5)), num_features=5),
     case("batch-norm-2d-all-equal", "BatchNorm2d", Draw((4, 4, 4, 4)), num_features=4),
     case("layer-norm-all-equal", "LayerNorm", Draw((5, 5, 5)), normalized_shape=5),
+    case("layer-norm-rows-equal", "LayerNorm", Draw((5, 5)), normalized_shape=5),
     case("group-norm-all-equal", "GroupNorm", Draw((4, 4, 4, 4)), num_groups=2, num_channels=4),
     *(
         case(f"{layer.lower()}-all-equal", layer, Draw((4, 4, 4)), input_size=4, hidden_size=4, batch_first=first)
@@ -162,6 +163,15 @@ SQUARE: tuple[Case, ...] = (
     loss("cross-entropy-all-equal", "CrossEntropyLoss", Draw((5, 5)), Draw((5,), high=5, every=True)),
     loss("softmax-bce-all-equal", "SoftmaxBCELoss", Draw((5, 5)), Draw((5,), high=5, every=True), LOSSES),
     loss("hinge-all-equal", "MultiClassHingeLoss", Draw((5, 5)), Draw((5,), high=5, every=True), LOSSES),
+)
+
+# More channels, units, words and steps than any pair has at check size.
+WIDE: tuple[Case, ...] = (
+    case("linear-wide", "Linear", Draw((3, 41)), in_features=41, out_features=37),
+    case("embedding-long", "Embedding", Draw((7, 19), high=131), num_embeddings=131, embedding_dim=3),
+    case("conv-wide", "Conv2d", Draw((2, 17, 5, 6)), in_channels=17, out_channels=19, kernel_size=3, padding=1),
+    case("lstm-long", "LSTM", Draw((23, 2, 3)), input_size=3, hidden_size=17),
+    case("gru-long", "GRU", Draw((23, 2, 3)), input_size=3, hidden_size=17),
 )
 
 NORMS = ("BatchNorm1d", "BatchNorm2d", "LayerNorm", "GroupNorm")
@@ -228,7 +238,7 @@ PENALTIES: tuple[Case, ...] = (
     ),
 )
 
-LAYERS = (*with_few_records(FORMS), *SQUARE, *EXTREMES, *PENALTIES)
+LAYERS = (*with_few_records(FORMS), *SQUARE, *WIDE, *EXTREMES, *PENALTIES)
 
 # Every optimizer with every argument away from its default, for the check on equal gradients.
 OPTIMIZERS: tuple[Twin, ...] = (

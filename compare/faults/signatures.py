@@ -22,7 +22,7 @@ from twofold.compare.faults.fault import Fault, parts_of
 from twofold.compare.judge.checks.table import CHECKS_BY_NAME
 from twofold.compare.judge.evidence.resync import few_steps
 from twofold.compare.judge.evidence.trial import Trial
-from twofold.compare.judge.finding import Quantity, Verdict
+from twofold.compare.judge.finding import Quantity, Verdict, error_of
 from twofold.compare.layers import LAYERS
 from twofold.compare.pair import Case
 from twofold.compare.pairs import PAIRS
@@ -62,11 +62,6 @@ class Signature:
         within = quantity.limit * quantity.floor
         close = kept == error or isclose(kept, error, rel_tol=ALIKE, abs_tol=within)
         return close and self.entries.get(quantity.name, "") == quantity.entries
-
-
-def error_of(quantity: Quantity) -> float:
-    """The largest anywhere: which row is the worst in floors hangs on the floors."""
-    return quantity.error if quantity.largest is None else quantity.largest
 
 
 @cache

@@ -44,7 +44,9 @@ def alike(finding: Finding, failed: Set[str], within: Mapping[str, Any], seen: S
     for fault in FAULTS:
         kept = signatures()[fault.id]
         shows = kept.check in failed and (finding.first_divergence or finding.check in fault.checks)
-        if shows and any(map(fault.made_in, within.values())) and looks_like(kept, seen):
+        # what a special check alone finds has passed the others: a mistake that fails those is another
+        alone = kept.check not in WITNESSES
+        if shows and any(map(fault.made_in, within.values())) and looks_like(kept, seen, alone):
             found.append(fault)
     if len(found) > 1:
         found = [fault for fault in found if looks_like(signatures()[fault.id], seen, alone=True)] or found

@@ -41,6 +41,11 @@ class Quantity:
     entries: str = ""  # which entries differ, how many and a hash, where none may
 
 
+def error_of(quantity: Quantity) -> float:
+    """The largest anywhere: which row is the worst in floors hangs on the floors."""
+    return quantity.error if quantity.largest is None else quantity.largest
+
+
 def exactly(name: str, equal: bool, reason: str, side: str = "") -> Quantity:
     """A comparison without rounding; `reason` and `side` say what differs and by whom, dropped where nothing does."""
     if equal:
@@ -100,15 +105,27 @@ def worst(quantities: Iterable[Quantity]) -> Quantity | None:
 
 
 def worst_by_name(rounds: Iterable[tuple[str, Sequence[Quantity]]]) -> list[Quantity]:
-    """Of every name the worst quantity over labelled rounds; a failure says in which round."""
+    """Of every name the worst quantity over labelled rounds; a failure says in which round.
+
+    Its `entries` are those of all rounds that keep them.
+    """
     kept: dict[str, Quantity] = {}
+    entries: dict[str, list[str]] = {}
     for label, quantities in rounds:
         for quantity in quantities:
             if quantity.verdict is Verdict.FAIL:
+                entries.setdefault(quantity.name, []).extend(
+                    [f"{label}: {quantity.entries}"] if quantity.entries else []
+                )
                 quantity = replace(quantity, reason=f"{label}: {quantity.reason}")
             rivals = [q for q in (kept.get(quantity.name), quantity) if q is not None]
             kept[quantity.name] = worst(_proof_first(rivals)) or quantity
-    return list(kept.values())
+    return [replace(q, entries=digest(told)) if (told := entries.get(q.name)) else q for q in kept.values()]
+
+
+def digest(told: Sequence[str]) -> str:
+    """How many rounds, and a hash of what each says."""
+    return f"{len(told)} rounds, {zlib.crc32(' '.join(told).encode()):08x}"
 
 
 def _proof_first(rivals: list[Quantity]) -> list[Quantity]:

@@ -16,6 +16,7 @@ from twofold.compare.judge.finding import Finding, Verdict
 from twofold.compare.layers import LAYERS
 from twofold.compare.pair import Case, Draw
 from twofold.compare.pairs import PAIRS
+from twofold.compare.sides import scratch as scratch_side
 from twofold.scratch import optim
 from twofold.scratch.layers import norm
 
@@ -51,6 +52,46 @@ PLANTED = [
         "out = np.clip(x, -50, 50) @ self.weight.data.T",
         "trigram-lm",
         "fc1 output",
+    ),
+    (
+        scratch.CrossEntropyLoss,
+        "forward",
+        "x - x.max(axis=1, keepdims=True)",
+        "x - x[:, :-1].max(axis=1, keepdims=True)",
+        "fc-net",
+        "loss output",
+    ),
+    (
+        scratch.ReLU,
+        "backward",
+        "return dout * ~(x <= 0)",
+        "return np.where(abs(dout) < 1e-20, 0, dout) * ~(x <= 0)",
+        "mnist-cnn",
+        "relu1 input gradient[0]",
+    ),
+    (
+        scratch.LSTM,
+        "backward_steps",
+        "dh = dh + dout[t]",
+        "dh = np.clip(dh + dout[t], -50, 50)",
+        "activity-lstm",
+        "recurrent input gradient[0]",
+    ),
+    (
+        scratch.MaxPool2d,
+        "forward",
+        "self.cache = x.shape, beats",
+        "out[out == -np.inf] = 0; self.cache = x.shape, beats",
+        "pool-overlapping",
+        "output",
+    ),
+    (
+        scratch_side,
+        "clip_grad_value_",
+        "np.clip(parameter.grad, -clip_value, clip_value, out=parameter.grad)",
+        "np.fmin(np.fmax(parameter.grad, -clip_value), clip_value, out=parameter.grad)",
+        "activity-rnn-truncated-clipped",
+        "optimizer parameter",
     ),
     (optim.Adam, "update", 'int(state["step"])', 'min(int(state["step"]), 200)', "mnist-cnn", "optimizer parameter"),
     (

@@ -7,11 +7,13 @@ import pytest
 import torch
 from torch import nn
 
+from tests.judge.planting import plant
 from tests.judge.verdicts import only
 from twofold import scratch
 from twofold.compare.commands import check
 from twofold.compare.judge.battery import run
 from twofold.compare.judge.finding import Verdict
+from twofold.compare.layers import PENALTIES
 from twofold.compare.pair import Case, Draw, Twin
 from twofold.compare.pairs import PAIRS
 from twofold.scratch import Linear, Module, Sequential
@@ -251,3 +253,16 @@ def test_a_pair_that_is_wrong_is_status_2(capsys: pytest.CaptureFixture[str]) ->
     wrong = replace(pair, optimizer=pair.optimizer.given(fused=False))
     assert check.run([wrong], "float64", "cpu", 0, 1, None) == 2
     assert "catcar-mlp float64 cpu: the pair is wrong" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("case", [*PENALTIES, PAIRS["fc-net-two-layer"].case()], ids=lambda case: case.name)
+def test_a_penalty_is_told_from_the_loss(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where one layer is the whole model."""
+    plant(monkeypatch, scratch.L2Penalty, "backward", "self.reg * weight.data", "1.001 * self.reg * weight.data")
+    assert only(case, "float64", "resync").first_divergence.module == "penalty"
+    monkeypatch.undo()
+    assert case.loss
+    kind = case.loss.named("scratch")
+    back = kind.backward
+    monkeypatch.setattr(kind, "backward", lambda self, dloss=1.0: back(self, dloss) * 1.001)
+    assert only(case, "float64", "resync").first_divergence.module == "loss"

@@ -258,6 +258,81 @@ UNLISTED = (
         edit("Linear.accumulate", BIAS, f"self.bias.grad[:1] += self.bias.grad[:1]; {BIAS}"),
     ),
     one("the input halved", "catcar-mlp", "twice", edit("Linear.accumulate", BIAS, f"{BIAS}; x[0] *= 0.5")),
+    # by special values alone, or by how masks are drawn
+    one(
+        "large gradients cut off",
+        "trigram-lm",
+        "extremes",
+        edit("SGD.update", "p -= self.lr * g", "p -= self.lr * np.clip(g, -100, 100)"),
+    ),
+    one(
+        "a count that ends at 999",
+        "mnist-cnn",
+        "extremes",
+        edit("Adam.update", 'int(state["step"])', 'min(int(state["step"]), 999)'),
+    ),
+    one(
+        "large squares cut off",
+        "fc-net-rmsprop",
+        "extremes",
+        edit("RMSprop.update", "(g * g)", "np.minimum(g * g, 1e4)"),
+    ),
+    one(
+        "a square of NaN left out",
+        "fc-net-adagrad",
+        "extremes",
+        edit("Adagrad.update", "total += g * g", "total += np.nan_to_num(g) ** 2"),
+    ),
+    one(
+        "relu of infinity",
+        "relu",
+        "extremes",
+        edit("ReLU.forward", "np.maximum(np.zeros(x.shape[1:], x.dtype), x)", "np.clip(x, 0, np.finfo(x.dtype).max)"),
+    ),
+    one(
+        "relu that ends at 50",
+        "mnist-cnn",
+        "extremes",
+        edit("ReLU.forward", "np.maximum(np.zeros(x.shape[1:], x.dtype), x)", "np.clip(x, 0, 50)"),
+    ),
+    one(
+        "sigmoid cut off at 30",
+        "sigmoid",
+        "extremes",
+        edit("Sigmoid.forward", "sigmoid(x)", "sigmoid(np.clip(x, -30, 30))"),
+    ),
+    one(
+        "NaN lost in a window's last place",
+        "mnist-cnn",
+        "extremes",
+        edit(
+            "MaxPool2d.forward",
+            "np.maximum(out_part, tap, out=out_part)",
+            "(np.fmax if tap is others[-1] else np.maximum)(out_part, tap, out=out_part)",
+        ),
+    ),
+    one(
+        "another share of the last unit",
+        "fc-net-dropout",
+        "modes",
+        edit("Dropout.forward", ">= self.p", ">= self.p * (1 - 0.3 * (np.arange(x.shape[-1]) == x.shape[-1] - 1))"),
+    ),
+    one(
+        "another share of the first record",
+        "fc-net-dropout",
+        "modes",
+        edit("Dropout.forward", ">= self.p", ">= (self.p * (1 - 0.3 * (np.arange(len(x)) == 0)))[:, None]"),
+    ),
+    one(
+        "biases of the first evaluation",
+        "catcar-mlp",
+        "modes",
+        edit(
+            "Linear.forward",
+            "out += self.bias.data",
+            'out += self.bias.data if self.training else vars(self).setdefault("_kept", self.bias.data.copy())',
+        ),
+    ),
     # what a relation alone tells
     one(
         "a record's gradient missing",

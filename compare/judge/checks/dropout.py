@@ -4,6 +4,7 @@ Every bound is that of one false alarm in a billion trials, shared among all tha
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from statistics import NormalDist
 from typing import Any
 
@@ -11,11 +12,12 @@ import numpy as np
 
 from twofold.compare.judge.checks.parts import taken
 from twofold.compare.judge.evidence.trial import Trial
-from twofold.compare.judge.finding import Quantity, exactly
+from twofold.compare.judge.finding import Quantity, exactly, pattern
 from twofold.compare.sides.trace import path_of
 from twofold.scratch.module import Array
 
-PASSES = 1000  # of a layer by itself
+PASSES, DRAWS = 1000, 60_000  # of a layer by itself, at least, and of every unit and record: shows a share 5 % off
+PAIRED = 1000  # entries of which every pair is looked at, whichever records they lie in
 STEPS = 4  # of training, with an evaluation between them
 CHUNK = 3  # records, where training is in chunks
 FALSE_ALARMS = 1e-9
@@ -34,11 +36,11 @@ def drawn(trial: Trial) -> Iterator[Quantity]:
             continue
         module, inputs = layers[path]
         keep = 1 - getattr(module, "p", expected[path].p)  # where the arguments differ other checks say so
-        masks = []
-        for _ in range(PASSES):
+        masks: list[Array] = []
+        while len(masks) < PASSES or len(masks) * min(len(masks[0]), masks[0][0].size) < DRAWS:
             module.forward(*inputs)
             masks.append(vars(module)["mask"] != 0)
-        yield from of_passes(path, np.array(masks).reshape(PASSES, len(masks[0]), -1), keep)
+        yield from of_passes(path, np.array(masks).reshape(len(masks), len(masks[0]), -1), keep)
         yield from of_training(path, [mask for key, mask in steps if path_of(key) == path], keep)
 
 
@@ -51,7 +53,8 @@ def of_passes(path: str, masks: Array, keep: float) -> Iterator[Quantity]:
         away = np.abs(apart.mean(axis=axes)) * np.sqrt(samples)
         worst = int(np.argmax(away))
         told = f"keeps {np.ravel(found)[worst]:.3g}{f' ({worst})' if found.size > 1 else ''}, told to keep {keep:.3g}"
-        return exactly(f"{path} share{what}", bool(np.max(away) <= bound(found.size)), told, "scratch")
+        wrong = np.ravel(away > bound(found.size))
+        return drawn_wrongly(f"{path} share{what}", wrong, np.ravel(found)[worst] - keep, told)
 
     def together(what: str, samples: Array) -> Quantity:
         """No two columns of (samples, columns) correlate."""
@@ -60,8 +63,8 @@ def of_passes(path: str, masks: Array, keep: float) -> Iterator[Quantity]:
         most = abs(float(correlation[first, second]))
         told = f"{what} {first} and {second} correlate by {most:.3g}"
         pairs = correlation.shape[0] * (correlation.shape[0] - 1) // 2
-        holds = most * np.sqrt(len(samples)) <= bound(pairs)
-        return exactly(f"{path} {what} independent", bool(holds), told, "scratch")
+        wrong = np.abs(correlation) * np.sqrt(len(samples)) > bound(pairs)
+        return drawn_wrongly(f"{path} {what} independent", wrong, correlation[first, second], told)
 
     passes, records, units = masks.shape
     yield share("", (0, 1, 2))
@@ -71,10 +74,11 @@ def of_passes(path: str, masks: Array, keep: float) -> Iterator[Quantity]:
         yield together("units", apart.reshape(-1, units))
     if records > 1:
         yield together("records", apart.swapaxes(1, 2).reshape(-1, records))
-    following = float((apart[1:] * apart[:-1]).mean()) * np.sqrt(apart[1:].size)
-    yield exactly(
-        f"{path} passes independent", abs(following) <= bound(1), "a mask follows the one before it", "scratch"
-    )
+    if records > 1 and units > 1 and records * units <= PAIRED:
+        yield together("entries", apart.reshape(passes, -1))
+    following = float((apart[1:] * apart[:-1]).mean())
+    wrong = np.array(abs(following) * np.sqrt(apart[1:].size) > bound(1))
+    yield drawn_wrongly(f"{path} passes independent", wrong, following, "a mask follows the one before it")
     yield from all_new(path, "passes", masks.reshape(passes, -1), keep)
 
 
@@ -90,8 +94,15 @@ def all_new(path: str, what: str, rows: Array, keep: float) -> Iterator[Quantity
     """No mask twice, where so many could not be alike by chance."""
     chance = (keep**2 + (1 - keep) ** 2) ** rows.shape[1] * len(rows) ** 2 / 2
     if chance < FALSE_ALARMS:
-        new = len(np.unique(rows, axis=0)) == len(rows)
-        yield exactly(f"{path} {what} drawn anew", new, f"{what} share a mask", "scratch")
+        _, first = np.unique(rows, axis=0, return_index=True)
+        again = np.isin(np.arange(len(rows)), first, invert=True)
+        yield drawn_wrongly(f"{path} {what} drawn anew", again, float(again.sum()), f"{what} share a mask")
+
+
+def drawn_wrongly(name: str, wrong: Array, away: float, told: str) -> Quantity:
+    """A failure if anything is `wrong`, which keeps what, and how far from right the worst is."""
+    quantity = exactly(name, not wrong.any(), told, "scratch")
+    return replace(quantity, largest=abs(float(away)), entries=pattern(wrong)) if wrong.any() else quantity
 
 
 def bound(tests: int) -> float:

@@ -23,7 +23,7 @@ from twofold.scratch.module import Array
 
 @dataclass(frozen=True)
 class Kind:
-    """What is made of the floats that a part takes; gradients that it is sent stay random."""
+    """What is made of the floats that a part takes, or `of` the gradients that it is sent; the others stay random."""
 
     name: str
     made: Callable[[Array, Generator], Array]
@@ -31,9 +31,10 @@ class Kind:
     signed: bool = False  # the sign of what is zero counts
     nan: bool = False  # one among ordinary values, that must stay
     finite: bool = True
+    of: str = "input"
 
     def __call__(self, values: Values, rng: Generator) -> Values:
-        return {key: self.made(a, rng) if key.startswith("input") else a for key, a in values.items()}
+        return {key: self.made(a, rng) if key.startswith(self.of) else a for key, a in values.items()}
 
 
 def far_from_zero(mean: float, grain: float) -> Callable[[Array, Generator], Array]:
@@ -44,6 +45,19 @@ def far_from_zero(mean: float, grain: float) -> Callable[[Array, Generator], Arr
 def largest(size: float) -> Callable[[Array, Generator], Array]:
     """So scaled that the largest entry is of this size."""
     return lambda array, rng: array * array.dtype.type(size / (np.abs(array).max(initial=0) or 1.0))
+
+
+def lone(size: float, first: bool) -> Callable[[Array, Generator], Array]:
+    """One entry of every row far above the others, of each row the next one: from the first on, or the last back."""
+
+    def made(array: Array, rng: Generator) -> Array:
+        changed = np.array(array)
+        rows = changed.reshape(-1, array.shape[-1]) if array.ndim else changed.reshape(1, 1)
+        along = np.arange(len(rows)) % rows.shape[1]
+        rows[np.arange(len(rows)), along if first else -1 - along] = size
+        return changed
+
+    return made
 
 
 def constant(value: float) -> Callable[[Array, Generator], Array]:
@@ -75,11 +89,16 @@ KINDS = (
     Kind("inputs up to 1e-6", largest(1e-6)),
     Kind("inputs up to 1e2", largest(1e2)),
     Kind("inputs up to 1e3", largest(1e3)),
+    Kind("one of each row at 1e3, from the first on", lone(1e3, first=True)),
+    Kind("one of each row at 1e3, from the last back", lone(1e3, first=False)),
     Kind("zeros", constant(-0.0), signed=True),
     Kind("one constant", constant(3.0)),
     Kind("an infinity and a NaN", at_places(np.inf, np.nan), nan=True, finite=False),
     Kind("a negative infinity", at_places(-np.inf), finite=False),
+    Kind("negative infinities alone", constant(-np.inf), finite=False),
     Kind("zeros, infinities and NaN", some(0.0, -0.0, np.inf, -np.inf, np.nan), finite=False),
+    Kind("gradients up to 1e-25", largest(1e-25), of="cotangent"),
+    Kind("gradients up to 1e3", largest(1e3), of="cotangent"),
 )
 
 
@@ -114,7 +133,7 @@ def rounds(trial: Trial, part: Part, usual: Outcome) -> Iterator[tuple[str, list
     rng, defined = trial.rng(f"extremes of {part.name}"), part.defined and not spreads(trial, part)
     for kind in KINDS:
         drawn = trial.dtype in kind.dtypes and (kind.finite or defined)
-        if drawn and any(key.startswith("input") for key in part.values):
+        if drawn and any(key.startswith(kind.of) for key in part.values):
             yield kind.name, beside(trial, part, kind, kind(part.values, rng), usual)
 
 

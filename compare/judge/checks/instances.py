@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 
 from twofold.compare import nest
-from twofold.compare.judge.checks.contract import same
 from twofold.compare.judge.evidence.draws import redrawn
 from twofold.compare.judge.evidence.training import named_states
 from twofold.compare.judge.evidence.trial import Trial
-from twofold.compare.judge.finding import Quantity, exactly
+from twofold.compare.judge.finding import Quantity, bit_for_bit, exactly
 from twofold.compare.sides import Scratch
 from twofold.scratch.module import Array
 
@@ -30,7 +29,8 @@ def apart(trial: Trial) -> Iterator[Quantity]:
     alone, beside = run(trial, None), run(trial, other)
     for what, arrays in alone.items():
         told = "another instance of the class changes it"
-        yield exactly(f"{what} of two instances", same(arrays, beside[what]), told, "scratch")
+        both = list(arrays.values()), list(beside[what].values())
+        yield bit_for_bit(f"{what} of two instances", *both, told, "scratch")
 
 
 def run(trial: Trial, other: Scratch | None) -> dict[str, dict[str, Array]]:

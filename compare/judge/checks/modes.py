@@ -14,7 +14,7 @@ from twofold.compare.judge.checks.instances import apart
 from twofold.compare.judge.evidence.branches import pinned
 from twofold.compare.judge.evidence.draws import redrawn
 from twofold.compare.judge.evidence.trial import Measured, Reading, Trial, identical
-from twofold.compare.judge.finding import Quantity, exactly
+from twofold.compare.judge.finding import Quantity, bit_for_bit, exactly
 from twofold.compare.sides import Scratch, Side
 from twofold.scratch.module import Array
 
@@ -34,14 +34,15 @@ def modes(trial: Trial) -> Iterator[Quantity]:
     yield from drawn(trial)
     yield from apart(trial)
     actual = trial.observe(scratch, training=False)
-    unchanged = same(scratch.state(), trial.state)
-    yield exactly("state after evaluation", unchanged, "a pass in eval mode changes it", "scratch")
+    states = list(scratch.state().values()), list(trial.state.values())
+    yield bit_for_bit("state after evaluation", *states, "a pass in eval mode changes it", "scratch")
     again = trial.observe(scratch, training=False)
     carried = "something is carried over from one call to the next"
-    yield exactly("a second evaluation", same(actual["forward"], again["forward"]), carried, "scratch")
+    outputs = list(actual["forward"].values()), list(again["forward"].values())
+    yield bit_for_bit("a second evaluation", *outputs, carried, "scratch")
     for mode in (True, False):
         name = f"another batch in {'training' if mode else 'evaluation'}"
-        yield exactly(name, forgets(trial, mode), carried, "scratch")
+        yield bit_for_bit(name, *used_and_fresh(trial, mode), carried, "scratch")
     if trial.target is not None and len(trial.inputs) == 1:
         differs = "loss or output are not those of forward and loss"
         for side in (trial.scratch(), trial.reference("float64")):
@@ -53,8 +54,8 @@ def modes(trial: Trial) -> Iterator[Quantity]:
         )
 
 
-def forgets(trial: Trial, training: bool) -> bool:
-    """Whether a side that saw other weights and a larger batch does as one made afresh does, bit for bit."""
+def used_and_fresh(trial: Trial, training: bool) -> tuple[list[Array], list[Array]]:
+    """What a side gives that saw other weights and a larger batch, and what one made afresh gives."""
     used, fresh = trial.scratch(), trial.scratch()
     for mode in (True, False):
         trial.observe(used, training=mode)
@@ -62,7 +63,7 @@ def forgets(trial: Trial, training: bool) -> bool:
     inputs, target = shorter(trial)
     cotangents = None if target is not None else trial.draw_cotangents(used.forward(inputs), trial.rng("cotangents"))
 
-    def run(side: Scratch) -> tuple[dict[str, Array], ...]:
+    def run(side: Scratch) -> list[Array]:
         side.load(state)
         side.reseed(trial.seed)
         side.zero_grad()
@@ -71,9 +72,10 @@ def forgets(trial: Trial, training: bool) -> bool:
         if target is not None:
             out["loss"] = side.loss(target)
         dinputs = nest.numbered("<input>", side.backward(cotangents))
-        return out, side.gradients(), {name: dinput for name, dinput in dinputs.items() if dinput is not None}
+        dinputs = {name: dinput for name, dinput in dinputs.items() if dinput is not None}
+        return [*out.values(), *side.gradients().values(), *dinputs.values()]
 
-    return all(map(same, run(used), run(fresh)))
+    return run(used), run(fresh)
 
 
 def shorter(trial: Trial) -> tuple[Any, Array | None]:

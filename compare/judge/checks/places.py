@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from twofold.compare.judge.evidence.floor import judge, strays
-from twofold.compare.judge.finding import Quantity, Verdict, exactly
+from twofold.compare.judge.finding import Quantity, Verdict, error_of, exactly, pattern
 from twofold.scratch.module import Array
+
+LARGE = 0.1  # of the largest entry: where half of all digits are lost to rounding, an error is still below
 
 
 def tensor(
@@ -18,13 +20,15 @@ def tensor(
     signed: bool = False,
     scale: float = 0.0,
     nan_defined: bool = True,
+    sized: bool = False,
 ) -> Quantity:
     """Non-finite entries by their places and signs, as torch has them in this dtype, the rest by the floor.
 
     `found` are scratch's, the float64 reference's and the reference's in this dtype, `runs` others of that.
     Where torch's two dtypes disagree about such an entry nothing is defined, nor, unless `nan_defined`, where it gives
-    NaN. `signed`: if all is -0.0, that too. with a `scale` all is one row that has an entry so large. A failure keeps
-    no size: that of an error made of rounding is another on every machine.
+    NaN. `signed`: if all is -0.0, that too. With a `scale` all is one row that has an entry so large. Of a failure
+    `entries` says which places differ and how; an error's size is kept only if it is `sized`, or too large to be made
+    of rounding, which is another on every machine.
     """
     actual, golden, plain = found
     if actual is None or golden is None or plain is None or actual.shape != golden.shape:
@@ -37,11 +41,14 @@ def tensor(
         if wrong.any():
             place = tuple(map(int, np.argwhere(wrong)[0]))
             told = f"{int(wrong.sum())} of {wrong.size} entries, first {place}: {actual[place]} for {plain[place]}"
-            return exactly(name, False, told)
+            everywhere = np.isfinite(actual) & np.isfinite(golden) & np.isfinite(plain)
+            ours, theirs = (np.where(everywhere, array, 0) for array in (actual, golden))
+            besides = "" if plainly_equal(name, ours, theirs, dtype) else ", others too"
+            return replace(exactly(name, False, told), entries=f"{pattern(wrong)}, {forms(actual[wrong])}{besides}")
     elif not scale and not signed and (least := plainly_equal(name, actual, golden, dtype)):
         return least
     if signed and all(map(negative_zeros, (plain, golden))) and not negative_zeros(actual):
-        return exactly(name, False, "the sign of -0.0 is lost")
+        return replace(exactly(name, False, "the sign of -0.0 is lost"), entries="-0.0")
     finite = np.isfinite(golden) & np.isfinite(plain)
     if not finite.any():
         return exactly(name, True, "")
@@ -51,7 +58,10 @@ def tensor(
         ours, theirs, *reruns = (np.append(array, array.dtype.type(scale)) for array in (ours, theirs, *reruns))
     quantity = judge(name, ours, theirs, np.max([strays(run, theirs) for run in reruns], axis=0), dtype)
     if quantity.verdict is Verdict.FAIL:
-        return exactly(name, False, f"error {quantity.error:.3g}, {quantity.ratio:.3g} floors; {quantity.reason}")
+        told = f"error {quantity.error:.3g}, {quantity.ratio:.3g} floors; {quantity.reason}"
+        error = error_of(quantity)
+        sized |= error > LARGE * float(np.abs(theirs).max())
+        return replace(exactly(name, False, told), entries=f"by {error:.4g}" if sized else "in its digits")
     return replace(quantity, verdict=Verdict.PASS) if not finite.all() else quantity
 
 
@@ -72,6 +82,11 @@ def plainly_equal(name: str, actual: Array, golden: Array, dtype: str) -> Quanti
 def kinds_of(array: Array) -> Array:
     """0 for what is finite, 1 and -1 for infinities, 2 for NaN."""
     return np.where(np.isnan(array), 2, np.where(np.isinf(array), np.sign(array), 0))
+
+
+def forms(array: Array) -> str:
+    """What there is of NaN, infinities, zeros and other numbers."""
+    return ", ".join(map(str, sorted(set(np.where(array == 0, "0", kinds_of(array).astype(int)).tolist()))))
 
 
 def negative_zeros(array: Array) -> bool:

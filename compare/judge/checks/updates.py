@@ -14,10 +14,9 @@ from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.trial import RERUNS, Trial
 from twofold.compare.judge.finding import Quantity
 from twofold.compare.pair import Twin
-from twofold.compare.sides import import_torch
+from twofold.compare.sides import import_torch, scratch
 from twofold.compare.sides.trace import array_of
 from twofold.scratch.module import Array, Parameter
-from twofold.scratch.optim import clip_grad_value_
 
 NAME = "optimizer"
 SHAPE = (3, 4)
@@ -76,7 +75,9 @@ def judged(trial: Trial, twin: Twin, start: Arrays, state: States, gradients: Ar
     def compared(runs: Sequence[Arrays]) -> list[Quantity]:
         def of(name: str) -> Quantity:
             three = [found.get(name) for found in (actual, golden, plain)]
-            judged = tensor(f"{NAME} {name}", three, [run[name] for run in runs if name in run], trial.dtype)
+            judged = tensor(
+                f"{NAME} {name}", three, [run[name] for run in runs if name in run], trial.dtype, sized=True
+            )
             return convicted(judged, twin.reference.startswith("torch."))
 
         return [of(name) for name in dict.fromkeys((*actual, *golden))]
@@ -103,7 +104,7 @@ def by_scratch(trial: Trial, twin: Twin, start: Arrays, state: States, gradients
     for name, parameter in parameters.items():
         parameter.grad = np.array(gradients[name])
     if trial.case.clip is not None:
-        clip_grad_value_(parameters.values(), CLIP)
+        scratch.clip_grad_value_(parameters.values(), CLIP)
     optimizer.step()
     return {name: parameter.data for name, parameter in parameters.items()}, optimizer.state_dict()
 

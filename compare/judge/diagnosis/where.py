@@ -203,7 +203,7 @@ def first_in(trial: Trial, step: Step) -> Divergence | None:
         arrives = where.module == trial.case.name and trial.shows_modules
         weights = all(trial.state[name].ndim > 1 for name in failures(judged["gradient"]))
         added = trial.case.penalty and weights and not failures(judged["backward"])
-        return replace(where, module="loss" if arrives else "penalty" if added else where.module)
+        return replace(where, module="penalty" if added else "loss" if arrives else where.module)
     for stage in ("loss", "update"):
         for quantity in judged[stage]:
             if quantity.verdict is Verdict.FAIL:
