@@ -7,12 +7,12 @@ from functools import lru_cache
 import numpy as np
 
 from twofold.compare.judge.checks import exact
-from twofold.compare.judge.diagnosis.conventions import differences
 from twofold.compare.judge.diagnosis.gradients import of_gradients, of_module, of_outputs
 from twofold.compare.judge.diagnosis.slopes import WIDE, Scene
 from twofold.compare.judge.diagnosis.witness import of_call, of_update
 from twofold.compare.judge.evidence.branches import pinned
 from twofold.compare.judge.evidence.resync import carries_on, step_numbered
+from twofold.compare.judge.evidence.settings import settings
 from twofold.compare.judge.evidence.trial import Reading, Trial
 from twofold.compare.judge.finding import Blame, Divergence, Quantity, Verdict, failures
 from twofold.compare.sides import Reference
@@ -24,7 +24,7 @@ def blame(trial: Trial, quantities: Sequence[Quantity], where: Divergence | None
     failed = [quantity for quantity in quantities if quantity.verdict is Verdict.FAIL]
     convicted = {quantity.side: quantity.reason for quantity in reversed(failed) if quantity.side}
     open_to_witnesses = where is not None and set(convicted) == {"inconclusive"}  # as extremes leaves it
-    if open_to_witnesses and where and where.stage != "optimizer" and (told := differences(trial, where.module)):
+    if open_to_witnesses and where and where.stage != "optimizer" and (told := arguments_at(trial, where.module)):
         return Blame("conventions", told)
     if len(convicted) == 1 and not (open_to_witnesses and where and where.stage == "optimizer"):
         return Blame(*convicted.popitem())
@@ -100,6 +100,13 @@ def narrow(trial: Trial) -> str:
             nearer = f"with the same numbers in {wide} it comes a hundred times nearer"
             return f"{nearer}: it goes wrong in {trial.dtype} alone"
     return ""
+
+
+def arguments_at(trial: Trial, path: str) -> str:
+    """The arguments that differ in the module at `path`."""
+    ours, theirs = (dict(side.model.named_modules()).get(path) for side in (trial.scratch(), trial.reference()))
+    told = settings(ours, vars(theirs)) if ours is not None and theirs is not None else ""
+    return f"{path}.{told}" if told else ""
 
 
 def off_at(trial: Trial, path: str) -> str:
