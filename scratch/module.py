@@ -35,10 +35,15 @@ def blocks(*arrays: Array, size: int) -> Iterator[tuple[Array, ...]]:
         yield tuple(array[start : start + rows] for array in arrays)
 
 
+PLAIN = frozenset((bool, int, float, str, type(None), np.ndarray))  # most attributes, and never a part
+
+
 def held(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """What of a module's attributes is a module, parameter or buffer; of those in a list or dict each: "layers.0"."""
     kinds = Module, Parameter, Buffer
     for name, value in attributes.items():
+        if type(value) in PLAIN:
+            continue
         if isinstance(value, kinds):
             yield name, value
         elif isinstance(value, list | tuple | dict) and name != "cache":

@@ -18,7 +18,7 @@ from twofold.compare.judge.gates import LIMIT
 from twofold.scratch.module import Array
 
 # Floors: what is as near as that to r* without any re-run is equal, for re-runs only widen the floor.
-SURE = 1.0
+SURE = 2.0
 BLOCK = 1 << 16  # entries that are compared at a time: what is in work fits a cache
 
 

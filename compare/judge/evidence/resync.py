@@ -25,6 +25,7 @@ from twofold.compare.judge.evidence.trial import (
     identical,
 )
 from twofold.compare.judge.finding import Quantity, failures
+from twofold.compare.judge.gates import LIMIT
 from twofold.compare.pair import Twin
 from twofold.compare.sides import Reference, Scratch, States
 from twofold.compare.sides.trace import Keep
@@ -158,7 +159,9 @@ def judged_step(
     plain = [None] if trial.dtype != "float64" else []
     measured = measured.beside(*reruns([*range(RESYNC_RERUNS), *plain]))
     first = judged(measured)
-    if not any(trial.doubtful(quantities) for quantities in first.values()):
+    if not any(
+        trial.doubtful(quantities, least=LIMIT) for quantities in first.values()
+    ):  # more would only widen floors
         return first
     return judged(measured.beside(*reruns(range(RESYNC_RERUNS, RESYNC_RERUNS + MORE_RERUNS))))
 

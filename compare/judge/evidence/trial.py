@@ -243,9 +243,9 @@ class Trial(Draws):
 
         return keep
 
-    def doubtful(self, quantities: Iterable[Quantity]) -> bool:
+    def doubtful(self, quantities: Iterable[Quantity], least: float = DOUBTFUL[0]) -> bool:
         """Some error is neither plainly rounding nor plainly a fault."""
-        return any(DOUBTFUL[0] < q.ratio < DOUBTFUL[1] for q in self.unwaived(quantities))
+        return any(least < q.ratio < DOUBTFUL[1] for q in self.unwaived(quantities))
 
     @property
     def waived(self) -> set[str]:
