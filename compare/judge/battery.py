@@ -9,7 +9,7 @@ from twofold.compare.errors import BadInput
 from twofold.compare.judge.checks.table import BATTERY, CHECKS_BY_NAME, Check
 from twofold.compare.judge.diagnosis.causes import Suspects, nobody, with_causes
 from twofold.compare.judge.diagnosis.diagnose import diagnosed
-from twofold.compare.judge.diagnosis.raising import wrong_pair
+from twofold.compare.judge.diagnosis.raising import refuses, wrong_pair
 from twofold.compare.judge.evidence.branches import Flip
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Blame, Finding, Verdict, gravest, raised
@@ -84,7 +84,8 @@ def run(
         trial = Trial(case, dtype, device, seed)
     except Exception as error:  # a side that cannot be built fails every check
         told = wrong_pair(case, dtype, device, seed)
-        guilt = Blame("pair", told) if told else Blame("scratch", "it cannot be built")
+        refused = Blame("inconclusive", "scratch refuses the arguments that the reference takes")
+        guilt = Blame("pair", told) if told else refused if refuses(error) else Blame("scratch", "it cannot be built")
         findings = [Finding(check.name, Verdict.FAIL, reason=raised(error), blame=guilt) for check in checks]
         return Result(case.name, dtype, device, 0.0, tuple(told_once(findings)))
     return run_trial(trial, checks, begins, suspects)

@@ -266,3 +266,20 @@ def test_a_penalty_is_told_from_the_loss(case: Case, monkeypatch: pytest.MonkeyP
     back = kind.backward
     monkeypatch.setattr(kind, "backward", lambda self, dloss=1.0: back(self, dloss) * 1.001)
     assert only(case, "float64", "resync").first_divergence.module == "loss"
+
+
+@pytest.mark.parametrize(("side", "refusing"), [("scratch", "careful_scratch"), ("reference", "careful")])
+def test_arguments_that_one_side_refuses_convict_nobody(side: str, refusing: str) -> None:
+    """torch refuses a rate below zero, and scratch takes it."""
+    twin = replace(SGD, **{side: f"{HERE}:{refusing}"})
+    result = run(case("Net", optimizer=twin), "float64")
+    assert not result.passed
+    assert {finding.blame.side for finding in result.findings if finding.blame} == {"inconclusive"}
+
+
+def careful(named: Any, lr: float) -> Any:
+    raise ValueError("no such rate")
+
+
+def careful_scratch(named: Any, lr: float) -> Any:
+    raise ValueError("no such rate")

@@ -31,6 +31,8 @@ def raiser(trial: Trial, error: Exception) -> Blame:
             return Blame("conventions", told)
         if refused(trial, error):
             return Blame("scratch", "the reference cannot go on from the state that a step of scratch leaves behind")
+    if refuses(error):
+        return Blame("inconclusive", "one side refuses the arguments that the other takes")
     homes = [home_of(frame.f_globals.get("__name__", "")) for frame in reversed(frames(error))]
     if not any(homes):  # code of somebody else's
         raising = by_itself(trial.case, trial.dtype, trial.device, trial.inputs, trial.target)
@@ -73,6 +75,11 @@ def by_itself(
         return None
 
     return {"scratch": attempt("scratch"), "reference": attempt("reference")}
+
+
+def refuses(error: Exception) -> bool:
+    """Whether a side would not be built with what it was given, a rate below zero for instance."""
+    return isinstance(error, TypeError | ValueError) and any(f.f_code is Twin.build.__code__ for f in frames(error))
 
 
 def unknown_argument(error: Exception) -> bool:

@@ -7,9 +7,10 @@ from functools import lru_cache
 import numpy as np
 
 from twofold.compare import nest
+from twofold.compare.judge.checks import sizes
 from twofold.compare.judge.diagnosis.derivatives import slopes
 from twofold.compare.judge.diagnosis.recurrence import GATES, HIDDEN
-from twofold.compare.judge.diagnosis.relations import Scene, relation
+from twofold.compare.judge.diagnosis.relations import Scene, proportion, relation
 from twofold.compare.judge.diagnosis.updates import variations
 from twofold.compare.judge.evidence.floor import floors, largest
 from twofold.compare.judge.evidence.trial import Trial
@@ -72,7 +73,8 @@ def scene(
     actual, golden = trial.actual[stage].get(name), trial.golden[stage].get(name)
     if actual is not None and golden is not None:
         floor = floor_of(trial, stage, name)
-        yield name, Scene(actual, golden, floor, sizes_of(trial), others or {}, terms or {}, gates_of(trial, name))
+        at_work = sizes_at_work(trial, stage, name)
+        yield name, Scene(actual, golden, floor, at_work, others or {}, terms or {}, gates_of(trial, name))
 
 
 def floor_of(trial: Trial, stage: str, name: str) -> Array:
@@ -103,14 +105,37 @@ def gates_of(trial: Trial, name: str) -> tuple[str, ...]:
     return GATES.get(len(hidden) // hidden.shape[1], ())
 
 
+def sizes_at_work(trial: Trial, stage: str, name: str) -> dict[str, int]:
+    """Of what a mean is taken over that by which the tensor is too large or small at every size that a case has.
+
+    By one size alone a 6 may be any constant: then none is told.
+    """
+    factors = [(factor_of(one, stage, name), sizes_of(one)) for one in (trial, *sizes.others(trial))]
+    return {
+        key: size
+        for key, size in sizes_of(trial).items()
+        if len({found.get(key) for _, found in factors}) > 1
+        and all(key in found and np.isclose(max(f, 1 / f), found[key], rtol=1e-4) for f, found in factors if f > 0)
+        and all(f > 0 for f, _ in factors)
+    }
+
+
+def factor_of(trial: Trial, stage: str, name: str) -> float:
+    """By how much scratch's tensor is the reference's; 0 where it is not to be had."""
+    actual, golden = trial.actual[stage].get(name), trial.golden[stage].get(name)
+    if actual is None or golden is None or actual.shape != golden.shape or not golden.any():
+        return 0.0
+    return proportion(actual, golden)
+
+
 def sizes_of(trial: Trial) -> dict[str, int]:
     """What a mean is taken over, by name."""
     x, out = nest.flatten(trial.inputs)[0], nest.flatten(trial.cotangents)[0]
     batch = 1 if x.ndim == 3 and trial.case.time_axis == 0 else 0
-    sizes = {"batch size": x.shape[batch] if x.ndim > batch else 1}
+    found = {"batch size": x.shape[batch] if x.ndim > batch else 1}
     if x.ndim == 3:
-        sizes["time steps"] = x.shape[trial.case.time_axis]
+        found["time steps"] = x.shape[trial.case.time_axis]
     if out.ndim > 1:
-        sizes["outputs"] = out.shape[-1]
-        sizes["outputs of the batch"] = out.size
-    return sizes
+        found["outputs"] = out.shape[-1]
+        found["outputs of the batch"] = out.size
+    return found
