@@ -1,5 +1,6 @@
 """Layer table x checks and pair table x checks: a case is data, a check is a function, a test is their product."""
 
+import re
 from functools import cache
 
 import pytest
@@ -44,6 +45,8 @@ def assert_passes(check: Check, given: Trial) -> None:
 
 def applies(check: Check, case: str, dtype: str) -> bool:
     """Whether a case has a use for a check; one that raises here is to fail as a test."""
+    if check.name == "extremes" and re.search(r"-batch-\d$", case):
+        return False  # a layer by itself meets the same values in the case that it is a smaller batch of
     try:
         return not check.lacking(trial(case, dtype))
     except Exception:
@@ -90,10 +93,9 @@ def test_binary_cross_entropy_meets_the_classes_at_both_ends(reduction: str) -> 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("pair", MAIN)
-def test_other_seeds_raise_no_false_alarm(pair: str, dtype: str) -> None:
-    for seed in (1, 2):
-        result = battery.run(PAIRS[pair].case(), dtype, seed=seed)
-        assert result.passed, [explained(finding) for finding in result.findings]
+def test_another_seed_raises_no_false_alarm(pair: str, dtype: str) -> None:
+    result = battery.run(PAIRS[pair].case(), dtype, seed=1)
+    assert result.passed, [explained(finding) for finding in result.findings]
 
 
 FORMS = {

@@ -11,7 +11,7 @@ from twofold.compare.judge.evidence.floor import rows_of
 from twofold.compare.judge.evidence.sensitivity import Sensitivity, doubted, limits, sensitivities
 from twofold.compare.judge.evidence.trial import MORE_RERUNS, RERUNS, Reading, Trial
 from twofold.compare.judge.finding import failures
-from twofold.compare.pairs import PAIRS
+from twofold.compare.pairs import MAIN, PAIRS
 from twofold.compare.threads import one_thread
 from twofold.scratch.module import Array
 
@@ -80,7 +80,7 @@ class Planted:
     scope="module",
     params=[
         pytest.param((name, dtype), id=f"{name}-{dtype}", marks=pytest.mark.xdist_group(f"{name} {dtype}"))
-        for name in PAIRS
+        for name in MAIN
         for dtype in battery.DTYPES
     ],
 )
