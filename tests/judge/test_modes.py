@@ -25,12 +25,16 @@ def failing(case: str) -> set[str]:
 @pytest.fixture
 def classes_as_they_were() -> Iterator[None]:
     """Without what a class was given while it was wrong."""
-    kinds = [kind for kind in vars(scratch).values() if isinstance(kind, type) and issubclass(kind, Module)]
-    before = {kind: set(vars(kind)) for kind in kinds}
     yield
-    for kind, names in before.items():
-        for name in set(vars(kind)) - names:
+    for kind in subclasses(Module):
+        for name in {"training", "cache"} & set(vars(kind)):
             delattr(kind, name)
+
+
+def subclasses(kind: type) -> Iterator[type]:
+    for below in kind.__subclasses__():
+        yield below
+        yield from subclasses(below)
 
 
 @pytest.mark.usefixtures("classes_as_they_were")
