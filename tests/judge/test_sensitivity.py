@@ -8,8 +8,9 @@ import pytest
 
 from twofold.compare.judge import battery
 from twofold.compare.judge.evidence.floor import rows_of
+from twofold.compare.judge.evidence.reading import Reading
 from twofold.compare.judge.evidence.sensitivity import Sensitivity, doubted, limits, sensitivities
-from twofold.compare.judge.evidence.trial import MORE_RERUNS, RERUNS, Reading, Trial
+from twofold.compare.judge.evidence.trial import MORE_RERUNS, RERUNS, Trial
 from twofold.compare.judge.finding import failures
 from twofold.compare.pairs import MAIN, PAIRS
 from twofold.compare.threads import one_thread

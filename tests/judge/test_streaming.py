@@ -11,7 +11,8 @@ from twofold.compare.judge.battery import DTYPES
 from twofold.compare.judge.evidence import trial as evidence
 from twofold.compare.judge.evidence.branches import pinned
 from twofold.compare.judge.evidence.floor import floors, largest, rows_of, strays
-from twofold.compare.judge.evidence.trial import MORE_RERUNS, RERUNS, Measured, Reading, Trial, Unrepeatable
+from twofold.compare.judge.evidence.reading import Measured, Reading, Unrepeatable
+from twofold.compare.judge.evidence.trial import MORE_RERUNS, RERUNS, Trial
 from twofold.compare.pairs import PAIRS
 from twofold.compare.sides.trace import Copies, same_bits
 from twofold.scratch.module import Array

@@ -7,9 +7,10 @@ import numpy as np
 
 from twofold.compare.judge.evidence.branches import pinned
 from twofold.compare.judge.evidence.floor import distance, sure
+from twofold.compare.judge.evidence.reading import Unrepeatable
 from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.training import FREE_STEPS, batches
-from twofold.compare.judge.evidence.trial import Trial, Unrepeatable
+from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Quantity, Verdict, not_finite
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.sides import Reference, Side

@@ -9,7 +9,8 @@ import numpy as np
 
 from twofold.compare import nest
 from twofold.compare.judge.evidence.floor import idle
-from twofold.compare.judge.evidence.trial import Reading, Trial, leaves
+from twofold.compare.judge.evidence.reading import Reading
+from twofold.compare.judge.evidence.trial import Trial, leaves
 from twofold.compare.judge.finding import Quantity, Verdict, bit_for_bit, exactly, not_finite
 from twofold.compare.judge.gates import LIMIT
 from twofold.scratch.module import Array, Module

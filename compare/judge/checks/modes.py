@@ -13,7 +13,8 @@ from twofold.compare.judge.checks.dropout import drawn
 from twofold.compare.judge.checks.instances import apart
 from twofold.compare.judge.evidence.branches import pinned
 from twofold.compare.judge.evidence.draws import redrawn
-from twofold.compare.judge.evidence.trial import Measured, Reading, Trial, identical
+from twofold.compare.judge.evidence.reading import Measured, Reading, identical
+from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Quantity, bit_for_bit, exactly
 from twofold.compare.sides import Scratch, Side
 from twofold.scratch.module import Array

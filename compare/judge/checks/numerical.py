@@ -11,7 +11,8 @@ import numpy as np
 
 from twofold.compare import nest
 from twofold.compare.judge.evidence.floor import idle
-from twofold.compare.judge.evidence.trial import Trial, idle_in
+from twofold.compare.judge.evidence.reading import idle_in
+from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Quantity, Verdict
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.sides import Scratch, Side

@@ -11,9 +11,10 @@ from numpy.random import Generator
 from twofold.compare.judge.checks.contract import same
 from twofold.compare.judge.checks.variants import Holding
 from twofold.compare.judge.evidence.floor import sure
+from twofold.compare.judge.evidence.reading import Unrepeatable
 from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.training import clip_of, named_states
-from twofold.compare.judge.evidence.trial import RERUNS, Trial, Unrepeatable
+from twofold.compare.judge.evidence.trial import RERUNS, Trial
 from twofold.compare.judge.finding import Quantity, exactly, worst_by_name
 from twofold.compare.layers import OPTIMIZERS
 from twofold.compare.pair import Twin

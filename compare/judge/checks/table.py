@@ -16,7 +16,8 @@ from twofold.compare.judge.checks import (
     variants,
 )
 from twofold.compare.judge.checks.waivers import waived
-from twofold.compare.judge.evidence.trial import Trial, Unrepeatable
+from twofold.compare.judge.evidence.reading import Unrepeatable
+from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Finding, Quantity, Verdict, gravest, raised
 
 

@@ -7,7 +7,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from twofold.compare.judge.evidence.trial import Reading, Trial, leaves
+from twofold.compare.judge.evidence.reading import Reading
+from twofold.compare.judge.evidence.trial import Trial, leaves
 from twofold.compare.judge.finding import Quantity, Verdict, worst_by_name
 from twofold.scratch.module import Array
 

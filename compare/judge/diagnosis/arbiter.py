@@ -11,9 +11,10 @@ from twofold.compare.judge.diagnosis.gradients import of_gradients, of_module, o
 from twofold.compare.judge.diagnosis.slopes import WIDE, Scene
 from twofold.compare.judge.diagnosis.witness import of_call, of_update
 from twofold.compare.judge.evidence.branches import pinned
+from twofold.compare.judge.evidence.reading import Reading
 from twofold.compare.judge.evidence.resync import carries_on, step_numbered
 from twofold.compare.judge.evidence.settings import settings
-from twofold.compare.judge.evidence.trial import Reading, Trial
+from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Blame, Divergence, Quantity, Verdict, failures
 from twofold.compare.sides import Reference
 from twofold.compare.sides.trace import call_of

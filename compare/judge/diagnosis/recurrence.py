@@ -21,8 +21,9 @@ from numpy.typing import DTypeLike
 
 from twofold.compare import nest
 from twofold.compare.judge.evidence.floor import judge, strays
+from twofold.compare.judge.evidence.reading import Reading
 from twofold.compare.judge.evidence.rounding import perturbed
-from twofold.compare.judge.evidence.trial import RERUNS, Reading, Trial
+from twofold.compare.judge.evidence.trial import RERUNS, Trial
 from twofold.compare.judge.gates import GateMap, Stage
 from twofold.compare.sides import import_torch
 from twofold.compare.sides.trace import array_of, call_key

@@ -1,6 +1,7 @@
 """Which tensors show how a difference arises: those of the module where it begins, with all that may explain them."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 
@@ -121,11 +122,12 @@ def sizes_at_work(trial: Trial, stage: str, name: str) -> dict[str, int]:
 
 
 def factor_of(trial: Trial, stage: str, name: str) -> float:
-    """By how much scratch's tensor is the reference's; 0 where it is not to be had."""
-    actual, golden = trial.actual[stage].get(name), trial.golden[stage].get(name)
-    if actual is None or golden is None or actual.shape != golden.shape or not golden.any():
-        return 0.0
-    return proportion(actual, golden)
+    """By how much scratch's tensor is the reference's; 0 where it is not to be had, or raises at that size."""
+    with suppress(Exception):
+        actual, golden = trial.actual[stage][name], trial.golden[stage][name]
+        if actual.shape == golden.shape and golden.any() and np.isfinite(actual).all() and np.isfinite(golden).all():
+            return proportion(actual, golden)
+    return 0.0
 
 
 def sizes_of(trial: Trial) -> dict[str, int]:

@@ -10,6 +10,7 @@ from itertools import takewhile
 
 from twofold.compare.judge.checks import exact, extremes, modes, optimizers, sizes
 from twofold.compare.judge.evidence.floor import judge_all
+from twofold.compare.judge.evidence.reading import Measured, Reading
 from twofold.compare.judge.evidence.resync import (
     Step,
     fails,
@@ -18,7 +19,7 @@ from twofold.compare.judge.evidence.resync import (
     trained_steps,
     unwaived,
 )
-from twofold.compare.judge.evidence.trial import Measured, Reading, Trial
+from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Divergence, Quantity, Verdict, failures
 from twofold.compare.sides.trace import call_of
 

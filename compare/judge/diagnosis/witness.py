@@ -11,10 +11,11 @@ import numpy as np
 
 from twofold.compare.judge.checks import optimizers
 from twofold.compare.judge.diagnosis.conventions import of_optimizers
+from twofold.compare.judge.evidence.reading import Reading, idle_in
 from twofold.compare.judge.evidence.resync import afresh, one_step_from, step_numbered
 from twofold.compare.judge.evidence.settings import settings
 from twofold.compare.judge.evidence.training import clip_of, training_step
-from twofold.compare.judge.evidence.trial import Reading, Trial, idle_in
+from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Blame, Divergence, failures
 from twofold.compare.pair import Twin
 from twofold.compare.sides import Reference

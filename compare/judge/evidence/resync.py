@@ -13,17 +13,10 @@ import numpy as np
 from twofold.compare import nest
 from twofold.compare.judge.evidence.branches import pinned
 from twofold.compare.judge.evidence.floor import sure
+from twofold.compare.judge.evidence.reading import Measured, Reading, Unrepeatable, identical
 from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.training import FREE_STEPS, batches, clip_of, named_states, training_step
-from twofold.compare.judge.evidence.trial import (
-    MORE_RERUNS,
-    MOST_WAIVED,
-    Measured,
-    Reading,
-    Trial,
-    Unrepeatable,
-    identical,
-)
+from twofold.compare.judge.evidence.trial import MORE_RERUNS, MOST_WAIVED, Trial
 from twofold.compare.judge.finding import Quantity, failures
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.pair import Twin

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from twofold.compare.judge.evidence.floor import floors, largest, strays
-from twofold.compare.judge.evidence.trial import MORE_RERUNS, RERUNS, Measured, Trial
+from twofold.compare.judge.evidence.reading import Measured
+from twofold.compare.judge.evidence.trial import MORE_RERUNS, RERUNS, Trial
 from twofold.compare.judge.gates import LIMIT
 from twofold.scratch.module import Array
 

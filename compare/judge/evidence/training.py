@@ -5,8 +5,9 @@ from contextlib import nullcontext
 from typing import Any
 
 from twofold.compare import nest
+from twofold.compare.judge.evidence.reading import Reading
 from twofold.compare.judge.evidence.rounding import perturbing
-from twofold.compare.judge.evidence.trial import Reading, Trial
+from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.sides import Side
 from twofold.compare.sides.trace import Copies, Keep, Trace
 from twofold.scratch.module import Array

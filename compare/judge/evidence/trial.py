@@ -4,7 +4,7 @@ The float64 reference and scratch are held. Of a re-run no more is kept than how
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -13,12 +13,13 @@ from twofold.compare import nest
 from twofold.compare.judge.evidence.branches import Flip, pinned, unpinned
 from twofold.compare.judge.evidence.draws import Draws
 from twofold.compare.judge.evidence.floor import farther, in_range, judge_all, largest, strays
+from twofold.compare.judge.evidence.reading import Measured, Reading, Unrepeatable, equal_to, idle_in, repeated, used
 from twofold.compare.judge.evidence.rounding import move_state, perturbed, perturbing, saturating
 from twofold.compare.judge.finding import Quantity, Verdict
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.pair import Draw, Pair
 from twofold.compare.sides import Reference, Scratch, Side
-from twofold.compare.sides.trace import Copies, Keep, call_of, path_of, same_bits
+from twofold.compare.sides.trace import Copies, Keep, call_of, path_of
 from twofold.scratch.module import Array, Module, held
 
 RERUNS = 5
@@ -27,40 +28,6 @@ MORE_RERUNS = 10
 DOUBTFUL = (1.0, 50.0)  # floors
 # Floors: what a waived tensor may be off by, as rounding; an update is exempt, since Adam magnifies it.
 MOST_WAIVED = 1e4
-
-# What one run gave, or what was kept of it, by stage and name. Stages: forward (every module in order, then the
-# output), loss, backward (the gradient of every module's output), gradient (of every parameter and input).
-Reading = dict[str, dict[str, Array]]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The float64 reference, the branches that it would have taken otherwise, and its re-runs in the trial's dtype.
-
-    Of these `strayed` has how far each row of a tensor did from golden, in the one that strays most, and `off` the
-    tensors that go wrong in that dtype alone.
-    """
-
-    golden: Reading
-    flips: list[Flip] = field(default_factory=list)
-    strayed: Reading = field(default_factory=dict)
-    reruns: int = 0
-    off: Mapping[str, Mapping[str, Quantity]] = field(default_factory=dict)
-
-    def beside(self, *runs: Reading) -> "Measured":
-        """With further re-runs, of each how far it strays."""
-        strayed = dict(self.strayed)
-        for run in runs:
-            strayed |= {
-                stage: farther(strayed.get(stage, {}), rows)
-                for stage, rows in run.items()
-                if stage not in ("asked", "passed")
-            }
-        return replace(self, strayed=strayed, reruns=self.reruns + len(runs))
-
-
-class Unrepeatable(Exception):
-    """The reference gives other numbers for equal inputs: its noise would pass for the floor."""
 
 
 class Trial(Draws):
@@ -321,16 +288,6 @@ class Trial(Draws):
         return tensor.rpartition(".")[0] or self.case.name
 
 
-def idle_in(actual: Reading, golden: Reading) -> set[str]:
-    """The parameters that no gradient reaches on either side: torch has None, scratch zeros."""
-    return {name for name, array in actual["gradient"].items() if name not in golden["gradient"] and not array.any()}
-
-
-def used(state: Mapping[str, Array], idle: set[str]) -> dict[str, Array]:
-    """Without what an optimizer keeps for parameters that no gradient reaches: torch leaves them out of its step."""
-    return {name: array for name, array in state.items() if " " not in name or name.partition(" ")[0] not in idle}
-
-
 def at_recipe_size(pair: Pair, inputs: Array, dtype: str, device: str = "cpu", seed: int = 0) -> Trial:
     """The pair's model alone, at its recipe's size, on the records given."""
     trial = Trial(pair.full_case((Draw(inputs.shape),)), dtype, device, seed)
@@ -342,21 +299,3 @@ def leaves(model: Module) -> list[Module]:
     """The modules that hold no others."""
     modules = [module for _, module in model.named_modules()]
     return [module for module in modules if not any(isinstance(part, Module) for _, part in held(vars(module)))]
-
-
-def identical(first: Reading, second: Reading) -> bool:
-    """Bit for bit, NaN included."""
-    keep = equal_to(first)
-    return repeated(
-        first, {stage: {name: keep(stage, name, a) for name, a in second[stage].items()} for stage in second}
-    )
-
-
-def equal_to(first: Reading) -> Keep:
-    """Keeps of a tensor whether it is bit for bit that of a run before."""
-    return lambda stage, name, array: np.array(name in first[stage] and same_bits(array, first[stage][name]))
-
-
-def repeated(first: Reading, equal: Reading) -> bool:
-    """Whether a run, of which is kept what is equal, has all that the first has, and alike."""
-    return all(first[stage].keys() == equal[stage].keys() and all(equal[stage].values()) for stage in first)
