@@ -87,15 +87,16 @@ class Ground:
         cut = "numerical" in self.case.waivers and expected.stage in ("forward", "loss")
         return replace(expected, blame="inconclusive") if cut and "resync" not in expected.checks else expected
 
-    def cell(self, fault: Fault) -> Cell | None:
-        """The fault planted: scratch alone is run again."""
+    def cell(self, fault: Fault, named: bool = True) -> Cell | None:
+        """The fault planted: scratch alone is run again; which it may be is asked if it is to be `named`."""
         expected = self.expected(fault)
         if expected is None:
             return None
         trial = faulty(self.trial)
         with few_steps(), fault.planted():
             findings = [examined(trial, CHECKS_BY_NAME[name]) for name in expected.checks]
-            findings = with_causes(trial, findings, partial(suspects, seen=seen_with(fault.id)))
+            if named:
+                findings = with_causes(trial, findings, partial(suspects, seen=seen_with(fault.id)))
         failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
         return Cell(
             fault.id,

@@ -181,7 +181,14 @@ FAULTS = [
         ("resync",),
     ),
     *(
-        Fault(f"gradients of {path} times 1.001", pair.name, scaled(path), ("gradient", "resync"), path)
+        Fault(
+            f"gradients of {path} times 1.001",
+            pair.name,
+            scaled(path),
+            ("gradient", "resync"),
+            path,
+            dtypes=("float64",),
+        )
         for pair in (PAIRS[name] for name in MAIN)
         for path, module in pair.case().model.build("scratch").named_modules()
         if path and any(isinstance(value, scratch.Parameter) for value in vars(module).values())

@@ -43,6 +43,11 @@ def assert_passes(check: Check, given: Trial) -> None:
     assert finding.verdict is Verdict.PASS, explained(finding)
 
 
+def dtypes_of(case: str) -> tuple[str, ...]:
+    """A variant has its system's layers, which are judged in both: `twofold check` takes it in both too."""
+    return DTYPES[:1] if case in PAIRS and case not in MAIN else DTYPES
+
+
 def applies(check: Check, case: str, dtype: str) -> bool:
     """Whether a case has a use for a check; one that raises here is to fail as a test."""
     if check.name == "extremes" and re.search(r"-batch-\d$", case):
@@ -57,7 +62,7 @@ def applies(check: Check, case: str, dtype: str) -> bool:
 PRODUCT = [
     pytest.param(case, dtype, check.name, marks=pytest.mark.xdist_group(f"{case} {dtype}"))
     for case in CASES
-    for dtype in DTYPES
+    for dtype in dtypes_of(case)
     for check in BATTERY
     if applies(check, case, dtype)
 ]

@@ -29,6 +29,9 @@ from twofold.compare.threads import one_thread
 SHORT = replace(PAIRS["catcar-mlp"], recipe=replace(PAIRS["catcar-mlp"].recipe, report_steps=5))
 
 
+pytestmark = pytest.mark.xdist_group("report")  # what is measured is measured once
+
+
 @pytest.fixture(scope="module")
 def measured() -> PairReport:
     with one_thread():
