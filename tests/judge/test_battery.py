@@ -26,6 +26,7 @@ LOOPS = tuple(
     if (layer := case.model.scratch.rpartition(":")[2]) in ("Conv2d", "MaxPool2d")
 )
 CASES = {case.name: case for case in (*LAYERS, *LOOPS, *(pair.case() for pair in PAIRS.values()))}
+VARIANTS = PAIRS.keys() - set(MAIN)
 
 
 @cache
@@ -44,14 +45,14 @@ def assert_passes(check: Check, given: Trial) -> None:
 
 
 def dtypes_of(case: str) -> tuple[str, ...]:
-    """A variant has its system's layers, which are judged in both: `twofold check` takes it in both too."""
-    return DTYPES[:1] if case in PAIRS and case not in MAIN else DTYPES
+    """A variant has its system's layers, and a loop the fast form's cases, which are judged in both."""
+    return DTYPES[:1] if case in VARIANTS or case.startswith("loop-") else DTYPES
 
 
 def applies(check: Check, case: str, dtype: str) -> bool:
     """Whether a case has a use for a check; one that raises here is to fail as a test."""
-    if check.name == "extremes" and re.search(r"-batch-\d$", case):
-        return False  # a layer by itself meets the same values in the case that it is a smaller batch of
+    if check.name == "extremes" and (case in VARIANTS or re.search(r"-batch-\d$", case)):
+        return False  # a layer by itself meets the same values in the case that this is a form of
     try:
         return not check.lacking(trial(case, dtype))
     except Exception:
