@@ -74,7 +74,7 @@ class SoftmaxBCELoss(Loss):
         others[rows, best] = -np.inf
         # 1 - p of the likeliest class is what all others have: as a difference it would lose its digits near p = 1,
         # and their shares would lose them if taken from logarithms, which are large there
-        rest = shifted.copy()
+        rest = shifted
         rest[rows, best] = -np.inf
         second = rest.max(axis=1, keepdims=True)
         shares = np.exp(rest - second)

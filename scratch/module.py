@@ -39,16 +39,16 @@ PLAIN = frozenset((bool, int, float, str, type(None), np.ndarray))  # most attri
 
 
 def held(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What of a module's attributes is a module, parameter or buffer; of those in a list or dict each: "layers.0"."""
-    kinds = Module, Parameter, Buffer
+    """What a module has by name; of a list, tuple or dict every entry, as in a ModuleList: "layers.0"."""
     for name, value in attributes.items():
         if type(value) in PLAIN:
             continue
-        if isinstance(value, kinds):
+        if isinstance(value, dict):
+            yield from ((f"{name}.{key}", part) for key, part in value.items())
+        elif isinstance(value, list | tuple):
+            yield from ((f"{name}.{n}", part) for n, part in enumerate(value))
+        else:
             yield name, value
-        elif isinstance(value, list | tuple | dict) and name != "cache":
-            parts = value.items() if isinstance(value, dict) else enumerate(value)
-            yield from ((f"{name}.{key}", part) for key, part in parts if isinstance(part, kinds))
 
 
 class Module:

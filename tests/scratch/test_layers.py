@@ -150,3 +150,17 @@ def test_an_elementwise_layer_takes_any_shape(layer: str, shape: tuple[int, ...]
     function = getattr(scratch, layer)()
     x = np.full(shape, 0.5)
     assert np.shape(function(x)) == np.shape(function.backward(np.ones(shape))) == shape
+
+
+@pytest.mark.parametrize("kind", [scratch.MaxPool2d, scratch.LoopMaxPool2d])
+def test_a_pool_of_nan_by_hand(kind: type[scratch.Module]) -> None:
+    """NaN wins, and of several the last one, as in torch; windows without one go on as they do."""
+    x = np.array(
+        [[[[np.nan, np.nan, 5.0, 4.0], [np.nan, 2.0, 3.0, 6.0], [7.0, 7.0, np.nan, 0.0], [7.0, 0.0, 1.0, 2.0]]]]
+    )
+    pool = kind(2)
+    np.testing.assert_array_equal(pool(x), [[[[np.nan, 6.0], [7.0, np.nan]]]])
+    dx = pool.backward(np.array([[[[1.0, 2.0], [3.0, 4.0]]]]))
+    expected = np.zeros((4, 4))
+    expected[1, 0], expected[1, 3], expected[2, 0], expected[2, 2] = 1.0, 2.0, 3.0, 4.0
+    np.testing.assert_array_equal(dx, expected[None, None])

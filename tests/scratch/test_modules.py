@@ -24,6 +24,27 @@ def test_a_gradient_starts_at_zero_in_the_dtype_of_its_parameter() -> None:
     assert (grad.dtype, grad.shape, grad.any()) == (np.float32, (2, 3), False)
 
 
+class Listed(scratch.Module):
+    """Parts in every container."""
+
+    def __init__(self) -> None:
+        self.layers = [scratch.Linear(2, 3), scratch.ReLU()]
+        self.pair = scratch.Linear(3, 1, bias=False), scratch.Tanh()
+        self.heads = {"left": scratch.Linear(1, 1, bias=False)}
+        self.scales = [scratch.Parameter(np.ones(2))]
+        self.sizes = [1, 2]
+
+
+def test_parts_in_lists_tuples_and_dicts_have_the_names_of_torchs_containers() -> None:
+    model = Listed()
+    names = ["scales.0", "layers.0.weight", "layers.0.bias", "pair.0.weight", "heads.left.weight"]
+    assert [name for name, _ in model.named_parameters()] == names
+    paths = ["", "layers.0", "layers.1", "pair.0", "pair.1", "heads.left"]
+    assert [path for path, _ in model.named_modules()] == paths
+    model.eval()
+    assert not any(module.training for _, module in model.named_modules())
+
+
 def test_a_missing_bias_is_no_parameter() -> None:
     assert [name for name, _ in scratch.Linear(2, 3, bias=False).named_parameters()] == ["weight"]
 

@@ -13,6 +13,14 @@ def test_clipping_by_value() -> None:
     assert parameter.grad.tolist() == [-10, 3, 10]
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_rmsprop_keeps_a_momentum_only_where_it_has_one(momentum: float) -> None:
+    layer = scratch.Linear(2, 1, bias=False)
+    optimizer = scratch.RMSprop(layer.named_parameters(), lr=0.1, momentum=momentum)
+    optimizer.step()
+    assert ("momentum_buffer" in optimizer.state_dict()["weight"]) is bool(momentum)
+
+
 def test_l2_penalty_by_hand() -> None:
     """0.5 * 0.1 * (1 + 4 + 9) on the weight alone, and 0.1 W into its gradient."""
     layer = scratch.Linear(3, 1)

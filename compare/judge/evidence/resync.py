@@ -18,7 +18,6 @@ from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.training import FREE_STEPS, batches, clip_of, named_states, training_step
 from twofold.compare.judge.evidence.trial import MORE_RERUNS, MOST_WAIVED, Trial
 from twofold.compare.judge.finding import Quantity, failures
-from twofold.compare.judge.gates import LIMIT
 from twofold.compare.pair import Twin
 from twofold.compare.sides import Reference, Scratch, States
 from twofold.compare.sides.trace import Keep
@@ -152,9 +151,7 @@ def judged_step(
     plain = [None] if trial.dtype != "float64" else []
     measured = measured.beside(*reruns([*range(RESYNC_RERUNS), *plain]))
     first = judged(measured)
-    if not any(
-        trial.doubtful(quantities, least=LIMIT) for quantities in first.values()
-    ):  # more would only widen floors
+    if not any(trial.doubtful(quantities) for quantities in first.values()):
         return first
     return judged(measured.beside(*reruns(range(RESYNC_RERUNS, RESYNC_RERUNS + MORE_RERUNS))))
 

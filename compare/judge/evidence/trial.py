@@ -24,8 +24,9 @@ from twofold.scratch.module import Array, Module, held
 
 RERUNS = 5
 # The largest of few re-runs may fall short of what rounding does; where an error makes one doubt it, so many are added.
+# More can only widen a floor: what lies within LIMIT floors already is equal whatever they would say.
 MORE_RERUNS = 10
-DOUBTFUL = (1.0, 50.0)  # floors
+DOUBTFUL = (LIMIT, 50.0)  # floors
 # Floors: what a waived tensor may be off by, as rounding; an update is exempt, since Adam magnifies it.
 MOST_WAIVED = 1e4
 
@@ -210,9 +211,9 @@ class Trial(Draws):
 
         return keep
 
-    def doubtful(self, quantities: Iterable[Quantity], least: float = DOUBTFUL[0]) -> bool:
+    def doubtful(self, quantities: Iterable[Quantity]) -> bool:
         """Some error is neither plainly rounding nor plainly a fault."""
-        return any(least < q.ratio < DOUBTFUL[1] for q in self.unwaived(quantities))
+        return any(DOUBTFUL[0] < q.ratio < DOUBTFUL[1] for q in self.unwaived(quantities))
 
     @property
     def waived(self) -> set[str]:
