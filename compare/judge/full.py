@@ -1,11 +1,9 @@
 """The battery at recipe size: real shapes, more than a hundred words, twenty steps of time, 256 units."""
 
-import numpy as np
-
 from twofold.compare.data.splits import Split
 from twofold.compare.judge.checks.table import CHECKS_BY_NAME, Check
-from twofold.compare.judge.evidence.trial import Trial
-from twofold.compare.pair import Draw, Pair
+from twofold.compare.judge.evidence.trial import Trial, at_recipe_size
+from twofold.compare.pair import Pair
 
 MOST_RECORDS = 64  # of a batch; no full-batch recipe needs its 15,000 to be judged
 # Those of single passes: not exact and numerical, whose numbers must stay small, nor the many steps of optimizer,
@@ -19,11 +17,4 @@ def full_trial(pair: Pair, records: Split, dtype: str, device: str, seed: int) -
     """The recipe's model on the first records of the data, a batch of them."""
     count = min(pair.recipe.batch, MOST_RECORDS, len(records))
     inputs, target = records.inputs[:count], records.targets[:count]
-    trial = Trial(pair.full_case((Draw(inputs.shape),), Draw(target.shape)), dtype, device, seed)
-    trial.inputs, trial.target = (in_dtype(inputs, dtype),), in_dtype(target, dtype)
-    return trial
-
-
-def in_dtype(array: np.ndarray, dtype: str) -> np.ndarray:
-    """Floats in the dtype; words and classes stay integers."""
-    return array.astype(dtype) if np.issubdtype(array.dtype, np.floating) else array
+    return at_recipe_size(pair, inputs, dtype, device, seed, target)

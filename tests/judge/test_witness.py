@@ -11,10 +11,9 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from tests.judge.planting import plant
+from tests.judge.test_innocent import Innocent
+from tests.judge.verdicts import only
 from twofold import scratch
-from twofold.compare.judge.battery import run
-from twofold.compare.judge.checks.table import CHECKS_BY_NAME
-from twofold.compare.judge.finding import Verdict
 from twofold.compare.pair import Case, Draw, Twin
 from twofold.compare.pairs import PAIRS
 from twofold.scratch import BatchNorm1d, Linear, Module, ReLU, Sequential
@@ -148,12 +147,6 @@ TAMPERED = (
     ),
     Tampered(trained("Net", f"{HERE}:replaced_step"), ("optimizer", "resync"), "the optimizer has a step of its own"),
 )
-
-
-def only(case: Case, dtype: str, check: str) -> Any:
-    (finding,) = run(case, dtype, checks=[CHECKS_BY_NAME[check]]).findings
-    assert finding.verdict is Verdict.FAIL, (check, finding)
-    return finding
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -371,3 +364,14 @@ def test_another_cut_in_the_reference_does_not_convict_scratch(monkeypatch: pyte
     monkeypatch.setattr(Reference, "forward", lambda self, x: own(self, torch.cat([x[:, :-1], x[:, -1:].detach()], 1)))
     finding = only(PAIRS["sine-rnn-truncated"].case(), "float64", "gradient")
     assert finding.blame.side != "scratch", finding.blame
+
+
+# Names
+
+
+def test_a_fault_beside_tied_tensors_is_placed_and_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two sides name the tensor, and order their parameters, otherwise."""
+    forward = Linear.forward
+    monkeypatch.setattr(Linear, "forward", lambda self, x: forward(self, x) * x.dtype.type(1.001))
+    finding = only(Innocent("TiedNet", "Tied", Draw((6,), high=11), 11).case(), "float64", "forward")
+    assert finding.first_divergence.module == "out" and finding.blame.side == "scratch", finding.blame

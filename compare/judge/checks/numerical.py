@@ -96,7 +96,7 @@ def loss_of(side: Side, out: Array, target: Array | None) -> tuple[float, Array]
 def of_penalty(trial: Trial, side: Side) -> Quantity:
     """The penalty alone, of the trial's weights."""
     rng = trial.rng("direction of the penalty")
-    weights = {name: trial.state[name] for name, _ in side.model.named_parameters() if name in trial.state}
+    weights = {name: trial.state[name] for name in trial.parameters}
     directions = {name: rng.standard_normal(array.shape) for name, array in weights.items()}
 
     def along(h: float) -> tuple[float, float]:

@@ -95,7 +95,7 @@ def scratch(trial: Trial, twin: Twin) -> Scratch:
 
 def reference(trial: Trial, twin: Twin, dtype: str | None = None) -> Reference:
     given = trial.case.model, None, twin, dtype or trial.dtype, trial.device
-    return Reference(*given, clip=clip_of(trial), known=trial.known)
+    return Reference(*given, clip=clip_of(trial), known=trial.state)
 
 
 def graded(array: Array, rng: Generator) -> Array:

@@ -10,15 +10,15 @@ import numpy as np
 
 from twofold.compare import nest
 from twofold.compare.judge.checks.exact import keeps_integers
-from twofold.compare.judge.evidence.branches import pinned
+from twofold.compare.judge.evidence.branches import pinned, shadowed
 from twofold.compare.judge.evidence.operations import all_moved
 from twofold.compare.judge.evidence.rounding import perturbing
 from twofold.compare.judge.evidence.settings import settings
-from twofold.compare.judge.evidence.trial import Trial
+from twofold.compare.judge.evidence.trial import Trial, holds_modules
 from twofold.compare.sides import Reference, Scratch
 from twofold.compare.sides.hooks import hooks
 from twofold.compare.sides.trace import array_of
-from twofold.scratch.module import Array, Module, held
+from twofold.scratch.module import Array, Module
 
 Values = Mapping[str, Array]  # the floats that a part is given: "input[0]", "cotangent[0]"
 Outcome = Mapping[str, Array]  # what it made of them: "output", "weight gradient", "running_var"
@@ -90,26 +90,14 @@ def taken(side: Scratch, inputs: Any) -> dict[str, tuple[Module, tuple]]:
 
         return watched
 
-    own = [vars(module).get("forward") for _, module in leaves]
-    for path, module in leaves:
-        vars(module)["forward"] = watch(path, module, module.forward)
-    try:
+    with shadowed([(module, watch(path, module, module.forward)) for path, module in leaves]):
         side.forward(inputs)
-    finally:
-        for (_, module), forward in zip(leaves, own, strict=True):
-            del vars(module)["forward"]
-            if forward:
-                vars(module)["forward"] = forward
     return found
 
 
 def runs(module: Any) -> bool:
     """Whether a torch module has a forward; one that only holds tensors has none."""
     return type(module).forward.__name__ != "_forward_unimplemented"
-
-
-def holds_modules(module: Module) -> bool:
-    return any(isinstance(part, Module) for _, part in held(vars(module)))
 
 
 def alike(module: Module) -> tuple:
@@ -244,7 +232,7 @@ def torch_pass(
 
 def of_penalty(trial: Trial, references: References, scratch: Scratch) -> Part:
     """What it adds to the loss and to the gradients, of the weights in the place of inputs."""
-    weights = {name: value for name, value in trial.state.items() if name in dict(scratch.model.named_parameters())}
+    weights = {name: trial.state[name] for name in trial.parameters}
 
     def ours(values: Values) -> Outcome:
         scratch.load({**trial.state, **named(values)})

@@ -24,10 +24,12 @@ def blame(trial: Trial, quantities: Sequence[Quantity], where: Divergence | None
     """Who is wrong, given what one check judged and the first that differs."""
     failed = [quantity for quantity in quantities if quantity.verdict is Verdict.FAIL]
     convicted = {quantity.side: quantity.reason for quantity in reversed(failed) if quantity.side}
-    open_to_witnesses = where is not None and set(convicted) == {"inconclusive"}  # as extremes leaves it
-    if open_to_witnesses and where and where.stage != "optimizer" and (told := arguments_at(trial, where.module)):
-        return Blame("conventions", told)
-    if len(convicted) == 1 and not (open_to_witnesses and where and where.stage == "optimizer"):
+    if where and set(convicted) == {"inconclusive"}:  # as extremes leaves it
+        if where.stage == "optimizer":
+            return at(trial, where)
+        if told := arguments_at(trial, where.module):
+            return Blame("conventions", told)
+    if len(convicted) == 1:
         return Blame(*convicted.popitem())
     if frozen := sorted(trial.reference().frozen() & {quantity.name.partition(" ")[0] for quantity in failed}):
         return Blame("conventions", f"{', '.join(frozen)}: frozen in the reference, requires_grad is False")

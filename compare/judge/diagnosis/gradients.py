@@ -144,7 +144,8 @@ def of_outputs(trial: Trial, scene: Scene, where: Divergence) -> Blame:
     """Each side is held to its own loss; where both are consistent, the conventions differ."""
     if cut_off(trial):
         return Blame("inconclusive", f"{CUT}, and outputs alone do not say who is right")
-    sides = Held(trial, scene, "scratch"), Held(trial, scene, "reference")
+    _, trace = gradients(trial, scene, trial.scratch())
+    sides = [Held(trial, scene, side, trace.masks) for side in (trial.scratch(WIDE), trial.reference("float64"))]
     apart = distance(*sides)
     scratch, reference = (side.consistency(apart) for side in sides)
     told = f"scratch's gradient is {scratch}, the reference's {reference}"
@@ -159,11 +160,8 @@ def of_outputs(trial: Trial, scene: Scene, where: Divergence) -> Blame:
 class Held:
     """One side with its gradient along some directions, to be held to the slopes of its own loss."""
 
-    def __init__(self, trial: Trial, scene: Scene, name: str) -> None:
-        self.trial, self.scene = trial, scene
-        _, trace = gradients(trial, scene, trial.scratch())
-        self.masks = trace.masks
-        self.side: Side = trial.scratch(WIDE) if name == "scratch" else trial.reference("float64")
+    def __init__(self, trial: Trial, scene: Scene, side: Side, masks: Mapping[str, Array]) -> None:
+        self.trial, self.scene, self.side, self.masks = trial, scene, side, masks
         with self.still():
             found, _ = gradients(trial, scene, self.side)
         with self.still():
@@ -171,7 +169,7 @@ class Held:
             if scene.target is not None:
                 self.outputs = [self.side.loss(scene.target)]
         # of every tensor: a gradient that is missing is zero
-        self.directions = directions(trial, scene, self.side, found)
+        self.directions = directions(trial, scene, found)
         terms = [
             [float((found[name] * way).sum()) for name, way in direction.items() if name in found]
             for direction in self.directions
@@ -204,12 +202,12 @@ class Held:
         )
 
 
-def directions(trial: Trial, scene: Scene, side: Side, found: Mapping[str, Array]) -> list[dict[str, Array]]:
+def directions(trial: Trial, scene: Scene, found: Mapping[str, Array]) -> list[dict[str, Array]]:
     """Random ones, and the gradient's own.
 
     A fault may lie across any one of them. Along the gradient itself no part of a slope takes another away.
     """
-    drawn = [random_directions(trial, scene, side, n) for n in range(WAYS)]
+    drawn = [random_directions(trial, scene, n) for n in range(WAYS)]
     own = {name: rms(place(scene, name)) * found[name] / rms(found[name]) for name in drawn[0] if name in found}
     return [*drawn, own]
 

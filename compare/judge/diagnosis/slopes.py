@@ -131,10 +131,10 @@ def place(scene: Scene, name: str) -> Array:
     return {**scene.state, **nest.numbered("<input>", scene.inputs)}[name]
 
 
-def random_directions(trial: Trial, scene: Scene, side: Side, n: int = 0) -> dict[str, Array]:
+def random_directions(trial: Trial, scene: Scene, n: int = 0) -> dict[str, Array]:
     """N(0, 1) times the size of the tensor, for every parameter and floating-point input; the n-th such."""
     rng, inputs = trial.rng(f"arbiter {n}" if n else "arbiter"), nest.numbered("<input>", scene.inputs)
-    values = {name: scene.state[name] for name, _ in side.model.named_parameters()}
+    values = {name: scene.state[name] for name in trial.parameters}
     values |= {name: value for name, value in inputs.items() if name not in trial.case.constants}
     floats = {name: value for name, value in values.items() if np.issubdtype(value.dtype, np.floating)}
     return {name: rms(value) * rng.standard_normal(value.shape) for name, value in floats.items()}

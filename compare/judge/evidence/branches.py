@@ -54,12 +54,12 @@ def pinned(
         if pin and "forward" not in vars(module):
             known = (masks or {}) if pin is _dropout else inputs
             forwards.append((module, _Pinned(path, module, pin, known, side.names, flips if counting else None)))
-    with _shadowed(forwards):
+    with shadowed(forwards):
         yield flips
 
 
 @contextmanager
-def _shadowed(forwards: Sequence[tuple[Any, Callable]]) -> Iterator[None]:
+def shadowed(forwards: Sequence[tuple[Any, Callable]]) -> Iterator[None]:
     """Modules of either side with another forward on the instance, and afterwards with what was there."""
     own = [vars(module).get("forward") for module, _ in forwards]
     for module, forward in forwards:
@@ -167,7 +167,7 @@ def held(
         for path, module in model.named_modules()
         if type(module) in (ReLU, LeakyReLU, MaxPool2d) or any(path_of(call) == path for call in outputs)
     ]
-    with _shadowed(forwards):
+    with shadowed(forwards):
         yield
 
 

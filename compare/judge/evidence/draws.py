@@ -72,7 +72,6 @@ class Draws:
     def __init__(self, case: Case, dtype: str, device: str = "cpu", seed: int = 0) -> None:
         self.case, self.dtype, self.device, self.seed = case, dtype, device, seed
         self.state = redrawn(self.scratch().state(), self.rng("state"))
-        self.known = tuple(self.state)
         self.inputs = self.draw_inputs(self.rng("inputs"))
 
     def rng(self, purpose: str) -> Generator:
@@ -94,7 +93,7 @@ class Draws:
     def unnamed_reference(self, dtype: str | None = None, names: Names = MappingProxyType({})) -> Reference:
         case, dtype = self.case, dtype or self.dtype
         given = case.model, case.loss, case.optimizer, dtype, self.device
-        return Reference(*given, penalty=case.penalty, clip=case.clip, names=names, known=self.known)
+        return Reference(*given, penalty=case.penalty, clip=case.clip, names=names, known=self.state)
 
     @cached_property
     def rehearsal(self) -> Rehearsal:
@@ -123,6 +122,11 @@ class Draws:
         side.train(False)
         with side.watch(keep) as trace:
             return side.forward(self.inputs), trace.outputs
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """Their names, in scratch's order: the reference may know them by others, and in another."""
+        return tuple(name for name, _ in self.scratch().model.named_parameters())
 
     def draw_inputs(self, rng: Generator) -> tuple[Any, ...]:
         return nest.apply(lambda draw: draw(rng, self.dtype), self.case.inputs)

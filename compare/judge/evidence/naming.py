@@ -39,11 +39,12 @@ def in_order(mine: Calls, other: Calls, pairs: Mapping[str, str]) -> Iterable[tu
     gaps = [runs(list(mine), back), runs(list(other), pairs)]
     for before, own in gaps[0].items():
         theirs = gaps[1].get(None if before is None else back[before], [])
-        shapes = [
-            [[array.shape for array in calls[call]] for call in run] for calls, run in ((mine, own), (other, theirs))
-        ]
-        if shapes[0] == shapes[1]:
+        if shapes(mine, own) == shapes(other, theirs):
             yield from zip(theirs, own, strict=True)
+
+
+def shapes(calls: Calls, some: list[str]) -> list[list[tuple[int, ...]]]:
+    return [[array.shape for array in calls[call]] for call in some]
 
 
 def runs(calls: list[str], known: Mapping[str, str]) -> dict[str | None, list[str]]:

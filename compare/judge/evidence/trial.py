@@ -6,6 +6,7 @@ The float64 reference and scratch are held. Of a re-run no more is kept than how
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -118,11 +119,10 @@ class Trial(Draws):
             measured = measured.beside(
                 {stage: {name: keep(stage, name, array) for name, array in plain[stage].items()} for stage in plain}
             )
-            with pinned(side, *pins):
-                moves = self.observe(side, 0, training, self.strays_from(plain))
-            measured = replace(measured, off=self.off(measured, moves))
+            first, moves = self.moved_beside(side, plain, measured.golden, pins, training)
+            measured = replace(measured, off=self.off(measured, moves)).beside(first)
         del plain
-        measured = self.rerun(measured, actual, range(RERUNS), side, training)
+        measured = self.rerun(measured, actual, range(0 if self.dtype == "float64" else 1, RERUNS), side, training)
         if any(self.doubtful(self.judged_by(measured, stage, actual)) for stage in ("forward", "backward", "gradient")):
             measured = self.rerun(measured, actual, range(RERUNS, RERUNS + MORE_RERUNS), side, training)
         return measured
@@ -158,7 +158,7 @@ class Trial(Draws):
         unit = 8 * float(np.finfo(self.dtype).eps)
         for stage in ("input", "forward", "loss", "backward", "grad_input", "gradient"):
             for name, away in measured.strayed.get(stage, {}).items():
-                golden, near = measured.golden[stage].get(name), moves[stage].get(name, np.empty(0))
+                golden, near = measured.golden[stage].get(name), moves.get(stage, {}).get(name, np.empty(0))
                 if golden is None or away.shape != near.shape or not away.size or name in self.waived:
                     continue
                 within = near + unit * largest(golden).max()
@@ -172,6 +172,20 @@ class Trial(Draws):
                     off = Quantity(name, *sizes, Verdict.FAIL, reason=told, side="reference")
                     found.setdefault(stage, {})[name] = off
         return found
+
+    def moved_beside(
+        self, side: Reference, plain: Reading, golden: Reading, pins: tuple[Any, Any], training: bool
+    ) -> tuple[Reading, Reading]:
+        """The first run of the reference that is moved by one ulp: how far it strays from golden, and from `plain`."""
+        moves: Reading = {}
+        from_golden, from_plain = self.strays_from(golden), self.strays_from(plain)
+
+        def both(stage: str, name: str, array: Array) -> Array:
+            moves.setdefault(stage, {})[name] = from_plain(stage, name, array)
+            return from_golden(stage, name, array)
+
+        with pinned(side, *pins, counting=False):
+            return self.observe(side, 0, training, both), moves
 
     def rerun(
         self,
@@ -289,14 +303,27 @@ class Trial(Draws):
         return tensor.rpartition(".")[0] or self.case.name
 
 
-def at_recipe_size(pair: Pair, inputs: Array, dtype: str, device: str = "cpu", seed: int = 0) -> Trial:
-    """The pair's model alone, at its recipe's size, on the records given."""
-    trial = Trial(pair.full_case((Draw(inputs.shape),)), dtype, device, seed)
-    trial.inputs = (inputs.astype(dtype) if np.issubdtype(inputs.dtype, np.floating) else inputs,)
+def at_recipe_size(
+    pair: Pair, inputs: Array, dtype: str, device: str = "cpu", seed: int = 0, target: Array | None = None
+) -> Trial:
+    """The pair at its recipe's size on the records given; without a target its model alone."""
+    wanted = None if target is None else Draw(target.shape)
+    trial = Trial(pair.full_case((Draw(inputs.shape),), wanted), dtype, device, seed)
+    trial.inputs = (in_dtype(inputs, dtype),)
+    if target is not None:
+        trial.target = in_dtype(target, dtype)
     return trial
+
+
+def in_dtype(array: Array, dtype: str) -> Array:
+    """Floats in the dtype; words and classes stay integers."""
+    return array.astype(dtype) if np.issubdtype(array.dtype, np.floating) else array
 
 
 def leaves(model: Module) -> list[Module]:
     """The modules that hold no others."""
-    modules = [module for _, module in model.named_modules()]
-    return [module for module in modules if not any(isinstance(part, Module) for _, part in held(vars(module)))]
+    return [module for _, module in model.named_modules() if not holds_modules(module)]
+
+
+def holds_modules(module: Module) -> bool:
+    return any(isinstance(part, Module) for _, part in held(vars(module)))
