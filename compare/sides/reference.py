@@ -1,6 +1,6 @@
 """The torch side: the same verbs as Scratch's, with every array that goes in or comes out a NumPy copy."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Any
@@ -144,18 +144,11 @@ class Reference:
         self.optimizer.step()
 
     def optimizer_state(self) -> States:
-        return {
-            name: {key: array_of(value) for key, value in self.optimizer.state[p].items() if value is not None}
-            for name, p in self.named_parameters()
-        }
+        return {name: kept_of(self.optimizer, parameter) for name, parameter in self.named_parameters()}
 
     def load_optimizer_state(self, state: Mapping[str, Mapping[str, Array]]) -> None:
         for name, parameter in self.named_parameters():
-            # torch counts steps in a float32 on the CPU
-            self.optimizer.state[parameter] = {
-                key: self.torch.tensor(float(value)) if key == "step" else self.tensor(value)
-                for key, value in state[name].items()
-            }
+            self.optimizer.state[parameter] = as_torch_keeps(state[name], self.tensor)
 
     def watch(self, keep: Keep | None = None) -> AbstractContextManager[Trace]:
         return watch_reference(self.model, keep, self.names)
@@ -173,6 +166,17 @@ class Reference:
         with self.torch.no_grad():
             out = self.model(self.tensor(x))
             return float(self._objective(out, self.tensor(target))), array_of(out)
+
+
+def kept_of(optimizer: Any, parameter: Any) -> dict[str, Array]:
+    """What a torch optimizer keeps for one parameter."""
+    return {key: array_of(value) for key, value in optimizer.state[parameter].items() if value is not None}
+
+
+def as_torch_keeps(entries: Mapping[str, Array], tensor: Callable[[Array], Any]) -> dict[str, Any]:
+    """The same as tensors; torch counts steps in a float32 on the CPU."""
+    torch = import_torch()
+    return {key: torch.tensor(float(value)) if key == "step" else tensor(value) for key, value in entries.items()}
 
 
 def tied_names(model: Any, known: Collection[str]) -> dict[str, str]:

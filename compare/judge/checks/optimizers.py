@@ -22,6 +22,7 @@ from twofold.compare.sides import Reference, Scratch, Side, States
 from twofold.scratch.module import Array
 
 STEPS = 3
+SQUARES = ("exp_avg_sq", "square_avg", "sum")  # states that hold squares of gradients
 
 
 def equal_gradients(trial: Trial) -> list[Quantity]:
@@ -114,7 +115,7 @@ def midway(trial: Trial, twin: Twin, start: dict[str, Array], gradients: dict[st
         if key == "step":
             return np.array(5)
         magnitudes = graded(array, rng)
-        return np.square(magnitudes) if key in ("exp_avg_sq", "square_avg", "sum") else magnitudes
+        return np.square(magnitudes) if key in SQUARES else magnitudes
 
     state = {
         name: {key: draw(key, array).astype(np.int64 if key == "step" else trial.dtype) for key, array in entry.items()}

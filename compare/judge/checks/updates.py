@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from twofold.compare.judge.checks.optimizers import twins_of
+from twofold.compare.judge.checks.optimizers import SQUARES, twins_of
 from twofold.compare.judge.checks.places import convicted, tensor
 from twofold.compare.judge.evidence.floor import sure
 from twofold.compare.judge.evidence.rounding import perturbed
@@ -15,13 +15,13 @@ from twofold.compare.judge.evidence.trial import RERUNS, Trial
 from twofold.compare.judge.finding import Quantity
 from twofold.compare.pair import Twin
 from twofold.compare.sides import import_torch, scratch
+from twofold.compare.sides.reference import as_torch_keeps, kept_of
 from twofold.compare.sides.trace import array_of
 from twofold.scratch.module import Array, Parameter
 
 NAME = "optimizer"
 SHAPE = (3, 4)
 MAGNITUDES = (1e-30, 1e-15, 1e-8, 1e-3, 1.0, 1e3)
-SQUARES = ("exp_avg_sq", "square_avg", "sum")  # states that hold squares of gradients
 STEPS = (9, 254, 999)  # already taken
 CLIP = 0.5
 
@@ -122,15 +122,9 @@ def by_torch(
     for name, parameter in parameters.items():
         parameter.grad = tensor_of(gradients[name])
         if state:
-            optimizer.state[parameter] = {
-                key: torch.tensor(float(value)) if key == "step" else tensor_of(value)
-                for key, value in state[name].items()
-            }
+            optimizer.state[parameter] = as_torch_keeps(state[name], tensor_of)
     if trial.case.clip is not None:
         torch.nn.utils.clip_grad_value_(parameters.values(), CLIP)
     optimizer.step()
-    after = {
-        name: {key: array_of(value) for key, value in optimizer.state[p].items() if value is not None}
-        for name, p in parameters.items()
-    }
+    after = {name: kept_of(optimizer, parameter) for name, parameter in parameters.items()}
     return {name: array_of(p) for name, p in parameters.items()}, after

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from twofold.compare.judge.checks.optimizers import STEPS, graded, midway, steps, twins_of
+from twofold.compare.judge.checks.optimizers import given_to, scratch, steps, twins_of
 from twofold.compare.judge.evidence.floor import rows_of
 from twofold.compare.judge.evidence.training import clip_of
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.gates import LIMIT
-from twofold.compare.sides import Scratch, States
+from twofold.compare.sides import States
 from twofold.scratch.module import Array
 
 Rule = Mapping[str, str]  # by name the expression of its new value, in order
@@ -226,19 +226,12 @@ def varied(kind: str, change: Rule) -> Rule:
 def rounds(trial: Trial) -> Iterator[Round]:
     """As the check takes them: each twin from the start and midway."""
     for twin in twins_of(trial):
-        rng = trial.rng(f"variations {sorted(twin.arguments.items())}")
-        weights = trial.scratch().gradients()
-        size = twin.arguments["lr"]  # of weights, as of one update
-        drawn = {name: (size * rng.standard_normal(a.shape)).astype(a.dtype) for name, a in weights.items()}
-        start = {**trial.state, **drawn}
-        gradients = [{name: graded(a, rng) for name, a in weights.items()} for _ in range(STEPS)]
-        fresh = Scratch(trial.case.model, None, twin, trial.dtype).optimizer_state()
-        for state in filter(None, (fresh, midway(trial, twin, start, gradients[0], rng))):
-            side = Scratch(trial.case.model, None, twin, trial.dtype, clip=clip_of(trial))
+        for _, given in given_to(trial, twin):
+            side = scratch(trial, twin)
             arguments = {
                 key: value for key, value in vars(side.optimizer).items() if key not in ("parameters", "state")
             }
-            yield Round(arguments, start, state, gradients, steps(side, start, state, gradients))
+            yield Round(arguments, *given, steps(side, *given))
 
 
 def explains(trial: Trial, rule: Rule, one: Round) -> bool:
