@@ -63,7 +63,10 @@ ORDER = (
     "reference",
     *(f"compare/{name}" for name in ("errors", "nest", "output", "processes", "environment", "pair", "layers")),
     *(f"compare/{name}" for name in ("sides", "threads", "data", "training", "tables", "pairs")),
-    *(f"compare/judge/{name}" for name in ("gates", "finding", "evidence", "checks", "diagnosis", "battery", "full")),
+    *(
+        f"compare/judge/{name}"
+        for name in ("gates", "finding", "evidence", "checks", "diagnosis", "battery", "full", "own")
+    ),
     *(f"compare/{name}" for name in ("faults", "published", "bench", "report", "commands", "options", "cli")),
     "twofold",
 )
