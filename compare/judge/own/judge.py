@@ -1,13 +1,91 @@
 """The two verbs for code that is not ours."""
 
+import time
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from twofold.compare.judge.own.call import Call, must_be_sound, settled_call
+from twofold.compare.judge.own.comparing import verdict_on
+from twofold.compare.judge.own.kernels import is_kernel, judge_kernel
+from twofold.compare.judge.own.rules import is_rule, judge_rule
 from twofold.compare.judge.own.verdict import Verdict
+from twofold.compare.threads import one_thread
+
+DTYPES = ("float64", "float32")
 
 
-def judge(scratch: Any, reference: Any, *data: Any) -> Verdict:
-    raise NotImplementedError
+def judge(
+    scratch: Any,
+    reference: Any,
+    *data: Any,
+    loss: Any = None,
+    params: Any = None,
+    grads: Any = None,
+    buffers: Any = None,
+    modes: Any = None,
+    step: Any = None,
+    optimizer: Any = None,
+    reference_step: Any = None,
+    steps: int = 20,
+    reference_data: Sequence[Any] | None = None,
+    layout: Mapping[str, str] | None = None,
+    dtypes: Sequence[str] = DTYPES,
+    device: str = "cpu",
+    seed: int = 0,
+    watch: bool = True,
+) -> Verdict:
+    """Whether a hand-written computation is the one that torch does, and if not, who is wrong and where.
+
+    `scratch` is called as scratch(*data), and whatever it returns is searched for loss, outputs and gradients; or it
+    is a pair (forward, backward), by functions or by methods of one object; or an object with both; or, without data,
+    an update rule or optimizer class, where `reference` is torch's. `reference` is an nn.Module or a function of
+    tensors. `data` are arrays as scratch takes them, the target last where there is a `loss`, torch's loss(output,
+    target).
+
+    `params` is any tree of arrays, by default what scratch is bound to or closes over, and `grads` one like it, or a
+    function that returns one; `buffers` what changes without a gradient. `modes` are two callables that enter training
+    and evaluation. `step` is a training step of scratch's that changes params, `optimizer` a function from parameters
+    to torch's optimizer, or `reference_step` torch's own step. `reference_data` are the data as torch takes them.
+    `layout` says what stands for what, as a verdict prints it: {"fc1.weight": "W1.T"}.
+
+    Never raises on a difference. Raises BadCall, a ValueError, for a mistake in the call. Everything that was changed
+    meanwhile, parameters, state, generators of random numbers, is put back.
+    """
+    started = time.perf_counter()
+    with one_thread(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if is_rule(reference, data):
+            return judge_rule(scratch, reference, dtypes=dtypes, seed=seed).after(time.perf_counter() - started)
+        call = Call(
+            scratch=scratch,
+            reference=reference,
+            data=data,
+            loss=loss,
+            params=params,
+            grads=grads,
+            buffers=buffers,
+            modes=modes,
+            step=step,
+            optimizer=optimizer,
+            reference_step=reference_step,
+            steps=steps,
+            reference_data=reference_data,
+            layout=dict(layout or {}),
+            dtypes=tuple(dtypes),
+            device=device,
+            seed=seed,
+        )
+        must_be_sound(call)
+        if is_kernel(scratch, data):
+            return judge_kernel(call).after(time.perf_counter() - started)
+        return verdict_on(settled_call(call)).after(time.perf_counter() - started)
 
 
 def assert_equivalent(scratch: Any, reference: Any, *data: Any, **how: Any) -> Verdict:
-    raise NotImplementedError
+    """Judges, and raises AssertionError, whose text is the verdict, unless it is "same". Takes what `judge` takes."""
+    __tracebackhide__ = True
+    verdict = judge(scratch, reference, *data, **how)
+    if not verdict.same:
+        raise AssertionError(str(verdict))
+    return verdict

@@ -1,0 +1,204 @@
+"""Both sides on the same numbers: what each made of them, and how far rounding moves the reference."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from twofold.compare.judge.evidence.floor import farther, judge, strays
+from twofold.compare.judge.evidence.operations import all_moved
+from twofold.compare.judge.evidence.rounding import perturbed
+from twofold.compare.judge.evidence.trial import DOUBTFUL, MORE_RERUNS, RERUNS
+from twofold.compare.judge.finding import Quantity, Verdict
+from twofold.compare.judge.own.pairing import Pairing, draw, drawn_shares
+from twofold.compare.judge.own.roles import IMAGES, Roles, extracted
+from twofold.compare.sides.foreign.calls import Foreign, Raw
+from twofold.compare.sides.foreign.data import given, in_dtype, read_only
+from twofold.compare.sides.foreign.leaves import Leaf
+from twofold.compare.sides.foreign.reference import Run, UsersReference
+from twofold.scratch.module import Array
+
+Tensors = dict[str, Array]  # "loss", "output", "d W1", "d data 0"
+EPS = {"float64": 2.0**-52, "float32": 2.0**-23, "bfloat16": 2.0**-7, "float16": 2.0**-10}
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One set of numbers for both: parameters by leaf, and the data as the stranger takes them."""
+
+    label: str
+    values: Mapping[str, Array]
+    shares: Mapping[str, Array]
+    data: tuple[Any, ...]
+
+
+@dataclass
+class Bout:
+    """The pair, what stands for what, and the runs of both sides on a draw."""
+
+    foreign: Foreign
+    reference: UsersReference
+    pairing: Pairing
+    roles: Roles
+    seed: int = 0
+    training: bool | None = None
+    shapes: list[tuple[int, ...]] = field(default_factory=list)  # of the reference's outputs
+
+    @property
+    def leaves(self) -> Sequence[Leaf]:
+        return self.foreign.leaves
+
+    def leaf(self, name: str) -> Leaf:
+        return next(leaf for leaf in self.leaves if leaf.name == name)
+
+    def send(self, n: int, out: Array) -> Array:
+        """What a pair's backward is sent for its n-th output: random, in the shape that the output has here."""
+        rng = np.random.default_rng([self.seed, 11, n])
+        return rng.standard_normal(out.size).reshape(out.shape).astype(out.dtype)
+
+    # the reference
+
+    def state(self, values: Mapping[str, Array], shares: Mapping[str, Array]) -> dict[str, Array]:
+        pairing = self.pairing
+        known = drawn_shares(pairing.layout, shares, self.reference.shapes())
+        return {**pairing.layout.to_torch(values, known), **pairing.extra}
+
+    def golden(self, one: Draw, dtype: str = "float64", moved: int | None = None, graph: Any = None) -> Any:
+        """The reference's run on a draw; with a seed everything in it is moved by one unit in the last place."""
+        state = self.state(one.values, one.shares)
+        data: tuple[Any, ...] = given(one.data, self.pairing.ways)
+        if moved is not None:
+            kind = dtype if dtype in ("float64", "float32") else "float32"
+            state = perturbed({name: np.asarray(value, kind) for name, value in state.items()}, moved)
+            data = tuple(perturbed(in_dtype(a, kind), moved) if is_float_array(a) else a for a in data)
+        moving = partial(all_moved, moved) if moved is not None else None
+        return self.reference.run(state, data, dtype, self.send, moving, training=self.training, graph=graph)
+
+    def of_run(self, run: Run) -> Tensors:
+        """A run of the reference by the names of what is compared, gradients as the stranger has them."""
+        found: Tensors = {} if run.loss is None else {"loss": run.loss}
+        for n, (output, value) in enumerate(zip(self.roles.outputs, run.outputs, strict=False)):
+            if output is not None:
+                found["output" if len(self.roles.outputs) == 1 else f"output[{n}]"] = IMAGES[output.image](value)
+        gradients = self.pairing.layout.gradients(run.gradients)
+        for leaf in self.leaves:
+            if any(name in run.gradients for name in self.pairing.layout.torch_names(leaf)):
+                found[f"d {leaf.name}"] = self.pairing.layout.in_rows(leaf, gradients[leaf.name])
+        for n in self.roles.inputs:
+            if n < len(run.inputs) and (value := run.inputs[n]) is not None:
+                found[f"d data {n}"] = value
+        return found
+
+    # the stranger's side
+
+    def call(self, one: Draw, dtype: str = "float64", seed: int = 0, locked: bool = False) -> Raw:
+        """One run from the state that everything was found in; `locked` data cannot be written to."""
+        with self.foreign.afresh(one.values, dtype, seed):
+            return self.foreign.call(self.given(one, dtype, locked), self.send_in(dtype, locked))
+
+    def given(self, one: Draw, dtype: str, locked: bool = False) -> tuple[Any, ...]:
+        data = tuple(in_dtype(array, dtype) for array in one.data)
+        return tuple(map(read_only, data)) if locked else data
+
+    def send_in(self, dtype: str, locked: bool = False) -> Any:
+        def send(n: int, out: Array) -> Array:
+            sent = self.send(n, self.as_torchs(n, out)).astype(out.dtype if out.dtype.kind == "f" else dtype)
+            back = self.as_theirs(n, sent, out.shape)
+            return read_only(back) if locked else back
+
+        return send
+
+    def as_torchs(self, n: int, out: Array) -> Array:
+        """An output in the shape that the reference gives it."""
+        from twofold.compare.sides.foreign.data import way_to
+
+        output = self.roles.outputs[n] if n < len(self.roles.outputs) else None
+        moved = way_to(out, self.shapes[n], output.way) if output is not None and n < len(self.shapes) else None
+        return out if moved is None else moved
+
+    def as_theirs(self, n: int, sent: Array, shape: tuple[int, ...]) -> Array:
+        """What is sent back through the axes that the output was moved by."""
+        where = self.as_torchs(n, np.arange(sent.size, dtype=np.float64).reshape(shape)).astype(np.int64)
+        back = np.empty(sent.size, sent.dtype)
+        back[where.ravel()] = sent.ravel()
+        return back.reshape(shape)
+
+    def of_raw(self, raw: Raw) -> Tensors:
+        """A call of the stranger's code by the names of what is compared, in torch's shapes where axes moved."""
+        found = extracted(raw, self.roles, self.leaves, self.shapes)
+        for name, value in found.items():
+            if name.startswith("d data "):
+                found[name] = self.moved_data(int(name.removeprefix("d data ")), value)
+            elif name.startswith("d "):
+                leaf = self.leaf(name.removeprefix("d "))
+                found[name] = self.pairing.layout.in_rows(leaf, value) if value.shape == leaf.shape else value
+        return found
+
+    def moved_data(self, n: int, value: Array) -> Array:
+        try:
+            return np.asarray(self.pairing.ways[n].apply(value))
+        except Exception:  # of another shape than the data: judged as such
+            return value
+
+    # the comparison
+
+    def compare(self, one: Draw, dtype: str, actual: Tensors, floor: str | None = None) -> dict[str, Quantity]:
+        """Every tensor judged, against the floor of the dtype `floor`, by default that of the run."""
+        kind = floor or dtype
+        golden = self.of_run(self.golden(one))
+        strayed = self.strayed(one, kind, golden, range(RERUNS))
+        found = {name: q for name, q in self.judged(actual, golden, strayed, kind).items()}
+        if any(DOUBTFUL[0] < q.ratio < DOUBTFUL[1] for q in found.values()):
+            more = self.strayed(one, kind, golden, range(RERUNS, RERUNS + MORE_RERUNS))
+            found = self.judged(actual, golden, farther(strayed, more), kind)
+        return found
+
+    def strayed(self, one: Draw, dtype: str, golden: Tensors, seeds: Sequence[int]) -> Tensors:
+        """How far each row of the re-runs strays from golden."""
+        found: Tensors = {}
+        runs = [self.golden(one, dtype, seed) for seed in seeds]
+        if dtype != "float64" and 0 in seeds:
+            runs.append(self.golden(one, dtype))
+        for run in runs:
+            tensors = self.of_run(run)
+            found = farther(
+                found,
+                {name: strays(a.astype(np.float64), golden[name]) for name, a in tensors.items() if name in golden},
+            )
+        return found
+
+    def judged(self, actual: Tensors, golden: Tensors, strayed: Tensors, dtype: str) -> dict[str, Quantity]:
+        found = {}
+        numpys = dtype if dtype in ("float64", "float32") else "float32"
+        for name, value in actual.items():
+            more = strayed.get(name)
+            if name not in golden:
+                if not value.any():
+                    continue
+                found[name] = replace(
+                    judge(name, value, None, None, numpys), reason="the reference has no gradient for it"
+                )
+                continue
+            if more is not None and numpys != dtype:  # NumPy has no such dtype
+                from twofold.compare.judge.evidence.floor import largest
+
+                more = more + 8 * EPS[dtype] * largest(golden[name])
+            with np.errstate(over="ignore"):
+                value = value.astype(numpys) if value.dtype.kind in "fiu" else value
+            found[name] = judge(name, value, golden[name], more, numpys)
+        return found
+
+
+def is_float_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
+def random_draw(bout: Bout, data: Sequence[Any], label: str, seed: int) -> Draw:
+    values, shares = draw(bout.pairing.layout, bout.reference, seed)
+    return Draw(label, values, shares, tuple(data))
+
+
+def failed(quantities: Mapping[str, Quantity]) -> list[str]:
+    return [name for name, quantity in quantities.items() if quantity.verdict is Verdict.FAIL]

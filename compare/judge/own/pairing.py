@@ -1,0 +1,365 @@
+"""What stands for what: torch's parameters among the stranger's, and the data as torch takes them.
+
+An explicit layout, else equal names, else order and shape with transposition. What shapes leave open, a square matrix or
+several tensors of one shape, is decided by values: the candidate whose forward pass agrees is taken.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from twofold.compare.judge.evidence.draws import redrawn as drawn_state
+from twofold.compare.judge.own.roles import IMAGES, near, scalar
+from twofold.compare.judge.own.verdict import BadCall
+from twofold.compare.sides.foreign.calls import Foreign, Raw
+from twofold.compare.sides.foreign.data import Way, combinations, given, reshaped
+from twofold.compare.sides.foreign.layout import Entry, Layout, Misfit, entry_of, fits
+from twofold.compare.sides.foreign.leaves import Leaf
+from twofold.compare.sides.foreign.reference import Run, UsersReference
+from twofold.scratch.module import Array
+
+MOST = 600  # candidates that are tried
+PROBABLE = 200  # combinations of data that torch is asked to take
+
+
+@dataclass
+class Pairing:
+    """The layout and the ways of the data; how it was found, in words."""
+
+    layout: Layout
+    ways: tuple[Way, ...]
+    runs: int = 0
+    decided: bool = True  # the forward passes agree under it
+    extra: dict[str, Array] = field(default_factory=dict)  # torch's parameters that theirs lacks, as zeros
+    unused: tuple[str, ...] = ()  # theirs that torch has nothing for
+    rivals: tuple[str, ...] = ()  # other layouts that agree as well
+
+
+def explicit(layout: Mapping[str, str], leaves: Sequence[Leaf], shapes: Mapping[str, tuple[int, ...]]) -> list[Entry]:
+    """The entries that the user gives. Raises BadCall."""
+    found = []
+    for key, text in layout.items():
+        names = tuple(part.strip() for part in key.split("+"))
+        for name in names:
+            if name not in shapes:
+                raise BadCall(f"layout: expected names among {listed(shapes)}, found {name!r}")
+        try:
+            found.append(entry_of(names, text, leaves, shapes[names[0]]))
+        except Misfit as error:
+            known = listed([f"{leaf.name} {leaf.shape}" for leaf in leaves])
+            raise BadCall(f"layout[{key!r}]: {error}; your arrays are {known}") from error
+    return found
+
+
+def listed(words: Any, most: int = 8) -> str:
+    words = list(map(str, words))
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
+
+
+Wanted = list[tuple[tuple[str, ...], tuple[int, ...]]]  # torch's names, a sum of two biases as one, and the shape
+
+
+def wanted(shapes: Mapping[str, tuple[int, ...]], n_leaves: int, joined: bool) -> Wanted:
+    """Torch's tensors in order; `joined` takes a recurrent layer's two biases for one."""
+    found: Wanted = []
+    for name, shape in shapes.items():
+        twin = name.replace("bias_hh", "bias_ih")
+        if joined and "bias_hh" in name and twin in shapes:
+            continue
+        other = name.replace("bias_ih", "bias_hh")
+        both = joined and "bias_ih" in name and other in shapes
+        found.append(((name, other) if both else (name,), shape))
+    return found
+
+
+def same_name(name: str, leaf: str) -> bool:
+    def bare(text: str) -> str:
+        return re.sub(r"[\W_]+", ".", text.replace("'", "")).strip(".").lower()
+
+    return bare(name) == bare(leaf)
+
+
+def candidates(
+    leaves: Sequence[Leaf], shapes: Mapping[str, tuple[int, ...]], fixed: Sequence[Entry]
+) -> Iterator[list[Entry]]:
+    """Layouts by names, order and shape, the likeliest first; all of torch's tensors that can be served are."""
+    done = {name for entry in fixed for name in entry.names}
+    used = used_by(fixed, leaves)
+    open_shapes = {name: shape for name, shape in shapes.items() if name not in done}
+    free = [leaf for n, leaf in enumerate(leaves) if n not in used]
+    if not open_shapes:
+        yield list(fixed)
+        return
+    if len(free) == 1 and len(open_shapes) > 1 and len(free[0].shape) == 1:
+        for texts in from_one_vector(free[0], open_shapes):
+            yield [*fixed, *(entry_of(names, text, leaves, open_shapes[names[0]]) for names, text in texts)]
+        return
+    forms = [wanted(open_shapes, len(free), joined=False), wanted(open_shapes, len(free), joined=True)]
+    if len(forms[1]) < len(forms[0]) and len(free) < len(forms[0]):
+        forms.reverse()
+    if len(forms[0]) == len(forms[1]):
+        forms = forms[:1]
+    for want in forms:
+        named = {
+            names: leaf
+            for names, shape in want
+            for leaf in free
+            if same_name(names[0], leaf.name) and fits(leaf, shape)
+        }
+        rest = [leaf for leaf in free if leaf not in named.values()]
+        for chosen in arrangements(want, rest, named):
+            yield [
+                *fixed,
+                *(entry_of(names, text, leaves, open_shapes[names[0]]) for names, text in chosen.items()),
+            ]
+
+
+def used_by(entries: Sequence[Entry], leaves: Sequence[Leaf]) -> set[int]:
+    offsets = np.cumsum([0, *(int(np.prod(leaf.shape)) for leaf in leaves)])
+    return {
+        n
+        for n in range(len(leaves))
+        if any(((e.index >= offsets[n]) & (e.index < offsets[n + 1])).any() for e in entries)
+    }
+
+
+def arrangements(
+    want: Wanted, free: Sequence[Leaf], named: Mapping[tuple[str, ...], Leaf]
+) -> Iterator[dict[tuple[str, ...], str]]:
+    """Each of torch's tensors with an unused leaf that fits. A square one is first taken as the others are."""
+    turned = any(
+        fits(leaf, shape)[:1] == [f"{leaf.name}.T"] for _, shape in want for leaf in free if len(fits(leaf, shape)) == 1
+    )
+    spare = len(want) - len(named) - len(free)
+
+    def place(n: int, left: list[Leaf], missing: int) -> Iterator[dict[tuple[str, ...], str]]:
+        if n == len(want):
+            yield {}
+            return
+        names, shape = want[n]
+        leaf = named.get(names)
+        options = [leaf] if leaf is not None else [one for one in left if fits(one, shape)]
+        for one in options:
+            texts = fits(one, shape)
+            if len(texts) == 2 and turned and leaf is None:
+                texts.reverse()
+            after = left if leaf is not None else [other for other in left if other is not one]
+            for text in texts:
+                for rest in place(n + 1, after, missing):
+                    yield {names: text, **rest}
+        if leaf is None and (not options or (missing > 0 and len(shape) == 1)):
+            yield from place(n + 1, left, missing - 1)
+
+    yield from islice(place(0, list(free), max(spare, 0)), MOST)
+
+
+def from_one_vector(leaf: Leaf, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[list[tuple[tuple[str, ...], str]]]:
+    """One vector of all parameters: tensor after tensor, as they are or transposed, or a unit's weights and bias."""
+    total = sum(int(np.prod(shape)) for shape in shapes.values())
+    if leaf.shape != (total,):
+        return
+    for turned in (False, True):
+        texts, start = [], 0
+        for name, shape in shapes.items():
+            size = int(np.prod(shape))
+            part = f"{leaf.name}[{start}:{start + size}]"
+            if len(shape) > 1:
+                part += f".reshape{shape[::-1]}.T" if turned else f".reshape{shape}"
+            texts.append(((name,), part))
+            start += size
+        yield texts
+    names = list(shapes)
+    for last_one in (True, False):
+        texts, start = [], 0
+        for weight, bias in zip(names[::2], names[1::2], strict=False):
+            if len(shapes[weight]) != 2 or shapes[bias] != shapes[weight][:1]:
+                break
+            out, width = shapes[weight]
+            part = f"{leaf.name}[{start}:{start + out * (width + 1)}].reshape({out}, {width + 1})"
+            texts.append(((weight,), part + ("[:, :-1]" if last_one else "[:, 1:]")))
+            texts.append(((bias,), part + ("[:, -1]" if last_one else "[:, 0]")))
+            start += out * (width + 1)
+        if start == total:
+            yield texts
+
+
+def draw(layout: Layout, reference: UsersReference, seed: int) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Random parameters: the stranger's by leaf, and torch's, of which those beside the first of a sum are free."""
+    rng = np.random.default_rng([seed, 7])
+    torchs = drawn_state({name: np.zeros(shape) for name, shape in reference.shapes().items()}, rng)
+    torchs = {name: fanned(name, value, rng) for name, value in torchs.items()}
+    mapped = {name for entry in layout.entries for name in entry.names}
+    values = layout.from_torch({name: value for name, value in torchs.items() if name in mapped})
+    return values, {name: torchs[name] for entry in layout.entries for name in entry.names[1:]}
+
+
+def fanned(name: str, value: Array, rng: Any) -> Array:
+    """A bias of a name of its own, as a reference function's b, is drawn as one."""
+    last = name.rpartition(".")[2].lower()
+    if value.ndim < 2 and "weight" not in last and "gamma" not in last and "bias" not in last:
+        return value if last.startswith(("g", "w", "s")) else 0.3 * (value - 1) / 0.5
+    return value
+
+
+def torch_state(
+    layout: Layout, values: Mapping[str, Array], shares: Mapping[str, Array], missing: Any
+) -> dict[str, Array]:
+    return {**layout.to_torch(values, shares), **missing}
+
+
+def find(
+    foreign: Foreign,
+    reference: UsersReference,
+    data: Sequence[Any],
+    fixed: Mapping[str, str],
+    reference_data: Sequence[Any] | None,
+    send: Any,
+    seed: int,
+) -> Pairing:
+    """The pairing under which the forward passes agree, else the one under which most gradients do.
+
+    Raises BadCall where torch takes the data in no way, or a parameter has no counterpart.
+    """
+    shapes = reference.shapes()
+    leaves = tuple(foreign.leaves)
+    entries = explicit(fixed, leaves, shapes)
+    some = list(islice(candidates(leaves, shapes, entries), MOST)) or [entries]
+    hows = data_ways(foreign, reference, data, reference_data)
+    layouts = [Layout(leaves, tuple(chosen)) for chosen in some]
+    first = layouts[0]
+    values, shares = draw(first, reference, seed)
+    missing = lacking(first, shapes)
+    raw = called(foreign, values, data, send, seed)
+    pairing = Pairing(first, hows[0], 0, False, missing)
+    best, agreeing = -1, []
+    for layout in layouts:
+        lacks = lacking(layout, shapes)
+        for how in hows:
+            pairing.runs += 1
+            if pairing.runs > MOST or len(agreeing) > 1:
+                break
+            state = torch_state(layout, values, drawn_shares(layout, shares, shapes), lacks)
+            try:
+                run = reference.run(state, given(data, how), "float64", send)
+            except Exception:  # these do not fit one another
+                continue
+            forward, score = agreement(raw, run, layout)
+            if forward:
+                agreeing.append((layout, how, lacks))
+                break  # another way of the data would be the same
+            if score > best and not agreeing:
+                best, pairing.layout, pairing.ways, pairing.extra = score, layout, how, lacks
+    if agreeing:
+        pairing.layout, pairing.ways, pairing.extra = agreeing[0]
+        pairing.decided = True
+        pairing.rivals = tuple(
+            differences(agreeing[0][0], other) for other, _, _ in agreeing[1:] if other is not agreeing[0][0]
+        )
+    pairing.unused = tuple(leaf.name for leaf in leaves if not pairing.layout.covered(leaf))
+    return pairing
+
+
+def differences(one: Layout, other: Layout) -> str:
+    mine = one.shown()
+    return ", ".join(f"{key} = {text}" for key, text in other.shown().items() if mine.get(key) != text)
+
+
+def drawn_shares(
+    layout: Layout, shares: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, Array]:
+    names = [name for entry in layout.entries for name in entry.names[1:]]
+    rng = np.random.default_rng(5)
+    return {name: shares[name] if name in shares else 0.3 * rng.standard_normal(shapes[name]) for name in names}
+
+
+def lacking(layout: Layout, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+    """Torch's parameters that nothing stands for, as zeros: a bias may be missing."""
+    mapped = {name for entry in layout.entries for name in entry.names}
+    return {name: np.zeros(shape) for name, shape in shapes.items() if name not in mapped}
+
+
+def called(foreign: Foreign, values: Mapping[str, Array] | None, data: Sequence[Any], send: Any, seed: int) -> Raw:
+    with foreign.afresh(values, "float64", seed):
+        return foreign.call(data, send)
+
+
+def data_ways(
+    foreign: Foreign, reference: UsersReference, data: Sequence[Any], reference_data: Sequence[Any] | None
+) -> list[tuple[Way, ...]]:
+    """The ways of the data that torch takes. Raises BadCall."""
+    if reference_data is not None:
+        if len(reference_data) != len(data):
+            raise BadCall(f"reference_data: expected {len(data)} arrays as for scratch, found {len(reference_data)}")
+        if told := reference.takes(reference_data):
+            raise BadCall(f"the reference does not take reference_data: {told}")
+        return [tuple(same_as(value, torchs) for value, torchs in zip(data, reference_data, strict=True))]
+    found: list[tuple[Way, ...]] = []
+    refusals: dict[str, None] = {}
+    for strict in (True, False):
+        reference.strict = strict
+        for how in islice(combinations(data), PROBABLE):
+            if told := reference.takes(given(data, how)):
+                refusals.setdefault(told)
+            else:
+                found.append(how)
+            if len(found) >= 24:
+                break
+        if found:
+            return found
+    told = next(iter(refusals), "it is given nothing")
+    shown = listed([f"{np.shape(value)}" for value in data])
+    raise BadCall(
+        f"the reference does not take the data, of shapes {shown}: {told}; "
+        "pass them as it takes them: reference_data=(x, y)"
+    )
+
+
+def same_as(value: Any, torchs: Any) -> Way:
+    """The way from theirs to torch's that is given beside it; where there is none, what is given itself."""
+    from twofold.compare.sides.foreign.data import ways
+    from twofold.compare.sides.foreign.trees import array_in
+
+    want = array_in(torchs)
+    for way in ways(value):
+        try:
+            found = np.asarray(way.apply(value))
+        except Exception:  # a way that this array does not have
+            continue
+        if found.shape == want.shape and np.allclose(found.astype(float), want.astype(float), rtol=1e-6, atol=0):
+            return way
+    return Way("as given", lambda a: want)
+
+
+def agreement(raw: Raw, run: Run, layout: Layout) -> tuple[bool, int]:
+    """Whether outputs or loss agree, and how many tensors do, up to a factor."""
+    arrays = [found.value for found in raw.found if found.value.dtype.kind == "f"] + list(raw.outputs or [])
+    forward = 0
+    seen = False
+    for golden in run.outputs:
+        if golden.size < 2:
+            continue
+        seen = True
+        images = [function(golden) for function in IMAGES.values()]
+        forward += any(near(moved, want) for a in arrays for want in images for _, moved in reshaped(a, want.shape))
+    agrees = seen and forward == len([golden for golden in run.outputs if golden.size > 1])
+    if run.loss is not None and not agrees:
+        numbers = [scalar(found.value) for found in raw.found if found.value.size == 1]
+        agrees = any(near(np.asarray(number, float), run.loss.astype(float), 1e-9) for number in numbers)
+    score = 3 * forward
+    for leaf, golden in layout.gradients(run.gradients).items():
+        del leaf
+        score += any(alike(a, golden) for a in arrays)
+    return agrees, score
+
+
+def alike(ours: Array, theirs: Array) -> bool:
+    """Equal up to a factor, of more than one entry."""
+    if ours.size != theirs.size or ours.size < 2 or not np.isfinite(ours).all():
+        return False
+    a, b = ours.ravel().astype(float), theirs.ravel().astype(float)
+    size = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return size > 0 and abs(float(a @ b)) > (1 - 1e-9) * size

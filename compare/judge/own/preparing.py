@@ -1,0 +1,196 @@
+"""From a call to two sides that can be run on the same numbers: parameters, layout, data, roles."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from twofold.compare.judge.own.bout import Bout, Draw, random_draw
+from twofold.compare.judge.own.call import Call
+from twofold.compare.judge.own.pairing import Pairing, find, listed
+from twofold.compare.judge.own.roles import Roles, assign
+from twofold.compare.judge.own.verdict import BadCall
+from twofold.compare.sides.foreign.calls import Foreign, Raw
+from twofold.compare.sides.foreign.data import given, in_dtype
+from twofold.compare.sides.foreign.leaves import Leaf
+from twofold.compare.sides.foreign.reference import UsersReference, arity
+from twofold.compare.sides.foreign.trees import is_floating, is_module
+from twofold.scratch.module import Array
+
+
+def prepared(call: Call) -> tuple[Bout, Draw]:
+    """The bout, and a first draw of random parameters on the user's data. Raises BadCall."""
+    others = {"step": call.step, "modes": call.modes}
+    foreign = warmed(call, Foreign(call.scratch, call.data, call.params, call.grads, call.buffers, others))
+    reference = users_reference(call, foreign)
+    if not is_explicit(call.params):
+        foreign.leaves = effective(foreign, call.data, reference)
+    if reference.shapes() and not foreign.leaves:
+        raise BadCall(
+            "params: expected the arrays that are learned, found none on what scratch is bound to or closes over; "
+            "pass them: params={'W1': W1, ...}, a list, or the object that holds them"
+        )
+    bout = Bout(foreign, reference, Pairing(empty(foreign), ()), Roles(), call.seed)
+    send = bout.send_in("float64") if foreign.is_pair else None
+    data = tuple(in_dtype(array, "float64") for array in call.data)
+    bout.pairing = find(foreign, reference, data, call.layout or {}, call.reference_data, send, call.seed)
+    must_cover(bout, call)
+    one = random_draw(bout, data, "random parameters", call.seed)
+    must_take(bout, one, call)
+    settle_roles(bout, one)
+    return bout, one
+
+
+def empty(foreign: Foreign) -> Any:
+    from twofold.compare.sides.foreign.layout import Layout
+
+    return Layout(tuple(foreign.leaves), ())
+
+
+def is_explicit(params: Any) -> bool:
+    """Arrays one by one, in dicts and lists: then every one is meant."""
+    if isinstance(params, dict):
+        return all(map(is_explicit, params.values()))
+    if isinstance(params, list | tuple):
+        return all(map(is_explicit, params))
+    return is_floating(params)
+
+
+def warmed(call: Call, foreign: Foreign) -> Foreign:
+    """Code that makes its parameters at its first call is called once before they are looked for."""
+    if foreign.leaves or foreign.is_torch or (call.step is not None and not call.data):
+        return foreign
+    try:
+        foreign.call(call.data, lambda n, out: np.ones_like(out))
+    except Exception:  # told when it is met again
+        return foreign
+    others = {"step": call.step, "modes": call.modes}
+    return Foreign(call.scratch, call.data, call.params, call.grads, call.buffers, others)
+
+
+def users_reference(call: Call, foreign: Foreign) -> UsersReference:
+    """A function that has more arguments than there are data takes the parameters behind them."""
+    if not is_module(call.reference):
+        taken = arity(call.reference)
+        n = len(call.data) - (call.loss is not None)
+        plain = UsersReference(call.reference, call.loss)
+        if not plain.parameters and taken is not None and taken == n + len(foreign.leaves) and foreign.leaves:
+            return UsersReference(call.reference, call.loss, {leaf.name: leaf.read() for leaf in foreign.leaves})
+    return UsersReference(call.reference, call.loss)
+
+
+def effective(foreign: Foreign, data: Sequence[Any], reference: UsersReference) -> list[Leaf]:
+    """Of all arrays of an object those whose values matter: one moved alone changes something that a call gives."""
+    if len(foreign.leaves) <= 1:
+        return foreign.leaves
+    sizes = [tuple(sorted(n for n in shape if n != 1)) for shape in reference.shapes().values()]
+    total = sum(int(np.prod(shape)) for shape in reference.shapes().values())
+    rng = np.random.default_rng(3)
+    values = {leaf.name: near_own(leaf, rng) for leaf in foreign.leaves}
+    begun = results(foreign, values, data)
+    if begun is None:
+        return foreign.leaves
+    kept = []
+    for leaf in foreign.leaves:
+        mine = tuple(sorted(n for n in leaf.shape if n != 1))
+        if leaf.scalar or int(np.prod(leaf.shape)) == total:
+            kept.append(leaf)
+            continue
+        if sizes and mine not in sizes and not could_be_part(leaf, reference):
+            continue
+        moved = results(foreign, {**values, leaf.name: values[leaf.name] + 0.1 * rng.standard_normal(leaf.shape)}, data)
+        if moved is None or not same_results(begun, moved):
+            kept.append(leaf)
+    return kept
+
+
+def could_be_part(leaf: Leaf, reference: UsersReference) -> bool:
+    """Of a stacked tensor, or with a bias in it: what shape it has says little."""
+    return len([n for n in leaf.shape if n != 1]) >= 1 and leaf.shape != ()
+
+
+def near_own(leaf: Leaf, rng: Any) -> Array:
+    own = leaf.read().astype(float)
+    size = float(np.abs(own[np.isfinite(own)]).max(initial=0)) or 0.3
+    return np.where(np.isfinite(own), own, 0) + 0.1 * size * np.abs(rng.standard_normal(leaf.shape))
+
+
+def results(foreign: Foreign, values: Any, data: Sequence[Any]) -> Raw | None:
+    try:
+        with foreign.afresh(values):
+            return foreign.call(
+                tuple(in_dtype(array, "float64") for array in data),
+                lambda n, out: np.linspace(0.5, 1.5, out.size).reshape(out.shape),
+            )
+    except Exception:  # a call that cannot be made tells nothing
+        return None
+
+
+def same_results(one: Raw, other: Raw) -> bool:
+    """Of what is returned, given as gradients or written beside the parameters."""
+    mine = {f.key: f.value for f in one.found if f.source != "beside" or f.key in one.changed}
+    theirs = {f.key: f.value for f in other.found}
+    outputs = zip(one.outputs or [], other.outputs or [], strict=False)
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in outputs) and all(
+        key in theirs and np.array_equal(value, theirs[key], equal_nan=True) for key, value in mine.items()
+    )
+
+
+def must_cover(bout: Bout, call: Call) -> None:
+    """Raises BadCall where a weight of torch's has no counterpart: that cannot be a missing bias."""
+    layout = bout.pairing.layout
+    alone = [name for name, value in bout.pairing.extra.items() if np.squeeze(value).ndim > 1 or not is_bias(name)]
+    if alone:
+        shapes = bout.reference.shapes()
+        left = [f"{leaf.name} {leaf.shape}" for leaf in bout.leaves if not layout.covered(leaf)]
+        solved = "".join(f'"{key}": "{text}", ' for key, text in layout.shown().items())
+        raise BadCall(
+            f"layout: expected a tensor for {listed([f'{name} {shapes[name]}' for name in alone], 4)}, "
+            f'left are {listed(left) or "none"}; write layout={{{solved}"{alone[0]}": "..."}}'
+        )
+
+
+def is_bias(name: str) -> bool:
+    return "bias" in name.rpartition(".")[2] or len(name.rpartition(".")[2]) == 1
+
+
+def must_take(bout: Bout, one: Draw, call: Call) -> None:
+    """Raises BadCall where the user's code does not take the user's own data, or leaves nothing to compare."""
+    try:
+        bout.foreign.call_once(one.values, one.data, bout.send_in("float64") if bout.foreign.is_pair else None)
+    except Exception as error:
+        if raises_by_itself(bout, call):
+            raise BadCall(
+                f"scratch does not take its own data: {type(error).__name__}: {' '.join(str(error).split())}; "
+                f"it is called as scratch({', '.join(str(np.shape(a)) for a in call.data)})"
+            ) from None
+
+
+def raises_by_itself(bout: Bout, call: Call) -> bool:
+    """Whether it raises with its own parameters and the data as they were given."""
+    try:
+        bout.foreign.call_once(None, call.data, bout.send_in("float64") if bout.foreign.is_pair else None)
+    except Exception:
+        return True
+    return False
+
+
+def settle_roles(bout: Bout, one: Draw) -> None:
+    """What each tensor of a call is, by one run of each side."""
+    state = bout.state(one.values, one.shares)
+    data = given(one.data, bout.pairing.ways)
+    send = bout.send if bout.foreign.is_pair or bout.reference.criterion is None else None
+    run = bout.reference.run(state, data, "float64", send)
+    bout.shapes = [out.shape for out in run.outputs]
+    raw = bout.foreign.call_once(one.values, one.data, bout.send_in("float64"))
+    if raw.outputs is not None:
+        # the sent gradients go through the axes that the outputs are moved by, which this says
+        bout.roles = assign(raw, bout.leaves, {}, run.outputs, run.loss, len(one.data))
+        raw = bout.foreign.call_once(one.values, one.data, bout.send_in("float64"))
+    expected = bout.pairing.layout.gradients(run.gradients)
+    bout.roles = assign(raw, bout.leaves, expected, run.outputs, run.loss, len(one.data))
+
+
+def with_data(one: Draw, data: Sequence[Any], label: str) -> Draw:
+    return replace(one, data=tuple(data), label=label)

@@ -1,0 +1,238 @@
+"""Who is wrong: a derivative of each side's own loss, or of what it gives, against the gradient that it hands over.
+
+Where the forward passes agree one slope decides, along the disagreement of the two gradients. Where they do not, each
+side is held to its own: two functions that are both rightly differentiated are conventions, and nobody is wrong.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from twofold.compare.judge.diagnosis.slopes import WIDE, settled
+from twofold.compare.judge.own.bout import Bout, Draw, Tensors, is_float_array
+from twofold.compare.sides.foreign.data import in_dtype
+from twofold.scratch.module import Array
+
+PART = 1e-3  # of the difference of two gradients: how near each must lie to its own slope
+
+
+@dataclass(frozen=True)
+class Slope:
+    """What the derivative along a direction says, and what both gradients do; None where nothing settles."""
+
+    of: str  # whose loss
+    slope: float | None
+    scratch: float
+    reference: float
+
+
+@dataclass(frozen=True)
+class Told:
+    """The side that is wrong, the evidence in one sentence, and the tensor that shows it."""
+
+    side: str
+    reason: str
+    tensor: str = ""
+
+
+Directions = Mapping[str, Array]  # by leaf, and "data 0" for a datum
+
+
+def objective(bout: Bout, one: Draw, directions: Directions, dtype: str) -> Callable[[float], Any]:
+    """The stranger's own loss, or what a random combination of his outputs gives, as a function of the step."""
+
+    def at(h: float) -> Any:
+        kind = np.dtype(dtype).type
+        values = {
+            name: value.astype(dtype) + kind(h) * directions[name].astype(dtype) if name in directions else value
+            for name, value in one.values.items()
+        }
+        data = tuple(
+            array.astype(dtype) + kind(h) * directions[f"data {n}"].astype(dtype)
+            if f"data {n}" in directions
+            else in_dtype(array, dtype)
+            if is_float_array(array)
+            else array
+            for n, array in enumerate(one.data)
+        )
+        with bout.foreign.afresh(values, dtype):
+            raw = bout.foreign.call(data)
+        return of_outputs(bout, one, bout.of_raw(raw))
+
+    return at
+
+
+def of_outputs(bout: Bout, one: Draw, tensors: Tensors) -> Any:
+    """The loss that was found, else the reference's loss of these outputs, else outputs times what they are sent."""
+    if "loss" in tensors:
+        return tensors["loss"][()]
+    names = [name for name in tensors if name.startswith("output")]
+    if not names:
+        raise ValueError("nothing that has a slope")
+    if not bout.foreign.is_pair and bout.reference.criterion is not None:
+        target = bout.reference.tensor(bout.pairing.ways[-1].apply(one.data[-1]), "float64")
+        out = bout.reference.torch.from_numpy(np.asarray(tensors[names[0]], np.float64))
+        return float(bout.reference.criterion(out, target))
+    return sum((tensors[name] * bout.send(n, tensors[name])).sum() for n, name in enumerate(names))
+
+
+def own_slope(bout: Bout, one: Draw, directions: Directions, within: float) -> float | None:
+    """In longdouble where the code stands it, else in float64."""
+    for dtype in dict.fromkeys((WIDE, "float64")):
+        try:
+            along = objective(bout, one, directions, dtype)
+            if dtype != "float64" and np.asarray(along(0.0)).dtype != np.dtype(dtype):
+                continue
+            if (found := settled(along, within)) is not None:
+                return found
+        except Exception:  # not every code takes longdouble
+            continue
+    return None
+
+
+def reference_slope(bout: Bout, one: Draw, directions: Directions, within: float) -> float | None:
+    """Of the reference's forward pass in float64; no autograd is asked."""
+
+    def at(h: float) -> float:
+        values = {n: v + h * directions[n] if n in directions else v for n, v in one.values.items()}
+        data = tuple(
+            array + h * directions[f"data {n}"] if f"data {n}" in directions else array
+            for n, array in enumerate(one.data)
+        )
+        run = bout.golden(Draw(one.label, values, one.shares, data))
+        if run.loss is not None:
+            return float(run.loss)
+        return float(sum((out * bout.send(n, out)).sum() for n, out in enumerate(run.outputs)))
+
+    return settled(at, within)
+
+
+def rms(array: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(array.astype(float))))) or 1.0
+
+
+def in_theirs(bout: Bout, name: str, value: Array) -> tuple[str, Array] | None:
+    """A gradient as a direction of the stranger's own tensor: its leaf or datum, and its shape there."""
+    if name.startswith("d data "):
+        n = int(name.removeprefix("d data "))
+        value = value.T if bout.pairing.ways[n].text == ".T" else value
+        return (f"data {n}", value) if value.shape == np.shape(bout.foreign.data[n]) else None
+    leaf = bout.leaf(name.removeprefix("d "))
+    entry = bout.pairing.layout.alone(leaf)
+    if entry is None:
+        return (leaf.name, value) if value.shape == leaf.shape else None
+    flat = np.empty(value.size)
+    flat[(entry.index - entry.index.min()).ravel()] = value.ravel()
+    return leaf.name, flat.reshape(leaf.shape)
+
+
+def between(bout: Bout, one: Draw, name: str, ours: Array, theirs: Array, coarse: bool) -> Slope | None:
+    """The slope along the disagreement of two gradients of one tensor."""
+    if ours.shape != theirs.shape or not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
+        return None
+    apart = (ours.astype(float) - theirs.astype(float)) / (np.abs(ours - theirs).max() or 1)
+    found = in_theirs(bout, name, apart)
+    if found is None:
+        return None
+    where, direction = found
+    size = rms(one.values[where] if where in one.values else one.data[int(where.removeprefix("data "))])
+    scale = size / rms(direction)
+    direction = direction * scale
+    a, b = float((ours * apart).sum()) * scale, float((theirs * apart).sum()) * scale
+    within = abs(a - b) / 8
+    slope = None if coarse else own_slope(bout, one, {where: direction}, within)
+    if slope is not None:
+        return Slope("scratch's own loss", slope, a, b)
+    return Slope("the reference's forward pass", reference_slope(bout, one, {where: direction}, within), a, b)
+
+
+def of_gradient(bout: Bout, one: Draw, name: str, ours: Array, theirs: Array, coarse: bool = False) -> Told:
+    """Where the forward passes agree: which of two gradients is the derivative."""
+    if ours.shape != theirs.shape:
+        return Told("scratch", f"a gradient of shape {ours.shape} for a tensor of shape {theirs.shape}")
+    found = between(bout, one, name, ours, theirs, coarse)
+    if found is None or found.slope is None:
+        return Told("open", "the difference quotients do not settle")
+    gap = abs(found.scratch - found.reference)
+    numbers = f"{found.of} has slope {found.slope:.6g} along the disagreement"
+    told = f"{numbers}; scratch's gradient gives {found.scratch:.6g}, torch's {found.reference:.6g}"
+    if abs(found.slope - found.reference) <= gap / 4:
+        return Told("scratch", told)
+    if abs(found.slope - found.scratch) <= gap / 4:
+        return Told("reference", told)
+    return Told("open", f"{told}: neither is the derivative")
+
+
+def random_directions(bout: Bout, one: Draw, tensors: Tensors) -> dict[str, Array]:
+    rng = np.random.default_rng([bout.seed, 13])
+    found = {}
+    for leaf in bout.leaves:
+        if f"d {leaf.name}" in tensors:
+            found[leaf.name] = rms(one.values[leaf.name]) * rng.standard_normal(leaf.shape)
+    for name in tensors:
+        if name.startswith("d data ") and is_float_array(one.data[n := int(name.removeprefix("d data "))]):
+            found[f"data {n}"] = rms(one.data[n]) * rng.standard_normal(one.data[n].shape)
+    return found
+
+
+def given_along(bout: Bout, tensors: Tensors, directions: Directions) -> dict[str, float]:
+    """By tensor what a gradient says of the slope along its direction."""
+    told = {}
+    for name, value in tensors.items():
+        if not name.startswith("d "):
+            continue
+        found = in_theirs(bout, name, value)
+        if found is not None and found[0] in directions:
+            told[name] = float((found[1] * directions[found[0]]).sum())
+    return told
+
+
+def own_derivatives(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Told | None:
+    """Where the forward passes differ: which side's gradients are not the derivatives of its own; None for neither."""
+    directions = random_directions(bout, one, ours)
+    mine, other = given_along(bout, ours, directions), given_along(bout, theirs, directions)
+    wrong: dict[str, list[str]] = {"scratch": [], "reference": []}
+    unsettled = []
+    for name in order(bout, mine):
+        where = name.removeprefix("d ")
+        one_way = {where: directions[where]}
+        gap = max(abs(mine[name] - other.get(name, 0.0)), 1e-6 * abs(mine[name]), 1e-30)
+        near = max(gap / 8, 1e-9 * abs(mine[name]))
+        slopes = own_slope(bout, one, one_way, near), reference_slope(bout, one, one_way, near)
+        for side, slope, told in zip(wrong, slopes, (mine.get(name), other.get(name)), strict=True):
+            if told is None:
+                continue
+            if slope is None:
+                unsettled.append(name)
+            elif abs(slope - told) > max(PART * gap, 1e-6 * abs(told), 1e-12):
+                sentence = f"its own loss has slope {slope:.6g} where its gradient of {where} gives {told:.6g}"
+                wrong[side].append(f"{name}\n{sentence}")
+    guilty = [side for side, found in wrong.items() if found]
+    if len(guilty) == 1:
+        name, _, sentence = wrong[guilty[0]][0].partition("\n")
+        return Told(guilty[0], sentence, name)
+    if guilty:
+        return Told("open", "neither side's gradient is the derivative of its own loss")
+    if not mine:
+        return Told("open", "no gradient was found, and nothing else says which forward pass is right")
+    if len(set(unsettled)) == len(mine):
+        return Told("open", "the difference quotients do not settle")
+    return None
+
+
+def order(bout: Bout, names: Any) -> list[str]:
+    """Gradients in the order of a backward pass: of the last layer first, a weight before its bias."""
+    position = {name: n for n, name in enumerate(bout.reference.shapes())}
+
+    def rank(name: str) -> tuple[int, int]:
+        if name.startswith("d data "):
+            return (1, 0)
+        torchs = bout.pairing.layout.torch_names(bout.leaf(name.removeprefix("d ")))
+        modules = list(dict.fromkeys(n.rpartition(".")[0] for n in position))
+        module = max((modules.index(t.rpartition(".")[0]) for t in torchs), default=0)
+        first = min((position[t] for t in torchs), default=0)
+        return (-module, first)
+
+    return sorted((name for name in names if name.startswith("d ")), key=rank)

@@ -1,0 +1,373 @@
+"""A stranger's code called: his callable, his pair of functions or of methods, his torch Function, and what came of it.
+
+Every run begins from the same state of everything that can be reached, with the parameters written and the generators
+seeded, and leaves it as it was.
+"""
+
+import inspect
+import random
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from twofold.compare.sides.foreign.leaves import Leaf, last, leaves_of
+from twofold.compare.sides.foreign.trees import Reach, Slot, array_in, is_floating, is_module, is_scalar, is_tensor
+from twofold.scratch.module import Array
+
+
+@dataclass(frozen=True)
+class Found:
+    """One tensor that a call gave or left somewhere: where (returned, grads, beside), its path there, the value."""
+
+    source: str
+    path: str
+    value: Array
+    holder: int = 0  # id of what holds it, for what is found beside the parameters
+    dtype: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.source, self.path
+
+
+@dataclass
+class Raw:
+    """All tensors of one call, and what the parameters were after it."""
+
+    found: list[Found] = field(default_factory=list)
+    after: dict[str, Array] = field(default_factory=dict)
+    outputs: list[Array] | None = None  # of a pair, whose forward gives them
+    gradients: list[Array | None] | None = None  # of a pair, in the order of its arguments
+    data: tuple[Any, ...] = ()  # as the call left them
+    buffers: list[Found] = field(default_factory=list)
+    changed: set[tuple[str, str]] = field(default_factory=set)  # of what stands beside: what the call wrote
+
+    def get(self, key: tuple[str, str]) -> Array | None:
+        return next((found.value for found in self.found if found.key == key), None)
+
+
+def labelled(value: Any, path: str = "", seen: frozenset[int] = frozenset()) -> Iterator[tuple[str, Any]]:
+    """Every number and array in what was returned, by its path: ["loss"], [1]["W1"], .data."""
+    if value is None or isinstance(value, str | bytes | bool) or id(value) in seen:
+        return
+    if (
+        (isinstance(value, np.ndarray) and value.dtype != object)
+        or is_tensor(value)
+        or isinstance(value, np.generic)
+        or isinstance(value, int | float)
+    ):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from labelled(part, f"{path}[{key!r}]", seen | {id(value)})
+    elif isinstance(value, list | tuple | np.ndarray | zip | map) or inspect.isgenerator(value):
+        parts = list(value)
+        if parts and all(isinstance(part, int | float) for part in parts) and len(parts) > 1:
+            scalars = len(seen) > 0 or not isinstance(value, tuple)
+            if scalars:
+                yield path, np.array(parts, float)
+                return
+        if len(parts) > 1 and all(is_number_object(part) for part in parts):
+            yield path, np.array([array_in(part) for part in parts])
+            return
+        for n, part in enumerate(parts):
+            yield from labelled(part, f"{path}[{n}]", seen | {id(value)})
+    elif is_number_object(value):
+        yield path, array_in(value)
+    elif hasattr(value, "data") and is_floating(value.data):
+        yield path, value.data
+
+
+def is_number_object(value: Any) -> bool:
+    """An object that wraps one number, as of an engine of scalars."""
+    return not isinstance(value, np.ndarray | np.generic) and not is_tensor(value) and is_scalar(value_of(value))
+
+
+def value_of(value: Any) -> Any:
+    return getattr(value, "data", None)
+
+
+class WritesInput(Exception):
+    """The code writes to what it was given: which, and at which line."""
+
+
+class Foreign:
+    """The hand-written side of a pair that is not ours."""
+
+    def __init__(
+        self,
+        scratch: Any,
+        data: Sequence[Any],
+        params: Any = None,
+        grads: Any = None,
+        buffers: Any = None,
+        others: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.scratch, self.data = scratch, tuple(data)
+        self.is_pair = isinstance(scratch, tuple) and len(scratch) == 2 and all(map(callable, scratch))
+        self.forward = scratch[0] if self.is_pair else scratch
+        self.is_torch = is_function_of_torch(scratch) or any(is_tensor(array) for array in data)
+        self.params, self.grads, self.buffers = params, grads, buffers
+        self.given = params is not None
+        roots = {"scratch": scratch, "params": params, "grads": grads, "buffers": buffers, **(others or {})}
+        self.reach = Reach({name: root for name, root in roots.items() if root is not None})
+        self.owner = getattr(self.forward, "__self__", None)
+        self.leaves = self._leaves()
+
+    # the parameters
+
+    def _leaves(self) -> list[Leaf]:
+        names = {id(slot.get()): slot.name for slot in self.reach.slots if is_floating(slot.get()) and tidy_name(slot)}
+        if self.given:
+            return leaves_of(self.params, self.reach, {**names, **self.argument_names()})
+        if is_module(self.scratch):
+            return []
+        owner = self.owner if not inspect.ismodule(self.owner) else None
+        if owner is not None and not isinstance(owner, type):
+            return leaves_of(owner, self.reach, names)
+        if not inspect.isroutine(self.forward) and callable(self.forward):
+            return leaves_of(self.forward, self.reach, names)
+        return leaves_of(visible(self.reach), self.reach, names)
+
+    def argument_names(self) -> dict[int, str]:
+        """What a pair's forward calls the arrays that it is given one by one."""
+        if not self.is_pair or not isinstance(self.params, list | tuple):
+            return {}
+        try:
+            names = list(inspect.signature(self.forward).parameters)[len(self.data) :]
+        except (TypeError, ValueError):
+            return {}
+        return {id(array): name for array, name in zip(self.params, names, strict=False) if is_floating(array)}
+
+    @property
+    def spreads(self) -> bool:
+        """Whether a pair's forward takes the parameters one by one behind the data."""
+        return self.is_pair and isinstance(self.params, list | tuple) and self.owner is None and self.wanted != 1
+
+    @property
+    def wanted(self) -> int | None:
+        """How many arguments behind the data the forward needs; None for any number."""
+        try:
+            taken = inspect.signature(self.forward).parameters.values()
+        except (TypeError, ValueError):
+            return None
+        if any(one.kind is one.VAR_POSITIONAL for one in taken):
+            return None
+        needed = [one for one in taken if one.default is one.empty and one.kind is not one.VAR_KEYWORD]
+        if self.is_pair and isinstance(self.params, list | tuple) and len(self.params) > 1:
+            positional = [one for one in taken if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+            if len(positional) >= len(self.data) + len(self.params):
+                return len(self.params)
+        return len(needed) - len(self.data)
+
+    def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What the forward is given behind the data: nothing, the parameters one by one, or the whole tree."""
+        if not self.is_pair or self.params is None or self.owner is not None:
+            return (), {}
+        if (isinstance(self.params, list | tuple) and self.wanted != 1) or len(self.leaves) == 1 == self.wanted:
+            return (tuple(self.params) if isinstance(self.params, list | tuple) else (self.params,)), {}
+        if isinstance(self.params, Mapping):
+            try:
+                taken = inspect.signature(self.forward).parameters
+            except (TypeError, ValueError):
+                taken = {}
+            if all(key in taken for key in self.params):
+                return (), dict(self.params)
+        return (() if self.wanted == 0 else (self.params,)), {}
+
+    # runs
+
+    @contextmanager
+    def afresh(
+        self, values: Mapping[str, Array] | None = None, dtype: DTypeLike = "float64", seed: int = 0
+    ) -> Iterator[None]:
+        """While it lasts the parameters hold `values`; then everything is as it was, generators too."""
+        torch = sys.modules.get("torch")
+        kept = np.random.get_state(), random.getstate(), torch.get_rng_state() if torch else None
+        try:
+            self.seed(seed)
+            if values is not None:
+                self.write(values, dtype)
+            with np.errstate(all="ignore"):
+                yield
+        finally:
+            self.reach.put_back()
+            np.random.set_state(kept[0])  # noqa: NPY002 : the user's code draws from it
+            random.setstate(kept[1])
+            if torch:
+                torch.set_rng_state(kept[2])
+
+    def zero_grad(self) -> None:
+        """Where the object that holds everything has torch's method of that name, its gradients are meant to add up."""
+        for holder in (self.owner, self.params):
+            method = getattr(holder, "zero_grad", None)
+            if callable(method) and not is_module(holder):
+                method()
+
+    def seed(self, seed: int) -> None:
+        np.random.seed(seed)  # noqa: NPY002 : the user's code draws from it
+        random.seed(seed)
+        if torch := sys.modules.get("torch"):
+            torch.manual_seed(seed)
+        if seed:
+            for bits in self.reach.generators:
+                reseed(bits, seed)
+
+    def write(self, values: Mapping[str, Array], dtype: DTypeLike) -> None:
+        for leaf in self.leaves:
+            if leaf.name in values:
+                leaf.write(values[leaf.name], dtype, self.reach)
+
+    def read(self) -> dict[str, Array]:
+        return {leaf.name: leaf.read() for leaf in self.leaves}
+
+    def call(self, data: Sequence[Any], send: Callable[[int, Array], Array] | None = None) -> Raw:
+        """One call in the state that there is; `send` draws what a pair's backward is sent for its n-th output."""
+        raw = Raw()
+        data = tuple(data)
+        self.zero_grad()
+        before = {key: array_in(slot.get()) for key, slot in self._beside().items()}
+        if self.is_pair:
+            self._call_pair(raw, data, send)
+        else:
+            self._returned(raw, self.forward(*data))
+        grads = self.grads() if callable(self.grads) and not is_holder_of_arrays(self.grads) else self.grads
+        if grads is not None:
+            for path, value in labelled_tree(grads):
+                raw.found.append(found_at("grads", path, value))
+        for key, slot in self._beside().items():
+            found = found_at("beside", slot.name, slot.get(), id(slot.holder))
+            raw.found.append(found)
+            if key not in before or not np.array_equal(before[key], found.value, equal_nan=True):
+                raw.changed.add(found.key)
+        raw.after = self.read()
+        raw.data = data
+        if self.buffers is not None:
+            raw.buffers = [found_at("buffers", path, value) for path, value in labelled_tree(self.buffers)]
+        return raw
+
+    def call_once(self, values: Mapping[str, Array] | None, data: Sequence[Any], send: Any = None) -> Raw:
+        """One call from the state that everything was found in, in float64."""
+        with self.afresh(values):
+            return self.call(data, send)
+
+    def _call_pair(self, raw: Raw, data: tuple[Any, ...], send: Callable[[int, Array], Array] | None) -> None:
+        more, named = self._arguments()
+        result = self.forward(*data, *more, **named)
+        outputs, cache = split_cache(result)
+        raw.outputs = [array_in(out) for out in outputs]
+        if send is None:
+            return
+        sent = [send(n, out) for n, out in enumerate(raw.outputs)]
+        given = self._backward_arguments(sent, cache, isinstance(result, tuple))
+        self._returned(raw, self.scratch[1](*given))
+
+    def _backward_arguments(self, sent: list[Array], cache: list[Any], several: bool) -> list[Any]:
+        try:
+            taken = [
+                one
+                for one in inspect.signature(self.scratch[1]).parameters.values()
+                if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+            ]
+        except (TypeError, ValueError):
+            return [*sent, *cache]
+        needed = sum(one.default is one.empty for one in taken)
+        if taken and "cache" in taken[0].name and cache:
+            return [*cache, *sent]
+        given: list[Any] = [*sent, *cache] if len(taken) >= len(sent) + len(cache) else list(sent)
+        if len(sent) > 1 and needed < len(given):
+            given = [tuple(sent), *cache][: max(needed, 1)]
+        return given
+
+    def _returned(self, raw: Raw, value: Any) -> None:
+        if self.is_pair:
+            parts = list(value) if isinstance(value, tuple | list) else [value]
+            if not isinstance(value, Mapping):
+                raw.gradients = [gradient_in(part) for part in parts]
+        for path, part in labelled(value):
+            raw.found.append(found_at("returned", path, part))
+
+    def _beside(self) -> dict[tuple[int, Any], Slot]:
+        """The arrays that can be reached from what holds the parameters, other than the parameters."""
+        roots: dict[str, Any] = {"": self.params} if self.given else {}
+        if self.owner is not None and not isinstance(self.owner, type) and not inspect.ismodule(self.owner):
+            roots["self"] = self.owner
+        if not self.given and self.owner is None:
+            roots[""] = visible(self.reach)
+        own = {(id(slot.holder), slot.key) for leaf in self.leaves for slot in leaf.slots}
+        slots = [slot for slot in Reach(roots).slots if (id(slot.holder), slot.key) not in own]
+        return {(id(slot.holder), slot.key): slot for slot in slots}
+
+
+def gradient_in(part: Any) -> Array | None:
+    """A returned gradient; None where there is none."""
+    if part is None or isinstance(part, str | Mapping | list | tuple):
+        return None
+    return array_in(part)
+
+
+def found_at(source: str, path: str, value: Any, holder: int = 0) -> Found:
+    array = array_in(value)
+    dtype = str(value.dtype).rpartition(".")[2] if hasattr(value, "dtype") else ""
+    return Found(source, path, array, holder, dtype)
+
+
+def labelled_tree(tree: Any) -> list[tuple[str, Any]]:
+    """The arrays in a tree of any kind, objects too."""
+    found = list(labelled(tree))
+    if found:
+        return found
+    slots = Reach({"": tree}).slots
+    arrays = [slot for slot in slots if is_floating(slot.get())]
+    return [(slot.name, slot.get()) for slot in arrays or slots]
+
+
+def is_holder_of_arrays(value: Any) -> bool:
+    return not inspect.isroutine(value)
+
+
+def split_cache(result: Any) -> tuple[list[Any], list[Any]]:
+    """What a forward returned as outputs and cache: the arrays before the last part, which is anything."""
+    if not isinstance(result, tuple):
+        return [result], []
+    if len(result) == 1:
+        return [result[0]], []
+    *outputs, cache = result
+    flat = [part for one in outputs for part in (one if isinstance(one, tuple | list) else [one])]
+    return [part for part in flat if is_floating(part) or is_scalar(part)], [cache]
+
+
+def visible(reach: Reach) -> dict[str, Any]:
+    """What a function can see by a name of its own: variables of its closure and globals, those that hold data."""
+    return {
+        slot.name: slot.get()
+        for slot in reach.slots
+        if slot.name.isidentifier() or slot.kind in ("cell",) or isinstance(slot.holder, dict)
+    }
+
+
+def tidy_name(slot: Slot) -> bool:
+    """Whether the slot is a variable with a name of its own."""
+    return slot.name.isidentifier() and last(slot.name) == slot.name
+
+
+def is_function_of_torch(scratch: Any) -> bool:
+    """An nn.Module, or the apply of an autograd.Function."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return False
+    owner = getattr(scratch, "__self__", None)
+    return is_module(scratch) or (isinstance(owner, type) and issubclass(owner, torch.autograd.Function))
+
+
+def reseed(generator: Any, seed: int) -> None:
+    """Another stream than the one it has; it is put back with everything else."""
+    if isinstance(generator, random.Random) or isinstance(generator, np.random.RandomState):
+        generator.seed(seed)
+    else:
+        generator.state = type(generator)(seed).state
