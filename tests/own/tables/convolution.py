@@ -7,6 +7,10 @@ def nhwc(name: str, edits: dict[str, str], *rest, **more) -> Truth:
     return wrong(f"nhwc-conv:{name}", 4, "nhwc_conv", edits, *rest, **more)
 
 
+def blog(name: str, old: str, new: str, *rest, **more) -> Truth:
+    return wrong(f"cnn-blog:{name}", 15, "cnn_blog", {old: new}, *rest, **more)
+
+
 LAYER, NET = {"call": "call_layer"}, {"call": "call_net"}
 REVERSED = {
     "patch * W[:, :, :, c])": "patch * W[::-1, ::-1, :, c])",
@@ -34,4 +38,14 @@ TABLE = (
         "pool-stride", {"left = h * stride, w * stride": "left = h, w"}, "backward: stride ignored", ("W1", "b1"), **NET
     ),
     nhwc("half-sum", HALF_SUM, "convention: half the sum against the mean", side="conventions", **NET),
+    right("cnn-blog", 15, "cnn_blog"),
+    blog("ties", "region.max() and not found", "region.max()", "backward: ties counted twice", ("filters",)),
+    blog(
+        "jacobian",
+        "d_t = -exp[label] * exp / S**2",
+        "d_t = np.zeros_like(exp)",
+        "backward: diagonal of a Jacobian",
+    ),
+    blog("dropped", "return self.last_output\n", "return output\n", "forward: result of an activation dropped"),
+    blog("twice", "self.biases -= learn", "self.biases -= 2 * learn", "update: one tensor twice", ("biases",)),
 )

@@ -98,7 +98,7 @@ TABLE = (
         "diagonal",
         "dx = y * dout\n",
         "return y * (1 - y) * dout\n",
-        "backward: the diagonal of the Jacobian",
+        "backward: diagonal of a Jacobian",
         ("x",),
         call="call_softmax",
     ),
