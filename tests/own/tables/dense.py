@@ -25,7 +25,6 @@ def columns(name: str, old: str, new: str, *rest, **more) -> Truth:
 
 ALL = ("W", "b")
 REGULARISED = {"call": "call_regularised"}
-E = "e = np.exp(scores - scores.max(axis=1, keepdims=True))"
 FIRST_OF_TIES = """        a, b = np.unravel_index(window.argmax(), window.shape)
         dx[n, c, i * size + a, j * size + b] += dout[n, c, i, j]
 """
@@ -44,9 +43,17 @@ TABLE = (
     params_dict("twice-mean", "dscores /= N", "dscores /= N * N", "backward: divided by the batch twice", ALL),
     params_dict("sign", 'grads["b2"] = dh2', 'grads["b2"] = -dh2', "backward: wrong sign", ("b2",)),
     params_dict("mask", "dh1[h1 <= 0]", "dh1[h2 <= 0]", "backward: ReLU mask of another layer", ("W1", "b1")),
-    params_dict("axis", "probs = e / e.sum(axis=1", "probs = e / e.sum(axis=0", "forward: softmax along a wrong axis"),
-    params_dict("loss-line", "probs[np.arange(N), y]).mean()", "probs[np.arange(N), y]).sum()", "loss: only its line"),
-    params_dict("overflow", E, "e = np.exp(scores)", "nan: softmax without its maximum", call="call_large"),
+    params_dict(
+        "axis", "np.exp(shifted).sum(axis=1", "np.exp(shifted).sum(axis=0", "forward: softmax along a wrong axis"
+    ),
+    params_dict("loss-line", "logs[np.arange(N), y].mean()", "logs[np.arange(N), y].sum()", "loss: only its line"),
+    params_dict(
+        "overflow",
+        "shifted = scores - scores.max(axis=1, keepdims=True)",
+        "shifted = scores",
+        "nan: softmax without its maximum",
+        call="call_large",
+    ),
     params_dict(
         "no-regularisation", " + self.reg * W2", "", "backward: regularisation forgotten", ("W2",), **REGULARISED
     ),
