@@ -24,6 +24,7 @@ def columns(name: str, old: str, new: str, *rest, **more) -> Truth:
 
 
 ALL = ("W", "b")
+INPUT = ("x", "input")
 REGULARISED = {"call": "call_regularised"}
 FIRST_OF_TIES = """        a, b = np.unravel_index(window.argmax(), window.shape)
         dx[n, c, i * size + a, j * size + b] += dout[n, c, i, j]
@@ -93,20 +94,18 @@ TABLE = (
     right("layer-functions-softmax", 2, "layer_functions", "call_softmax"),
     right("layer-functions-pool", 2, "layer_functions", "call_pool"),
     right("layer-functions-ties", 2, "layer_functions", "call_pool_ties"),
-    layer("transpose", "dout @ w.T", "dout @ w", "backward: transpose forgotten", ("x",), call="call_square"),
+    layer("transpose", "dout @ w.T", "dout @ w", "backward: transpose forgotten", INPUT, call="call_square"),
     layer(
         "bias-mean", "dout.sum(axis=0)", "dout.mean(axis=0)", "backward: mean of a bias gradient", call="call_affine"
     ),
     layer("dout", "np.array(dout)", "dout", "contract: what comes in is overwritten", call="call_relu"),
-    layer(
-        "axis", "dx.sum(axis=1", "dx.sum(axis=0", "backward: softmax along a wrong axis", ("x",), call="call_softmax"
-    ),
+    layer("axis", "dx.sum(axis=1", "dx.sum(axis=0", "backward: softmax along a wrong axis", INPUT, call="call_softmax"),
     layer(
         "diagonal",
         "dx = y * dout\n",
         "return y * (1 - y) * dout\n",
         "backward: diagonal of a Jacobian",
-        ("x",),
+        INPUT,
         call="call_softmax",
     ),
     layer(
@@ -116,17 +115,17 @@ TABLE = (
         "contract: cache overwritten",
         call="call_softmax",
     ),
-    layer("stride", "i * size + a, j * size + b", "i + a, j + b", "backward: stride ignored", ("x",), call="call_pool"),
-    layer("ties", FIRST_OF_TIES, ALL_OF_TIES, "backward: ties counted twice", ("x",), call="call_pool_ties"),
+    layer("stride", "i * size + a, j * size + b", "i + a, j + b", "backward: stride ignored", INPUT, call="call_pool"),
+    layer("ties", FIRST_OF_TIES, ALL_OF_TIES, "backward: ties counted twice", INPUT, call="call_pool_ties"),
     right("batch-norm", 2, "batch_norm"),
-    batch_norm("mean", "d - d.mean(axis=0) - ", "d - ", "backward: the mean's gradient forgotten", ("x",)),
-    batch_norm("gamma", "dout * self.gamma", "dout + 0", "backward: a factor forgotten", ("x",)),
+    batch_norm("mean", "d - d.mean(axis=0) - ", "d - ", "backward: the mean's gradient forgotten", INPUT),
+    batch_norm("gamma", "dout * self.gamma", "dout + 0", "backward: a factor forgotten", INPUT),
     batch_norm(
         "modes",
         "if self.training:\n            d =",
         "if True:\n            d =",
         "backward: training's in evaluation",
-        ("x",),
+        INPUT,
     ),
     batch_norm("running", "new * var * N / (N - 1)", "new * var", "state: biased running variance", ("var",)),
     batch_norm(

@@ -84,6 +84,13 @@ TABLE = (
         "delta_t * (1 - s[step] ** 2)",
         "backward: the state of its own step",
     ),
+    blog(
+        "bias",
+        "nn.Linear(5, 8, bias=False)",
+        "nn.Linear(5, 8)",
+        "convention: a bias that scratch lacks",
+        side="conventions",
+    ),
     right("lists-of-references", 16, "lists_of_references"),
     listed("stale", 'p["U_" + gate] for', 'p["U_" + gate].copy() for', "state: a stale list of references", ("U",)),
     listed("carried", CARRIED, CARRY, "state: carried from call to call"),
