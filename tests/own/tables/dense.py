@@ -23,7 +23,6 @@ def columns(name: str, old: str, new: str, *rest, **more) -> Truth:
     return wrong(f"columns:{name}", 3, "columns", {old: new}, *rest, **more)
 
 
-ALL = ("W", "b")
 INPUT = ("x", "input")
 REGULARISED = {"call": "call_regularised"}
 FIRST_OF_TIES = """        a, b = np.unravel_index(window.argmax(), window.shape)
@@ -40,8 +39,8 @@ TABLE = (
     right("params-dict-large", 1, "params_dict", "call_large"),
     params_dict("bias-mean", "dh1.sum(axis=0)", "dh1.mean(axis=0)", "backward: mean of a bias gradient", ("b1",)),
     params_dict("transpose", "dh2 @ W2.T", "dh2 @ W2", "backward: transpose forgotten", ("W1", "b1")),
-    params_dict("no-mean", "        dscores /= N\n", "", "backward: not divided by the batch size", ALL),
-    params_dict("twice-mean", "dscores /= N", "dscores /= N * N", "backward: divided by the batch twice", ALL),
+    params_dict("no-mean", "        dscores /= N\n", "", "backward: not divided by the batch size"),
+    params_dict("twice-mean", "dscores /= N", "dscores /= N * N", "backward: divided by the batch twice"),
     params_dict("sign", 'grads["b2"] = dh2', 'grads["b2"] = -dh2', "backward: wrong sign", ("b2",)),
     params_dict("mask", "dh1[h1 <= 0]", "dh1[h2 <= 0]", "backward: ReLU mask of another layer", ("W1", "b1")),
     params_dict(
@@ -137,11 +136,11 @@ TABLE = (
     ),
     batch_norm("eps", "eps=1e-5", "eps=1e-3", "convention: eps of a norm", side="conventions"),
     right("columns", 3, "columns"),
-    columns("twice-mean", "* (1 - AL) if", "* (1 - AL) / AL.shape[1] if", "backward: divided by the batch twice", ALL),
-    columns("sigmoid", "dA * AL * (1 - AL)", "dA * AL", "backward: half of a derivative", ALL),
+    columns("twice-mean", "* (1 - AL) if", "* (1 - AL) / AL.shape[1] if", "backward: divided by the batch twice"),
+    columns("sigmoid", "dA * AL * (1 - AL)", "dA * AL", "backward: half of a derivative"),
     columns("mask", "dA * (Z > 0)", "dA * (dA > 0)", "backward: ReLU mask of the gradient", ("1", "2")),
     columns("no-mean", "keepdims=True) / m\n", "keepdims=True)\n", "backward: bias not divided by the batch", ("b",)),
-    columns("sign", "-(Y / AL) + (1", "(Y / AL) - (1", "backward: wrong sign", ALL),
+    columns("sign", "-(Y / AL) + (1", "(Y / AL) - (1", "backward: wrong sign"),
     columns(
         "sum",
         '"loss": nn.BCELoss()',

@@ -40,7 +40,9 @@ TABLE = (
     flat("order", "(d2.T @ X).ravel()", "(X.T @ d2).ravel()", "backward: transposed", ("theta",)),
     flat("sigmoid", "a2 * (1 - a2)", "(1 - a2)", "backward: half of a derivative", ("theta",)),
     right("modules", 0, "modules"),
-    modules("of-what", "d2) * (1 - self.h1**2)", "d2) * (1 - self.h2**2)", "backward: derivative elsewhere", ("fc1",)),
+    modules(
+        "of-what", "d2) * (1 - self.h1**2)", "d2) * (1 - self.h2**2)", "backward: derivative elsewhere", ("fc1", *INPUT)
+    ),
     modules("bias-mean", "dout.sum(axis=0)", "dout.mean(axis=0)", "backward: mean of a bias gradient", ("bias",)),
     right("house-modules", 0, "house_modules"),
     wrong(
@@ -49,6 +51,6 @@ TABLE = (
         "house_modules",
         {RELU: "self.fc1.backward(self.fc2.backward(dout))"},
         "backward: an activation forgotten",
-        ("fc1",),
+        ("fc1", *INPUT),
     ),
 )

@@ -92,7 +92,7 @@ TABLE = (
         side="conventions",
     ),
     right("lists-of-references", 16, "lists_of_references"),
-    listed("stale", 'p["U_" + gate] for', 'p["U_" + gate].copy() for', "state: a stale list of references", ("U",)),
+    listed("stale", 'p["U_" + gate] for', 'p["U_" + gate].copy() for', "state: a stale list of references"),
     listed("carried", CARRIED, CARRY, "state: carried from call to call"),
     listed("exchanged", "(d_i, d_f, d_o, d_c)", "(d_i, d_f, d_c, d_o)", "backward: gates exchanged"),
     right("nodes-with-diffs", 17, "nodes_with_diffs"),
@@ -103,7 +103,7 @@ TABLE = (
     right("gru-cell", 18, "gru_cell"),
     gru("reset-first", RESET_FIRST, "convention: reset gate before the product", side="conventions"),
     gru("other-side", OTHER_SIDE, "convention: the update gate weighs the other side", side="conventions"),
-    gru("sign", {"delta * (h - n)": "delta * (n - h)"}, "backward: wrong sign", ("z",)),
+    gru("sign", {"delta * (h - n)": "delta * (n - h)"}, "backward: wrong sign"),
     gru("through", {"dh = delta * z + self": "dh = self"}, "backward: a path of the state forgotten"),
-    gru("reset", {"dinner = dn * r\n": "dinner = dn\n"}, "backward: a factor forgotten", ("Wnh", "bnh", "h")),
+    gru("reset", {"dinner = dn * r\n": "dinner = dn\n"}, "backward: a factor forgotten"),
 )
