@@ -13,6 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
+
 STYLES = Path(__file__).parent / "styles"
 COPIES = count()
 
@@ -54,8 +56,9 @@ def module(style: str, edits: dict[str, str]) -> ModuleType:
         if text.count(old) != 1:
             raise ValueError(f"{style}.py has this {text.count(old)} times: {old}")
         text = text.replace(old, new)
-    name = f"{style}_{next(COPIES)}"
-    path = folder() / f"{name}.py"
+    number = next(COPIES)
+    name, path = f"{style}_{number}", folder() / str(number) / f"{style}.py"
+    path.parent.mkdir()
     path.write_text(text)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
@@ -67,7 +70,8 @@ def module(style: str, edits: dict[str, str]) -> ModuleType:
 
 def maker(style: str, call: str, edits: dict[str, str]) -> Callable[[], Call]:
     def make() -> Call:
-        scratch, reference, data, keywords = getattr(module(style, edits), call)()
+        with torch.random.fork_rng(devices=[]):
+            scratch, reference, data, keywords = getattr(module(style, edits), call)()
         return Call((scratch, reference, *data), keywords)
 
     return make

@@ -52,7 +52,7 @@ def build(scale=1):
         "step": lambda x, y: train(net, x, y),
         "optimizer": lambda parameters: torch.optim.SGD(parameters, lr=0.5, momentum=0.8),
     }
-    return net, (lambda x: forward(net, x)), nn.Sequential(*layers), (x, y), keywords
+    return net, (lambda x, y: forward(net, x)), nn.Sequential(*layers), (x, y), keywords
 
 
 def call():

@@ -1,4 +1,4 @@
-"""A transformer that only goes forward; its weights in nested dicts as checkpoints have them: (in, out), q, k, v fused."""
+"""A transformer that only goes forward; weights in nested dicts as checkpoints have them: (in, out), q, k, v fused."""
 
 import numpy as np
 import torch

@@ -91,6 +91,6 @@ def call_regularised():
 def call_large():
     rng = np.random.default_rng(3)
     X, y = batch(rng)
-    X[[2, 5]] *= 5_000
+    X[[2, 5]] *= 500_000
     net = ScoreNet(rng, 4, 6, 3)
     return net.loss, sequential(), (X, y), {"loss": F.cross_entropy}

@@ -23,7 +23,7 @@ def columns(name: str, old: str, new: str, *rest, **more) -> Truth:
     return wrong(f"columns:{name}", 3, "columns", {old: new}, *rest, **more)
 
 
-ALL = ("W", "b")
+INPUT = ("x", "input")
 REGULARISED = {"call": "call_regularised"}
 FIRST_OF_TIES = """        a, b = np.unravel_index(window.argmax(), window.shape)
         dx[n, c, i * size + a, j * size + b] += dout[n, c, i, j]
@@ -39,8 +39,8 @@ TABLE = (
     right("params-dict-large", 1, "params_dict", "call_large"),
     params_dict("bias-mean", "dh1.sum(axis=0)", "dh1.mean(axis=0)", "backward: mean of a bias gradient", ("b1",)),
     params_dict("transpose", "dh2 @ W2.T", "dh2 @ W2", "backward: transpose forgotten", ("W1", "b1")),
-    params_dict("no-mean", "        dscores /= N\n", "", "backward: not divided by the batch size", ALL),
-    params_dict("twice-mean", "dscores /= N", "dscores /= N * N", "backward: divided by the batch twice", ALL),
+    params_dict("no-mean", "        dscores /= N\n", "", "backward: not divided by the batch size"),
+    params_dict("twice-mean", "dscores /= N", "dscores /= N * N", "backward: divided by the batch twice"),
     params_dict("sign", 'grads["b2"] = dh2', 'grads["b2"] = -dh2', "backward: wrong sign", ("b2",)),
     params_dict("mask", "dh1[h1 <= 0]", "dh1[h2 <= 0]", "backward: ReLU mask of another layer", ("W1", "b1")),
     params_dict(
@@ -93,20 +93,18 @@ TABLE = (
     right("layer-functions-softmax", 2, "layer_functions", "call_softmax"),
     right("layer-functions-pool", 2, "layer_functions", "call_pool"),
     right("layer-functions-ties", 2, "layer_functions", "call_pool_ties"),
-    layer("transpose", "dout @ w.T", "dout @ w", "backward: transpose forgotten", ("x",), call="call_square"),
+    layer("transpose", "dout @ w.T", "dout @ w", "backward: transpose forgotten", INPUT, call="call_square"),
     layer(
         "bias-mean", "dout.sum(axis=0)", "dout.mean(axis=0)", "backward: mean of a bias gradient", call="call_affine"
     ),
     layer("dout", "np.array(dout)", "dout", "contract: what comes in is overwritten", call="call_relu"),
-    layer(
-        "axis", "dx.sum(axis=1", "dx.sum(axis=0", "backward: softmax along a wrong axis", ("x",), call="call_softmax"
-    ),
+    layer("axis", "dx.sum(axis=1", "dx.sum(axis=0", "backward: softmax along a wrong axis", INPUT, call="call_softmax"),
     layer(
         "diagonal",
         "dx = y * dout\n",
         "return y * (1 - y) * dout\n",
         "backward: diagonal of a Jacobian",
-        ("x",),
+        INPUT,
         call="call_softmax",
     ),
     layer(
@@ -116,17 +114,17 @@ TABLE = (
         "contract: cache overwritten",
         call="call_softmax",
     ),
-    layer("stride", "i * size + a, j * size + b", "i + a, j + b", "backward: stride ignored", ("x",), call="call_pool"),
-    layer("ties", FIRST_OF_TIES, ALL_OF_TIES, "backward: ties counted twice", ("x",), call="call_pool_ties"),
+    layer("stride", "i * size + a, j * size + b", "i + a, j + b", "backward: stride ignored", INPUT, call="call_pool"),
+    layer("ties", FIRST_OF_TIES, ALL_OF_TIES, "backward: ties counted twice", INPUT, call="call_pool_ties"),
     right("batch-norm", 2, "batch_norm"),
-    batch_norm("mean", "d - d.mean(axis=0) - ", "d - ", "backward: the mean's gradient forgotten", ("x",)),
-    batch_norm("gamma", "dout * self.gamma", "dout + 0", "backward: a factor forgotten", ("x",)),
+    batch_norm("mean", "d - d.mean(axis=0) - ", "d - ", "backward: the mean's gradient forgotten", INPUT),
+    batch_norm("gamma", "dout * self.gamma", "dout + 0", "backward: a factor forgotten", INPUT),
     batch_norm(
         "modes",
         "if self.training:\n            d =",
         "if True:\n            d =",
         "backward: training's in evaluation",
-        ("x",),
+        INPUT,
     ),
     batch_norm("running", "new * var * N / (N - 1)", "new * var", "state: biased running variance", ("var",)),
     batch_norm(
@@ -138,11 +136,11 @@ TABLE = (
     ),
     batch_norm("eps", "eps=1e-5", "eps=1e-3", "convention: eps of a norm", side="conventions"),
     right("columns", 3, "columns"),
-    columns("twice-mean", "* (1 - AL) if", "* (1 - AL) / AL.shape[1] if", "backward: divided by the batch twice", ALL),
-    columns("sigmoid", "dA * AL * (1 - AL)", "dA * AL", "backward: half of a derivative", ALL),
+    columns("twice-mean", "* (1 - AL) if", "* (1 - AL) / AL.shape[1] if", "backward: divided by the batch twice"),
+    columns("sigmoid", "dA * AL * (1 - AL)", "dA * AL", "backward: half of a derivative"),
     columns("mask", "dA * (Z > 0)", "dA * (dA > 0)", "backward: ReLU mask of the gradient", ("1", "2")),
     columns("no-mean", "keepdims=True) / m\n", "keepdims=True)\n", "backward: bias not divided by the batch", ("b",)),
-    columns("sign", "-(Y / AL) + (1", "(Y / AL) - (1", "backward: wrong sign", ALL),
+    columns("sign", "-(Y / AL) + (1", "(Y / AL) - (1", "backward: wrong sign"),
     columns(
         "sum",
         '"loss": nn.BCELoss()',

@@ -19,6 +19,7 @@ def modules(name: str, old: str, new: str, *rest, **more) -> Truth:
     return wrong(f"modules:{name}", 0, "modules", {old: new}, *rest, **more)
 
 
+INPUT = ("x", "input")
 JACOBIAN = "(d_probs - (d_probs * self.probs).sum(axis=-1, keepdims=True))"
 RELU = "self.fc1.backward(self.relu.backward(self.fc2.backward(dout)))"
 
@@ -28,16 +29,20 @@ TABLE = (
     forward_only("scale", "np.sqrt(q.shape[-1])", "q.shape[-1]", "forward: scaled without a root"),
     forward_only("residual", "x = x + mha", "x = mha", "forward: a path forgotten"),
     right("attention-layer", 23, "attention_layer"),
-    attention("jacobian", JACOBIAN, "d_probs * (1 - self.probs)", "backward: diagonal of a Jacobian", ("K", "Q", "x")),
     attention(
-        "scale", "        d_scores = d_scores / self.scale\n", "", "backward: a factor forgotten", ("K", "Q", "x")
+        "jacobian", JACOBIAN, "d_probs * (1 - self.probs)", "backward: diagonal of a Jacobian", ("K", "Q", *INPUT)
     ),
-    attention("path", " + d_v @ self.V.T", "", "backward: a path forgotten", ("x",)),
+    attention(
+        "scale", "        d_scores = d_scores / self.scale\n", "", "backward: a factor forgotten", ("K", "Q", *INPUT)
+    ),
+    attention("path", " + d_v @ self.V.T", "", "backward: a path forgotten", INPUT),
     right("flat-vector", 0, "flat_vector"),
     flat("order", "(d2.T @ X).ravel()", "(X.T @ d2).ravel()", "backward: transposed", ("theta",)),
     flat("sigmoid", "a2 * (1 - a2)", "(1 - a2)", "backward: half of a derivative", ("theta",)),
     right("modules", 0, "modules"),
-    modules("of-what", "d2) * (1 - self.h1**2)", "d2) * (1 - self.h2**2)", "backward: derivative elsewhere", ("fc1",)),
+    modules(
+        "of-what", "d2) * (1 - self.h1**2)", "d2) * (1 - self.h2**2)", "backward: derivative elsewhere", ("fc1", *INPUT)
+    ),
     modules("bias-mean", "dout.sum(axis=0)", "dout.mean(axis=0)", "backward: mean of a bias gradient", ("bias",)),
     right("house-modules", 0, "house_modules"),
     wrong(
@@ -46,6 +51,6 @@ TABLE = (
         "house_modules",
         {RELU: "self.fc1.backward(self.fc2.backward(dout))"},
         "backward: an activation forgotten",
-        ("fc1",),
+        ("fc1", *INPUT),
     ),
 )

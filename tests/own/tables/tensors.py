@@ -27,6 +27,7 @@ def kernel(name: str, old: str, new: str, *rest, **more) -> Truth:
     return wrong(f"kernels:{name}", 25, "kernels", {old: new}, *rest, **more)
 
 
+INPUT = ("x", "input")
 BROADCAST = {"(output.squeeze(-1) - targ)": "(output - targ)"}
 BROADCAST_BACK = {"(inp.squeeze(-1) - targ).unsqueeze(-1)": "(inp - targ).mean(1, keepdim=True)"}
 TANH = "        dprehidden = dhidden * (1 - hidden**2)\n"
@@ -60,8 +61,8 @@ TABLE = (
     tensor("axis", "* g.sum(axis=1", "* g.sum(axis=0", "backward: softmax along a wrong axis"),
     tensor("no-mean", "= -g / len(labels)", "= -g", "backward: not divided by the batch size"),
     right("layer-norm", 24, "layer_norm"),
-    norm("mean", " - norm * (dnorm * norm).mean(axis=-1, keepdims=True)", "", "backward: half of a path", ("x",)),
-    norm("of-what", "(dout * norm).sum", "(dout * x).sum", "backward: input for normalised input", ("w",)),
+    norm("mean", " - norm * (dnorm * norm).mean(axis=-1, keepdims=True)", "", "backward: half of a path", INPUT),
+    norm("of-what", "(dout * norm).sum", "(dout * x).sum", "backward: input for normalised input", ("w", "0")),
     norm(
         "unbiased", "(xshift**2).mean(axis=-1, keepdims=True)", UNBIASED, "forward: unbiased variance, backward biased"
     ),
@@ -70,9 +71,11 @@ TABLE = (
     right("kernels-doubled", 25, "kernels", "call_doubled"),
     right("kernels-module", 25, "kernels", "call_module"),
     right("kernels-square", 25, "kernels", "call_square"),
-    kernel("mean", " - xhat * (dxhat * xhat).mean(-1, keepdim=True)", "", "backward: half of a path", ("x",)),
-    kernel("weight-mean", "flatten(0, -2).sum(0)", "flatten(0, -2).mean(0)", "backward: mean of a gradient", ("w",)),
-    kernel("none", "return dx, dw, None", "return dx, None, None", "backward: None returned", ("w",)),
+    kernel("mean", " - xhat * (dxhat * xhat).mean(-1, keepdim=True)", "", "backward: half of a path", INPUT),
+    kernel(
+        "weight-mean", "flatten(0, -2).sum(0)", "flatten(0, -2).mean(0)", "backward: mean of a gradient", ("w", "1")
+    ),
+    kernel("none", "return dx, dw, None", "return dx, None, None", "backward: None returned", ("w", "1")),
     kernel("in-place", "xhat = x * rstd\n", "xhat = x.mul_(rstd)\n", "contract: input changed in place"),
     kernel("swish", "gate * (1 + x * (1 - gate))", "gate * (1 - gate)", "backward: half of a derivative", **MODULE),
     kernel(
@@ -80,7 +83,7 @@ TABLE = (
         "grad_output @ weight",
         "grad_output @ weight.t()",
         "backward: transpose forgotten",
-        ("x",),
+        INPUT,
         **SQUARE,
     ),
     kernel(
@@ -91,7 +94,7 @@ TABLE = (
         PLAIN_END,
         PLAIN_END.replace("rstd", "rstd.detach()"),
         "reference: a stray detach",
-        ("x",),
+        INPUT,
         "reference",
     ),
 )

@@ -32,11 +32,11 @@ TABLE = (
     right("homework", 20, "homework"),
     right("homework-tree", 20, "homework", "call_tree"),
     right("homework-large", 20, "homework", "call_large"),
-    homework("before", "below.T @ delta\n", f"{BEFORE}\n", "backward: averaged before the chain", ("w",)),
+    homework("before", "below.T @ delta\n", f"{BEFORE}\n", "backward: averaged before the chain"),
     homework(
         "twice-mean", "(1 - out**2) / y.size", "(1 - out**2) / y.size / N", "backward: divided by the batch twice"
     ),
-    homework("momentum", 'alpha * net[k]["dw"] - lr', '-alpha * net[k]["dw"] - lr', "update: momentum's sign", ("w",)),
+    homework("momentum", 'alpha * net[k]["dw"] - lr', '-alpha * net[k]["dw"] - lr', "update: momentum's sign"),
     homework("overflow", "return np.tanh(x)", f"return {EXP}", "nan: tanh of exponentials", call="call_large"),
     right("update-rules-momentum", 26, "update_rules", MOMENTUM),
     right("update-rules-rmsprop", 26, "update_rules", RMSPROP),
