@@ -45,6 +45,7 @@ class Bout:
     seed: int = 0
     training: bool | None = None
     shapes: list[tuple[int, ...]] = field(default_factory=list)  # of the reference's outputs
+    buffers: dict[str, str] = field(default_factory=dict)  # torch's buffers by the stranger's
 
     @property
     def leaves(self) -> Sequence[Leaf]:
@@ -63,7 +64,8 @@ class Bout:
     def state(self, values: Mapping[str, Array], shares: Mapping[str, Array]) -> dict[str, Array]:
         pairing = self.pairing
         known = drawn_shares(pairing.layout, shares, self.reference.shapes())
-        return {**pairing.layout.to_torch(values, known), **pairing.extra}
+        kept = {torchs: values[f"buffer {own}"] for own, torchs in self.buffers.items() if f"buffer {own}" in values}
+        return {**pairing.layout.to_torch(values, known), **pairing.extra, **kept}
 
     def golden(self, one: Draw, dtype: str = "float64", moved: int | None = None, graph: Any = None) -> Any:
         """The reference's run on a draw; with a seed everything in it is moved by one unit in the last place."""
@@ -72,7 +74,7 @@ class Bout:
         if moved is not None:
             kind = dtype if dtype in ("float64", "float32") else "float32"
             state = perturbed({name: np.asarray(value, kind) for name, value in state.items()}, moved)
-            data = tuple(perturbed(in_dtype(a, kind), moved) if is_float_array(a) else a for a in data)
+            data = tuple(perturbed(in_dtype(a, kind), moved) if is_real(a) else a for a in data)
         moving = partial(all_moved, moved) if moved is not None else None
         return self.reference.run(state, data, dtype, self.send, moving, training=self.training, graph=graph)
 
@@ -89,6 +91,8 @@ class Bout:
         for n in self.roles.inputs:
             if n < len(run.inputs) and (value := run.inputs[n]) is not None:
                 found[f"d data {n}"] = value
+        for own, torchs in self.buffers.items():
+            found[f"buffer {own}"] = run.buffers[torchs]
         return found
 
     # the stranger's side
@@ -134,7 +138,13 @@ class Bout:
             elif name.startswith("d "):
                 leaf = self.leaf(name.removeprefix("d "))
                 found[name] = self.pairing.layout.in_rows(leaf, value) if value.shape == leaf.shape else value
+        for own in self.buffers:
+            value = raw.buffers[own]
+            found[f"buffer {own}"] = value.reshape(self.buffer_shape(own)) if value.size else value
         return found
+
+    def buffer_shape(self, own: str) -> tuple[int, ...]:
+        return tuple(self.reference.tensors[self.buffers[own]].shape)
 
     def moved_data(self, n: int, value: Array) -> Array:
         try:
@@ -149,7 +159,7 @@ class Bout:
         kind = floor or dtype
         golden = self.of_run(self.golden(one))
         strayed = self.strayed(one, kind, golden, range(RERUNS))
-        found = {name: q for name, q in self.judged(actual, golden, strayed, kind).items()}
+        found = self.judged(actual, golden, strayed, kind)
         if any(DOUBTFUL[0] < q.ratio < DOUBTFUL[1] for q in found.values()):
             more = self.strayed(one, kind, golden, range(RERUNS, RERUNS + MORE_RERUNS))
             found = self.judged(actual, golden, farther(strayed, more), kind)
@@ -195,9 +205,25 @@ def is_float_array(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
+def is_real(value: Any) -> bool:
+    """Floats that are no classes, as the 0 and 1 of a target are: those stay what they are."""
+    return is_float_array(value) and bool((value != np.round(value)).any())
+
+
 def random_draw(bout: Bout, data: Sequence[Any], label: str, seed: int) -> Draw:
     values, shares = draw(bout.pairing.layout, bout.reference, seed)
-    return Draw(label, values, shares, tuple(data))
+    return Draw(label, {**values, **drawn_buffers(bout, seed)}, shares, tuple(data))
+
+
+def drawn_buffers(bout: Bout, seed: int) -> Tensors:
+    """Running means like biases, running variances U(0.5, 1.5), whatever else N(0, 0.09)."""
+    rng = np.random.default_rng([seed, 23])
+    found: Tensors = {}
+    for leaf in bout.foreign.kept_buffers:
+        name = f"{leaf.name} {bout.buffers.get(leaf.name, '')}"
+        normal = rng.standard_normal(leaf.shape)
+        found[f"buffer {leaf.name}"] = rng.uniform(0.5, 1.5, leaf.shape) if "var" in name else 0.3 * normal
+    return found
 
 
 def failed(quantities: Mapping[str, Quantity]) -> list[str]:

@@ -21,7 +21,7 @@ from twofold.compare.judge.own.contract import (
     text_of,
 )
 from twofold.compare.judge.own.kinks import clear_of_kinks
-from twofold.compare.judge.own.preparing import prepared, with_data
+from twofold.compare.judge.own.preparing import enter_mode, prepared, with_data
 from twofold.compare.judge.own.telling import told_different, told_same, told_undecided
 from twofold.compare.judge.own.verdict import BadCall, Verdict
 from twofold.compare.sides.foreign.calls import Raw
@@ -38,6 +38,7 @@ class Compared:
     actual: Tensors
     golden: Tensors
     quantities: dict[str, Quantity]
+    training: bool | None = None  # the mode, where both were entered
     coarse: bool = False  # judged by the floor of float32, which the code computes in
 
     @property
@@ -83,9 +84,15 @@ def verdict_on(call: Call) -> Verdict:
         return told_undecided(record)
     if record.breach is None:
         record.breach = as_integers(bout, one, bout.of_raw(raw))
-    for dtype in (d for d in call.dtypes if d in ("float64", "float32")):
-        for draw in draws:
-            compare(record, draw, dtype)
+    for training in (True,) if call.modes is None else (True, False):
+        if call.modes is not None:
+            enter_mode(bout, call, training)
+            draws = [replace(d, label=f"{d.label}, {'training' if training else 'evaluation'}") for d in draws]
+        for dtype in (d for d in call.dtypes if d in ("float64", "float32")):
+            for draw in draws:
+                compare(record, draw, dtype)
+    if record.failing is not None and record.failing.training is not None:
+        enter_mode(bout, call, record.failing.training)
     if record.breach is not None or record.failing is not None:
         return told_different(record)
     if call.step is not None:
@@ -124,6 +131,7 @@ def drawn(bout: Bout, call: Call, one: Draw, record: Record) -> list[Draw]:
         except Exception as error:
             record.not_checked.append(f"other data: scratch raises {type(error).__name__} on them")
     own = {leaf.name: leaf.read().astype(float) for leaf in bout.leaves}
+    own |= {f"buffer {leaf.name}": leaf.read().astype(float) for leaf in bout.foreign.kept_buffers}
     if own and all(np.isfinite(value).all() for value in own.values()):
         shares = {name: np.zeros_like(value) for name, value in one.shares.items()}
         found.append(Draw("your own parameters", own, shares, one.data))
@@ -146,7 +154,7 @@ def compare(record: Record, one: Draw, dtype: str) -> None:
     actual = bout.of_raw(raw)
     golden = bout.of_run(bout.golden(one))
     quantities = bout.compare(one, dtype, actual)
-    compared = Compared(dtype, one, actual, golden, quantities)
+    compared = Compared(dtype, one, actual, golden, quantities, bout.training)
     if dtype == "float64" and compared.failed and is_coarse(bout, one, raw, actual):
         compared = replace(compared, quantities=bout.compare(one, dtype, actual, "float32"), coarse=True)
     if compared.quantities:
@@ -183,6 +191,7 @@ def first_tensor(record: Record, compared: Compared) -> str:
     bad = compared.failed
     outputs = sorted(name for name in bad if name.startswith("output"))
     ranked = [*outputs, *(name for name in bad if name == "loss"), *order(record.bout, bad)]
+    ranked += [name for name in bad if name.startswith("buffer ")]
     return ranked[0]
 
 

@@ -16,6 +16,9 @@ from twofold.compare.sides.foreign.trees import is_users_file
 from twofold.scratch.module import Array
 
 
+UNITS = 64  # in the last place: what the order of a sum may change
+
+
 @dataclass(frozen=True)
 class Breach:
     """What was done that may not be: side, first tensor, place and cause, and a line that says what was seen."""
@@ -73,6 +76,8 @@ def repeats(bout: Bout, one: Draw, other: Draw | None, first: Raw) -> Breach | N
         return Breach(
             None, shown(bout, name), "it gives other numbers for the same call: what it does is not settled", ""
         )
+    if (told := second_backward(bout, one)) is not None:
+        return told
     seeded = bout.of_raw(bout.call(one, seed=1))
     if (name := unequal(begun, seeded)) is not None:
         cause = "random numbers are drawn inside (other seeds, other results), such as dropout's mask"
@@ -80,6 +85,7 @@ def repeats(bout: Bout, one: Draw, other: Draw | None, first: Raw) -> Breach | N
     with bout.foreign.afresh(one.values):
         runs = []
         for draw in (one, one, *([other] if other else []), one):
+            bout.foreign.write({k: v for k, v in draw.values.items() if k.startswith("buffer ")}, "float64")
             runs.append(bout.of_raw(bout.foreign.call(bout.given(draw, "float64"), bout.send_in("float64"))))
     for run, when in ((runs[1], "called a second time"), (runs[-1], "called again after another batch")):
         if (name := unequal(begun, run)) is not None:
@@ -87,12 +93,48 @@ def repeats(bout: Bout, one: Draw, other: Draw | None, first: Raw) -> Breach | N
     return None
 
 
+def second_backward(bout: Bout, one: Draw) -> Breach | None:
+    """A pair's backward called twice in a row with one cache: it may not have changed it."""
+    if not bout.foreign.is_pair:
+        return None
+    bout.foreign.twice = True
+    try:
+        raw = bout.call(one)
+    except Exception:  # a cache that is taken apart: nothing wrong with once
+        return None
+    finally:
+        bout.foreign.twice = False
+    assert raw.again is not None
+    first = [(f.path, f.value) for f in raw.found if f.source == "returned"]
+    for (path, value), found in zip(first, raw.again.found, strict=False):
+        if not same_but_for_order(value, found.value):
+            tensor = next(
+                (shown(bout, f"d {leaf}") for leaf, key in bout.roles.gradients.items() if key == ("returned", path)),
+                shown(bout, "d data 0") if bout.roles.inputs else path,
+            )
+            cause = "backward overwrites what forward left for it: a second backward gives other gradients"
+            seen = f"{tensor} is off by {relative(value, found.value)} when backward is called twice in a row"
+            return Breach("scratch", tensor, cause, seen)
+    return None
+
+
 def unequal(one: Tensors, other: Tensors) -> str | None:
-    """The first tensor that is not bit for bit the same."""
-    for name in one:
-        if name not in other or not np.array_equal(one[name], other[name], equal_nan=True):
+    """The first tensor that is not the same; the order of a sum may be another, as over a set of objects."""
+    for name, value in one.items():
+        if name not in other or not same_but_for_order(value, other[name]):
             return name
     return None
+
+
+def same_but_for_order(one: Array, other: Array) -> bool:
+    """Equal to some units in the last place of the largest entry."""
+    if np.array_equal(one, other, equal_nan=True):
+        return True
+    if one.shape != other.shape or one.dtype.kind != "f":
+        return False
+    with np.errstate(all="ignore"):
+        size = np.abs(one[np.isfinite(one)]).max(initial=0)
+        return bool(np.allclose(one, other, rtol=0, atol=UNITS * np.finfo(one.dtype).eps * size, equal_nan=True))
 
 
 def carried(bout: Bout, name: str, begun: Tensors, run: Tensors, when: str) -> Breach:
@@ -120,7 +162,9 @@ def relative(one: Array, other: Array) -> str:
 def shown(bout: Bout, name: str) -> str:
     """A tensor by the name that its side uses."""
     if name.startswith("d data "):
-        return f"the gradient of data[{name.removeprefix('d data ')}]"
+        return bout.foreign.data_name(int(name.removeprefix("d data ")))
+    if name.startswith("buffer "):
+        return name.removeprefix("buffer ")
     if name.startswith("d "):
         return bout.roles.name_of(name.removeprefix("d "))
     return name

@@ -32,6 +32,9 @@ def prepared(call: Call) -> tuple[Bout, Draw]:
             "pass them: params={'W1': W1, ...}, a list, or the object that holds them"
         )
     bout = Bout(foreign, reference, Pairing(empty(foreign), ()), Roles(), call.seed)
+    bout.buffers = matched_buffers(foreign, reference)
+    if call.modes is not None:
+        enter_mode(bout, call, True)
     send = bout.send_in("float64") if foreign.is_pair else None
     data = tuple(in_dtype(array, "float64") for array in call.data)
     bout.pairing = find(foreign, reference, data, call.layout or {}, call.reference_data, send, call.seed)
@@ -40,6 +43,26 @@ def prepared(call: Call) -> tuple[Bout, Draw]:
     must_take(bout, one, call)
     settle_roles(bout, one)
     return bout, one
+
+
+def enter_mode(bout: Bout, call: Call, training: bool) -> None:
+    bout.training = training
+    bout.foreign.enter = call.modes[0 if training else 1]
+
+
+def matched_buffers(foreign: Foreign, reference: UsersReference) -> dict[str, str]:
+    """Torch's buffers by the stranger's: by what both names say, else the first of the shape."""
+    left = [name for name in reference.tensors if name not in reference.parameters]
+    found: dict[str, str] = {}
+    for leaf in foreign.kept_buffers:
+        size = tuple(n for n in leaf.shape if n != 1)
+        alike = [n for n in left if tuple(k for k in reference.tensors[n].shape if k != 1) == size]
+        words = [word for word in ("mean", "var") if word in leaf.name.lower()]
+        named = [name for name in alike if any(word in name for word in words)]
+        if chosen := next(iter(named or ([] if words else alike)), None):
+            found[leaf.name] = chosen
+            left.remove(chosen)
+    return found
 
 
 def empty(foreign: Foreign) -> Any:
@@ -65,6 +88,7 @@ def warmed(call: Call, foreign: Foreign) -> Foreign:
         foreign.call(call.data, lambda n, out: np.ones_like(out))
     except Exception:  # told when it is met again
         return foreign
+    foreign.reach.forget()
     others = {"step": call.step, "modes": call.modes}
     return Foreign(call.scratch, call.data, call.params, call.grads, call.buffers, others)
 

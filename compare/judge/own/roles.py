@@ -17,6 +17,7 @@ from twofold.scratch.module import Array
 
 Key = tuple[str, str]
 NEAR = 1e-6  # of the largest entry: which tensor is meant is asked, not whether it is right
+WORDS = ("grad", "g", "diff", "gradient")  # what an object that holds an array calls its gradient
 OUTPUTS = ("output", "outputs", "out", "y", "yhat", "y_hat", "y_pred", "pred", "probs", "scores", "logits", "a", "h")
 
 
@@ -74,6 +75,7 @@ class Roles:
         """The gradient by the name that its side uses, if that says more than the parameter's."""
         source, path = self.gradients.get(leaf, ("", ""))
         name = last(path)
+        name = leaf if name in WORDS else name
         return name if source in ("returned", "grads") and name and not name.isdigit() else leaf
 
 
@@ -84,6 +86,8 @@ def components(path: str) -> list[str]:
 def common(leaf: str, path: str) -> int:
     """How many of their last components are equal, but for what says that one is a gradient; numbers alone are none."""
     mine, other = components(leaf), components(path)
+    if len(other) > 1 and other[-1] in WORDS:  # of an object that keeps its own: fc1.weight.grad
+        other.pop()
     count, named = 0, False
     for own, found in zip(reversed(mine), reversed(other), strict=False):
         if own not in (found, plain(found)) and own != plain(found).lstrip("_"):
@@ -197,7 +201,7 @@ def by_name(leaves: Sequence[Leaf], pool: Sequence[Found], expected: Mapping[str
 def beside(leaf: Leaf, found: Found, holders: Mapping[int, str]) -> bool:
     """Its name says that it is a gradient, and it stands with the parameter or in a container of gradients."""
     name = last(found.path)
-    if plain(name).lstrip("_") == last(leaf.name) or name in ("grad", "g", "diff", "gradient"):
+    if plain(name).lstrip("_") == last(leaf.name) or name in WORDS:
         return True
     return any(re.search("grad|nabla|diff", part.lower()) for part in components(found.path)[:-1])
 
@@ -320,11 +324,16 @@ def extracted(raw: Raw, roles: Roles, leaves: Sequence[Leaf], shapes: Sequence[t
         key = roles.gradients.get(leaf.name)
         if key is None:
             continue
-        value = (raw.gradients or [])[int(key[1])] if key[0] == "place" else raw.get(key)
+        value = of_place(raw, int(key[1])) if key[0] == "place" else raw.get(key)
         if value is not None:
             found[f"d {leaf.name}"] = value.reshape(leaf.shape) if value.size == np.prod(leaf.shape) else value
     for datum, place in roles.inputs.items():
-        value = (raw.gradients or [])[place] if place < len(raw.gradients or []) else None
-        if value is not None:
+        if (value := of_place(raw, place)) is not None:
             found[f"d data {datum}"] = value
     return found
+
+
+def of_place(raw: Raw, place: int) -> Array | None:
+    """What a pair's backward returned there, if it was called."""
+    given = raw.gradients or []
+    return given[place] if place < len(given) else None

@@ -244,6 +244,8 @@ def evidence(record: Any, failing: Any, first: str, quantity: Quantity) -> Evide
 
 
 def place_of(record: Any, first: str) -> Place:
+    if first.startswith("buffer "):
+        return Place(name=shown(record.bout, first))
     if not first.startswith("d ") or first.startswith("d data "):
         return Place()
     names = record.bout.pairing.layout.torch_names(record.bout.leaf(first.removeprefix("d ")))
@@ -261,6 +263,9 @@ def guilt(record: Any, failing: Any, first: str) -> tuple[who.Told, Convention |
         return missing
     forward = [name for name in failing.failed if name == "loss" or name.startswith("output")]
     ours, theirs = failing.actual, failing.golden
+    if first.startswith("buffer "):
+        kind = type(next(iter(bout.reference.modules.values()), None)).__name__
+        return who.Told("scratch", f"against torch.nn.{kind}, the definition: no derivative says what {shown(bout, first)} is"), None
     if not forward:
         found = who.of_gradient(bout, one, first, ours[first], theirs[first], failing.coarse)
         return found, None

@@ -148,13 +148,43 @@ def between(bout: Bout, one: Draw, name: str, ours: Array, theirs: Array, coarse
     return Slope("the reference's forward pass", reference_slope(bout, one, {where: direction}, within), a, b)
 
 
+TIES = 8  # directions in which equal numbers move together, of which the one that tells most is taken
+
+
+def at_ties(bout: Bout, one: Draw, name: str, ours: Array, theirs: Array, coarse: bool) -> Told | None:
+    """Where a kink is met exactly because data are equal: the slope along a direction that keeps them so."""
+    found = in_theirs(bout, name, ours), in_theirs(bout, name, theirs)
+    if found[0] is None or found[1] is None:
+        return None
+    where = found[0][0]
+    values = one.values[where] if where in one.values else one.data[int(where.removeprefix("data "))]
+    kinds, places = np.unique(values, return_inverse=True)
+    if len(kinds) == values.size:
+        return None
+    rng = np.random.default_rng(29)
+    drawn = [rng.standard_normal(len(kinds))[places].reshape(values.shape) * rms(values) for _ in range(TIES)]
+    told = [(float((found[0][1] * d).sum()), float((found[1][1] * d).sum()), d) for d in drawn]
+    a, b, direction = max(told, key=lambda item: abs(item[0] - item[1]))
+    gap = abs(a - b)
+    if gap <= 1e-9 * max(abs(a), abs(b)):
+        return Told("conventions", f"they differ at exact ties alone, where both are slopes: {a:.6g} along equal numbers")
+    slope = None if coarse else own_slope(bout, one, {where: direction}, gap / 8)
+    if slope is None:
+        return None
+    text = f"along equal numbers scratch's own loss has slope {slope:.6g}; its gradient gives {a:.6g}, torch's {b:.6g}"
+    if abs(slope - b) <= gap / 4:
+        return Told("scratch", text)
+    return Told("reference", text) if abs(slope - a) <= gap / 4 else None
+
+
 def of_gradient(bout: Bout, one: Draw, name: str, ours: Array, theirs: Array, coarse: bool = False) -> Told:
     """Where the forward passes agree: which of two gradients is the derivative."""
     if ours.shape != theirs.shape:
         return Told("scratch", f"a gradient of shape {ours.shape} for a tensor of shape {theirs.shape}")
     found = between(bout, one, name, ours, theirs, coarse)
     if found is None or found.slope is None:
-        return Told("open", "the difference quotients do not settle")
+        tied = at_ties(bout, one, name, ours, theirs, coarse)
+        return tied or Told("open", "the difference quotients do not settle")
     gap = abs(found.scratch - found.reference)
     numbers = f"{found.of} has slope {found.slope:.6g} along the disagreement"
     told = f"{numbers}; scratch's gradient gives {found.scratch:.6g}, torch's {found.reference:.6g}"
@@ -162,7 +192,8 @@ def of_gradient(bout: Bout, one: Draw, name: str, ours: Array, theirs: Array, co
         return Told("scratch", told)
     if abs(found.slope - found.scratch) <= gap / 4:
         return Told("reference", told)
-    return Told("open", f"{told}: neither is the derivative")
+    tied = at_ties(bout, one, name, ours, theirs, coarse)
+    return tied or Told("open", f"{told}: neither is the derivative")
 
 
 def random_directions(bout: Bout, one: Draw, tensors: Tensors) -> dict[str, Array]:

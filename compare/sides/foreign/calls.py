@@ -10,13 +10,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from twofold.compare.sides.foreign.leaves import Leaf, last, leaves_of
-from twofold.compare.sides.foreign.trees import Reach, Slot, array_in, is_floating, is_module, is_scalar, is_tensor
+from twofold.compare.sides.foreign.trees import CELL, Reach, Slot, array_in, is_floating, is_module, is_scalar, is_tensor
 from twofold.scratch.module import Array
 
 
@@ -44,7 +45,8 @@ class Raw:
     outputs: list[Array] | None = None  # of a pair, whose forward gives them
     gradients: list[Array | None] | None = None  # of a pair, in the order of its arguments
     data: tuple[Any, ...] = ()  # as the call left them
-    buffers: list[Found] = field(default_factory=list)
+    buffers: dict[str, Array] = field(default_factory=dict)
+    again: "Raw | None" = None  # what a pair's backward returns where it is called twice in a row
     changed: set[tuple[str, str]] = field(default_factory=set)  # of what stands beside: what the call wrote
 
     def get(self, key: tuple[str, str]) -> Array | None:
@@ -114,25 +116,31 @@ class Foreign:
         self.is_torch = is_function_of_torch(scratch) or any(is_tensor(array) for array in data)
         self.params, self.grads, self.buffers = params, grads, buffers
         self.given = params is not None
+        self.twice = False
+        self.enter: Callable[[], Any] | None = None  # a mode
         roots = {"scratch": scratch, "params": params, "grads": grads, "buffers": buffers, **(others or {})}
         self.reach = Reach({name: root for name, root in roots.items() if root is not None})
         self.owner = getattr(self.forward, "__self__", None)
         self.leaves = self._leaves()
+        slots = [] if buffers is None else Reach({"": buffers}).slots
+        self.kept_buffers = leaves_of(slots, self.reach, {})
 
     # the parameters
 
     def _leaves(self) -> list[Leaf]:
         names = {id(slot.get()): slot.name for slot in self.reach.slots if is_floating(slot.get()) and tidy_name(slot)}
         if self.given:
-            return leaves_of(self.params, self.reach, {**names, **self.argument_names()})
+            inside = Reach({"": self.params}).slots
+            return leaves_of(inside, self.reach, {**names, **self.argument_names()})
         if is_module(self.scratch):
             return []
         owner = self.owner if not inspect.ismodule(self.owner) else None
+        if owner is None and not inspect.isroutine(self.forward):
+            owner = self.forward
         if owner is not None and not isinstance(owner, type):
-            return leaves_of(owner, self.reach, names)
-        if not inspect.isroutine(self.forward) and callable(self.forward):
-            return leaves_of(self.forward, self.reach, names)
-        return leaves_of(visible(self.reach), self.reach, names)
+            inside = Reach({"": owner}).slots
+            return leaves_of([slot for slot in inside if slot.kind != CELL], self.reach, names)
+        return leaves_of(self.reach.slots, self.reach, names)
 
     def argument_names(self) -> dict[int, str]:
         """What a pair's forward calls the arrays that it is given one by one."""
@@ -144,10 +152,23 @@ class Foreign:
             return {}
         return {id(array): name for array, name in zip(self.params, names, strict=False) if is_floating(array)}
 
-    @property
-    def spreads(self) -> bool:
-        """Whether a pair's forward takes the parameters one by one behind the data."""
-        return self.is_pair and isinstance(self.params, list | tuple) and self.owner is None and self.wanted != 1
+    @cached_property
+    def takes(self) -> int | None:
+        """How many of the data a callable takes: one that only gives outputs takes no target."""
+        wanted = self.wanted
+        if wanted is None or wanted >= 0:
+            return None
+        taken = inspect.signature(self.forward).parameters.values()
+        most = sum(one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD) for one in taken)
+        return min(most, len(self.data))
+
+    def data_name(self, n: int) -> str:
+        """What the forward calls its n-th argument."""
+        try:
+            names = list(inspect.signature(self.forward).parameters)
+        except (TypeError, ValueError):
+            names = []
+        return names[n] if n < len(names) and not names[n].startswith("arg") else f"data[{n}]"
 
     @property
     def wanted(self) -> int | None:
@@ -193,6 +214,8 @@ class Foreign:
             self.seed(seed)
             if values is not None:
                 self.write(values, dtype)
+            if self.enter is not None:
+                self.enter()
             with np.errstate(all="ignore"):
                 yield
         finally:
@@ -222,6 +245,9 @@ class Foreign:
         for leaf in self.leaves:
             if leaf.name in values:
                 leaf.write(values[leaf.name], dtype, self.reach)
+        for leaf in self.kept_buffers:
+            if (key := f"buffer {leaf.name}") in values:
+                leaf.write(values[key], dtype, self.reach)
 
     def read(self) -> dict[str, Array]:
         return {leaf.name: leaf.read() for leaf in self.leaves}
@@ -235,7 +261,7 @@ class Foreign:
         if self.is_pair:
             self._call_pair(raw, data, send)
         else:
-            self._returned(raw, self.forward(*data))
+            self._returned(raw, self.forward(*data[: self.takes]))
         grads = self.grads() if callable(self.grads) and not is_holder_of_arrays(self.grads) else self.grads
         if grads is not None:
             for path, value in labelled_tree(grads):
@@ -245,10 +271,15 @@ class Foreign:
             raw.found.append(found)
             if key not in before or not np.array_equal(before[key], found.value, equal_nan=True):
                 raw.changed.add(found.key)
+        for leaf in self.leaves:
+            if leaf.scalar and (word := gradient_word(leaf)):
+                numbers = np.array([float(getattr(slot.holder, word)) for slot in leaf.slots]).reshape(leaf.shape)
+                found = found_at("beside", f"{leaf.name}.{word}", numbers)
+                raw.found.append(found)
+                raw.changed.add(found.key)
         raw.after = self.read()
         raw.data = data
-        if self.buffers is not None:
-            raw.buffers = [found_at("buffers", path, value) for path, value in labelled_tree(self.buffers)]
+        raw.buffers = {leaf.name: leaf.read_now() for leaf in self.kept_buffers}
         return raw
 
     def call_once(self, values: Mapping[str, Array] | None, data: Sequence[Any], send: Any = None) -> Raw:
@@ -266,6 +297,9 @@ class Foreign:
         sent = [send(n, out) for n, out in enumerate(raw.outputs)]
         given = self._backward_arguments(sent, cache, isinstance(result, tuple))
         self._returned(raw, self.scratch[1](*given))
+        if self.twice:
+            raw.again = Raw()
+            self._returned(raw.again, self.scratch[1](*given))
 
     def _backward_arguments(self, sent: list[Array], cache: list[Any], several: bool) -> list[Any]:
         try:
@@ -294,14 +328,17 @@ class Foreign:
 
     def _beside(self) -> dict[tuple[int, Any], Slot]:
         """The arrays that can be reached from what holds the parameters, other than the parameters."""
-        roots: dict[str, Any] = {"": self.params} if self.given else {}
+        roots: dict[str, Any] = {"": self.params} if self.given else {"scratch": self.scratch}
         if self.owner is not None and not isinstance(self.owner, type) and not inspect.ismodule(self.owner):
             roots["self"] = self.owner
-        if not self.given and self.owner is None:
-            roots[""] = visible(self.reach)
         own = {(id(slot.holder), slot.key) for leaf in self.leaves for slot in leaf.slots}
         slots = [slot for slot in Reach(roots).slots if (id(slot.holder), slot.key) not in own]
         return {(id(slot.holder), slot.key): slot for slot in slots}
+
+
+def gradient_word(leaf: Leaf) -> str:
+    """What the objects that hold the numbers of a leaf call their gradient."""
+    return next((word for word in ("grad", "g", "gradient") if hasattr(leaf.slots[0].holder, word)), "")
 
 
 def gradient_in(part: Any) -> Array | None:
@@ -340,15 +377,6 @@ def split_cache(result: Any) -> tuple[list[Any], list[Any]]:
     *outputs, cache = result
     flat = [part for one in outputs for part in (one if isinstance(one, tuple | list) else [one])]
     return [part for part in flat if is_floating(part) or is_scalar(part)], [cache]
-
-
-def visible(reach: Reach) -> dict[str, Any]:
-    """What a function can see by a name of its own: variables of its closure and globals, those that hold data."""
-    return {
-        slot.name: slot.get()
-        for slot in reach.slots
-        if slot.name.isidentifier() or slot.kind in ("cell",) or isinstance(slot.holder, dict)
-    }
 
 
 def tidy_name(slot: Slot) -> bool:

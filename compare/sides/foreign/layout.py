@@ -175,12 +175,21 @@ def entry_of(names: Sequence[str], text: str, leaves: Sequence[Leaf], shape: tup
 def evaluated(text: str, arrays: Mapping[str, Array]) -> Any:
     """The expression over arrays by name; a name may be a path such as fc1.weights or layers[0].W."""
     scope: dict[str, Any] = dict(NUMPY)
+    text = re.sub(r"\[(?:'([^']*)'|\"([^\"]*)\")\]", r".\1\2", text)  # parameters["W1"] is parameters.W1
+    aliases = {alias: name for name in arrays for alias in also(name, text)}
+    for alias in sorted(aliases, key=len, reverse=True):
+        text = re.sub(rf"(?<![\w.\]]){re.escape(alias)}(?![\w])", aliases[alias], text)
     for n, name in enumerate(sorted(arrays, key=len, reverse=True)):
         pattern = rf"(?<![\w.'\"\]]){re.escape(name)}(?![\w])"
         text, count = re.subn(pattern, f"_leaf{n}_", text)
         if count:
             scope[f"_leaf{n}_"] = arrays[name]
     return eval(text, {"__builtins__": {}}, scope)  # written by the user for his own process
+
+
+def also(name: str, text: str) -> list[str]:
+    """Longer ways in which a user may have written a name: params.W1, net.params.W1."""
+    return [alias for alias in re.findall(rf"[\w.\]\[]+\.{re.escape(name)}(?!\w)", text) if alias != name]
 
 
 def fits(leaf: Leaf, shape: tuple[int, ...]) -> list[str]:

@@ -53,6 +53,10 @@ class Leaf:
             return np.array([float(slot.get()) for slot in self.slots]).reshape(self.shape)
         return array_in(self.slots[0].get())
 
+    def read_now(self) -> Array:
+        """The value that stands there after a call, which may have put another array in its place."""
+        return array_in(self.slots[0].get())
+
     def write(self, value: Array, dtype: DTypeLike, reach: Reach) -> None:
         """In place keeps aliases alive; what is read-only or of another dtype is replaced wherever it stands."""
         if self.scalar:
@@ -84,16 +88,15 @@ def _torch_dtype(dtype: DTypeLike) -> Any:
     return getattr(torch, np.dtype(dtype).name, torch.float64)
 
 
-def leaves_of(tree: Any, reach: Reach, names: Mapping[int, str]) -> list[Leaf]:
-    """The parameters in a tree: its float arrays, what is there twice once; of a tree without arrays its numbers.
+def leaves_of(slots: Sequence[Slot], reach: Reach, names: Mapping[int, str]) -> list[Leaf]:
+    """The parameters among slots: the float arrays, what is there twice once; where there are none the numbers.
 
     `names` are those by which an array goes elsewhere, by id.
     """
-    inside = Reach({"": tree})
-    arrays = [slot for slot in inside.slots if is_floating(slot.get())]
+    arrays = [slot for slot in slots if is_floating(slot.get())]
     arrays = [slot for slot in arrays if not is_gradient_beside(slot, arrays)]
     if not arrays:
-        return list(numbers(inside.slots, tree))
+        return list(numbers(slots))
     seen: set[int] = set()
     found = []
     for slot in arrays:
@@ -101,21 +104,47 @@ def leaves_of(tree: Any, reach: Reach, names: Mapping[int, str]) -> list[Leaf]:
         if id(value) in seen:
             continue
         seen.add(id(value))
-        name = tidy(slot.name, names.get(id(value)))
         dtype = np.dtype(str(value.dtype).rpartition(".")[2]) if is_tensor(value) else value.dtype
         views = isinstance(value, np.ndarray) and shares(value, reach)
+        bare = all(isinstance(key, int) for key in path_of(slot.name))
+        name = names.get(id(value), slot.name) if bare else slot.name
         found.append(Leaf(name, [slot], tuple(value.shape), dtype, views=views, original=value))
-    return found
+    return named(found)
 
 
-def tidy(name: str, known: str | None = None) -> str:
-    """["W1"] is W1, [0].weights is params[0].weights; a bare place in a list has the name that it goes by elsewhere."""
-    key = re.fullmatch(r"\['([^']*)'\]", name)
-    if key:
-        return key.group(1)
-    if re.fullmatch(r"(\[\d+\])+", name):
-        return known or f"params{name}"
-    return f"params{name}" if name.startswith("[") else re.sub(r"^\['([^']*)'\]", r"\1", name)
+def path_of(slot_name: str) -> list[str | int]:
+    """The keys of a path: ["layers", 0, "W"]."""
+    parts = re.findall(r"\[(?:'([^']*)'|\"([^\"]*)\"|([^\]]*))\]|([^.\[\]]+)", slot_name)
+    keys: list[str | int] = []
+    for single, double, other, attribute in parts:
+        key = single or double or other or attribute
+        keys.append(int(key) if other and other.lstrip("-").isdigit() else key)
+    return keys
+
+
+def written(keys: Sequence[str | int]) -> str:
+    """layers[0].W; a path that begins with a number stands in params."""
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+    return f"params{text}" if text.startswith("[") else text.lstrip(".")
+
+
+def named(leaves: list[Leaf]) -> list[Leaf]:
+    """Each by its last key where no other leaf has the same, else by its whole path."""
+    paths = [path_of(leaf.name) for leaf in leaves]
+    wraps = [
+        keys[:-1] if len(keys) > 1 and keys[-1] in ("data", "value", "val") and has_gradient(leaf) else keys
+        for keys, leaf in zip(paths, leaves, strict=True)
+    ]
+    ends = [keys[-1] if keys else "params" for keys in wraps]
+    for leaf, keys, end in zip(leaves, wraps, ends, strict=True):
+        alone = isinstance(end, str) and ends.count(end) == 1
+        leaf.name = end if alone and isinstance(end, str) else written(keys)
+    return leaves
+
+
+def has_gradient(leaf: Leaf) -> bool:
+    """Whether it stands in an object that keeps a gradient beside it."""
+    return any(hasattr(leaf.slots[0].holder, word) for word in ("grad", "g", "gradient"))
 
 
 def shares(value: Array, reach: Reach) -> bool:
@@ -140,7 +169,7 @@ def is_gradient_beside(slot: Slot, slots: Sequence[Slot]) -> bool:
     )
 
 
-def numbers(slots: Iterable[Slot], tree: Any) -> Iterable[Leaf]:
+def numbers(slots: Iterable[Slot]) -> Iterable[Leaf]:
     """A leaf a list of numbers, or of objects that hold one: of an engine of scalars."""
     of_objects = [slot for slot in slots if slot.kind == ATTRIBUTE and is_scalar(slot.get())]
     wrapped: dict[int, dict[str, Slot]] = {}
@@ -157,9 +186,27 @@ def numbers(slots: Iterable[Slot], tree: Any) -> Iterable[Leaf]:
         kept = kept or [slot for slot in slots if is_scalar(slot.get())]
     groups: dict[str, list[Slot]] = {}
     for slot in kept:
-        parent = re.sub(r"\.\w+$", "", slot.name) if slot.kind == ATTRIBUTE else slot.name
-        groups.setdefault(re.sub(r"\[\d+\]$", "", parent), []).append(slot)
+        keys = path_of(slot.name)
+        keys = keys[:-1] if slot.kind == ATTRIBUTE and slot.key in VALUES else keys
+        while keys and isinstance(keys[-1], int):
+            keys.pop()
+        groups.setdefault(written(keys) or "params", []).append(slot)
     for name, members in groups.items():
-        alone = len(members) == 1 and not re.search(r"\[\d+\](\.\w+)?$", members[0].name)
-        shape = () if alone else (len(members),)
-        yield Leaf(tidy(name) or "params", members, shape, np.dtype("float64"), scalar=True)
+        yield Leaf(name, members, shape_of(members), np.dtype("float64"), scalar=True)
+
+
+def shape_of(members: Sequence[Slot]) -> tuple[int, ...]:
+    """The shape of nested lists of numbers, where they are as long as one another; else a vector."""
+    places = []
+    for slot in members:
+        keys = path_of(slot.name)
+        keys = keys[:-1] if slot.kind == ATTRIBUTE and slot.key in VALUES else keys
+        numbers: list[int] = []
+        while keys and isinstance(keys[-1], int):
+            numbers.insert(0, keys.pop())  # type: ignore[arg-type]
+        places.append(tuple(numbers))
+    depth = {len(place) for place in places}
+    if len(depth) != 1:
+        return (len(members),)
+    shape = tuple(max(place[n] for place in places) + 1 for n in range(depth.pop()))
+    return shape if int(np.prod(shape)) == len(members) else (len(members),)

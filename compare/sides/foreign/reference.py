@@ -119,7 +119,8 @@ class UsersReference:
             return self.torch.from_numpy(np.array(array, np.int64))
         return self.torch.from_numpy(np.array(array))
 
-    def load(self, state: Mapping[str, Array], dtype: str) -> None:
+    def load(self, state: Mapping[str, Array], dtype: str, gradients: bool = False) -> None:
+        """The state in the dtype; gradients that are there stay only if asked for."""
         kind = getattr(self.torch, dtype)
         for name, tensor in self.tensors.items():
             tensor.data = (
@@ -127,7 +128,8 @@ class UsersReference:
                 if name in state
                 else tensor.data.to(kind)
             )
-            tensor.grad = None
+            if not gradients:
+                tensor.grad = None
 
     def run(
         self,
@@ -148,11 +150,11 @@ class UsersReference:
                 for module in self.modules.values():
                     module.train(training)
             self.torch.manual_seed(0)
+            tensors = [self.tensor(array, dtype) for array in data]
             with moving() if moving else nullcontext():
-                return self._pass(state, data, dtype, send, backward, graph)
+                return self._pass(state, tensors, dtype, send, backward, graph)
 
-    def _pass(self, state: Any, data: Sequence[Any], dtype: str, send: Any, backward: bool, graph: Any) -> Run:
-        tensors = [self.tensor(array, dtype) for array in data]
+    def _pass(self, state: Any, tensors: list[Any], dtype: str, send: Any, backward: bool, graph: Any) -> Run:
         leaves = [tensor for tensor in tensors if tensor.is_floating_point()]
         for leaf in leaves:
             leaf.requires_grad_(backward)

@@ -55,6 +55,14 @@ def is_module(value: Any) -> bool:
     return torch is not None and isinstance(value, torch.nn.Module)
 
 
+def is_of_optim(value: Any) -> bool:
+    """One of torch's optimizers, or of its schedules."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return False
+    return isinstance(value, torch.optim.Optimizer | torch.optim.lr_scheduler.LRScheduler)
+
+
 def is_floating(value: Any) -> bool:
     """An array or tensor of floats."""
     if isinstance(value, np.ndarray):
@@ -120,6 +128,7 @@ class Reach:
     generators: list[Any] = field(default_factory=list)
     modules: dict[str, Any] = field(default_factory=dict)  # torch's, by name
     _undo: list[Callable[[], None]] = field(default_factory=list)
+    _lists: list[Callable[[], None]] = field(default_factory=list)
     _seen: dict[int, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -128,8 +137,16 @@ class Reach:
 
     def put_back(self) -> None:
         """Everything as it was, bit for bit."""
-        for undo in self._undo:
+        for undo in (*self._undo, *self._lists):
             undo()
+
+    def forget(self) -> None:
+        """Lists as long as they were, and gradients zero: what a first call made stays, what it kept does not."""
+        for undo in self._lists:
+            undo()
+        for slot in Reach(self.roots).slots:
+            if "grad" in slot.name.lower() and isinstance(value := slot.get(), np.ndarray) and value.flags.writeable:
+                value[...] = 0
 
     def aliases(self, array: Any) -> list[Slot]:
         """Every slot in which this very array stands."""
@@ -157,7 +174,7 @@ class Reach:
         elif isinstance(value, MutableMapping) and not isinstance(value, types.MappingProxyType):
             self._keep_mapping(value, name)
         elif isinstance(value, MutableSequence | deque):
-            self._undo.append(partial(_refill, value, list(value)))
+            self._lists.append(partial(_refill, value, list(value)))
             self._items(enumerate(value), value, name)
         elif isinstance(value, tuple | frozenset | set):
             if isinstance(value, set):
@@ -173,6 +190,8 @@ class Reach:
             self._undo.append(partial(value.setstate, value.getstate()))
         elif is_module(value):
             self.modules[name] = value
+        elif is_of_optim(value):
+            self._keep_optimizer(value)
         elif isinstance(value, partial):
             for n, part in enumerate((value.func, *value.args, *value.keywords.values())):
                 self._visit(part, f"{name}[{n}]")
@@ -246,6 +265,21 @@ class Reach:
             self._undo.append(partial(slot.set, part))
             self._visit(part, slot.name, slot)
 
+    def _keep_optimizer(self, value: Any) -> None:
+        """Torch's optimizers and schedulers: what they count and keep."""
+        self._undo.append(partial(_refill_mapping, vars(value), dict(vars(value))))
+        for key in ("state", "param_groups"):
+            part = getattr(value, key, None)
+            if isinstance(part, dict):
+                copies = {name: dict(entries) for name, entries in part.items()}
+                clones = {n: {k: v.clone() if is_tensor(v) else v for k, v in e.items()} for n, e in copies.items()}
+                self._undo.append(partial(_refill_mapping, part, clones))
+            elif isinstance(part, list):
+                for group in part:
+                    self._undo.append(partial(_refill_mapping, group, dict(group)))
+        if (inner := getattr(value, "optimizer", None)) is not None:
+            self._visit(inner, "optimizer")
+
     def _keep_generator(self, bits: Any) -> None:
         self.generators.append(bits)
         self._undo.append(partial(setattr, bits, "state", bits.state))
@@ -264,6 +298,9 @@ class Reach:
             self._visit(part, function.__name__)
         if vars(function):
             self._keep_mapping(vars(function), function.__name__)
+        if id(function.__globals__) not in self._seen:
+            self._seen[id(function.__globals__)] = function.__globals__
+            self._undo.append(partial(_without_new, function.__globals__, set(function.__globals__)))
         names = dict.fromkeys(mentioned(function.__code__))
         for key in names:
             if key not in function.__globals__:
@@ -323,6 +360,11 @@ def _refill(holder: Any, parts: list[Any]) -> None:
     if len(holder) != len(parts) or any(a is not b for a, b in zip(holder, parts, strict=True)):
         holder.clear()
         holder.extend(parts)
+
+
+def _without_new(holder: dict[str, Any], known: set[str]) -> None:
+    for key in set(holder) - known:
+        del holder[key]
 
 
 def _refill_set(holder: set[Any], parts: set[Any]) -> None:
