@@ -99,16 +99,18 @@ class Bout:
 
     def call(self, one: Draw, dtype: str = "float64", seed: int = 0, locked: bool = False) -> Raw:
         """One run from the state that everything was found in; `locked` data cannot be written to."""
-        with self.foreign.afresh(one.values, dtype, seed):
+        self.foreign.locked = locked
+        with self.foreign.afresh(one.values, dtype, seed), self.foreign.computing(dtype):
             return self.foreign.call(self.given(one, dtype, locked), self.send_in(dtype, locked))
 
     def given(self, one: Draw, dtype: str, locked: bool = False) -> tuple[Any, ...]:
-        data = tuple(in_dtype(array, dtype) for array in one.data)
+        kind = dtype if dtype in ("float64", "float32", "longdouble") else "float32"
+        data = tuple(in_dtype(array, kind) for array in one.data)
         return tuple(map(read_only, data)) if locked else data
 
     def send_in(self, dtype: str, locked: bool = False) -> Any:
         def send(n: int, out: Array) -> Array:
-            sent = self.send(n, self.as_torchs(n, out)).astype(out.dtype if out.dtype.kind == "f" else dtype)
+            sent = self.send(n, self.as_torchs(n, out)).astype(out.dtype if out.dtype.kind == "f" else "float64")
             back = self.as_theirs(n, sent, out.shape)
             return read_only(back) if locked else back
 
@@ -131,7 +133,8 @@ class Bout:
 
     def of_raw(self, raw: Raw) -> Tensors:
         """A call of the stranger's code by the names of what is compared, in torch's shapes where axes moved."""
-        found = extracted(raw, self.roles, self.leaves, self.shapes)
+        leaves = [leaf for leaf in self.leaves if self.pairing.layout.covered(leaf)]
+        found = extracted(raw, self.roles, leaves, self.shapes)
         for name, value in found.items():
             if name.startswith("d data "):
                 found[name] = self.moved_data(int(name.removeprefix("d data ")), value)

@@ -33,6 +33,8 @@ class Call:
     dtypes: tuple[str, ...] = ("float64", "float32")
     device: str = "cpu"
     seed: int = 0
+    kernel: bool = False  # both sides are torch
+    asked: tuple[bool, ...] = ()  # of a kernel: the data that ask for a gradient
 
 
 def settled_call(call: Call) -> Call:

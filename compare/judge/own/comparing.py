@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from twofold.compare.judge.evidence.floor import judge
 from twofold.compare.judge.finding import Quantity
 from twofold.compare.judge.finding import Verdict as Mark
 from twofold.compare.judge.own.bout import Bout, Draw, Tensors, failed, random_draw
-from twofold.compare.judge.own.call import Call
+from twofold.compare.judge.own.call import Call, settled_call
+from twofold.compare.judge.own.kernels import as_pair, is_kernel, strided
 from twofold.compare.judge.own.contract import (
     Breach,
     as_integers,
@@ -21,8 +23,8 @@ from twofold.compare.judge.own.contract import (
     text_of,
 )
 from twofold.compare.judge.own.kinks import clear_of_kinks
-from twofold.compare.judge.own.preparing import enter_mode, prepared, with_data
-from twofold.compare.judge.own.telling import told_different, told_same, told_undecided
+from twofold.compare.judge.own.preparing import enter_mode, is_explicit, prepared, with_data
+from twofold.compare.judge.own.telling import told_different, told_same, told_undecided, told_unequal
 from twofold.compare.judge.own.verdict import BadCall, Verdict
 from twofold.compare.sides.foreign.calls import Raw
 from twofold.compare.sides.foreign.data import redrawn
@@ -59,12 +61,18 @@ class Record:
     training: Any = None
 
     @property
+    def explicit(self) -> bool:
+        """Whether every parameter was meant by the user, who gave them one by one."""
+        return is_explicit(self.call.params)
+
+    @property
     def failing(self) -> Compared | None:
         """The first that fails, float64 before float32 and random parameters before the user's own."""
         return next((one for one in self.compared if one.failed), None)
 
 
 def verdict_on(call: Call) -> Verdict:
+    call = as_pair(call) if is_kernel(call.scratch, call.data) else settled_call(call)
     bout, one = prepared(call)
     record = Record(call, bout)
     raw, record.breach = locked_call(bout, one)
@@ -84,11 +92,13 @@ def verdict_on(call: Call) -> Verdict:
         return told_undecided(record)
     if record.breach is None:
         record.breach = as_integers(bout, one, bout.of_raw(raw))
+    if call.kernel:
+        record.breach = record.breach or strided(bout, one)
     for training in (True,) if call.modes is None else (True, False):
         if call.modes is not None:
             enter_mode(bout, call, training)
             draws = [replace(d, label=f"{d.label}, {'training' if training else 'evaluation'}") for d in draws]
-        for dtype in (d for d in call.dtypes if d in ("float64", "float32")):
+        for dtype in call.dtypes:
             for draw in draws:
                 compare(record, draw, dtype)
     if record.failing is not None and record.failing.training is not None:
@@ -96,11 +106,11 @@ def verdict_on(call: Call) -> Verdict:
     if record.breach is not None or record.failing is not None:
         return told_different(record)
     if call.step is not None:
-        from twofold.compare.judge.own.training import trained
+        from twofold.compare.judge.own.steps import trained
 
-        if (verdict := trained(record)) is not None:
+        if (verdict := trained(record, one)) is not None:
             return verdict
-    return told_same(record)
+    return told_unequal(record) or told_same(record)
 
 
 def locked_call(bout: Bout, one: Draw) -> tuple[Raw | None, Breach | None]:
@@ -130,7 +140,7 @@ def drawn(bout: Bout, call: Call, one: Draw, record: Record) -> list[Draw]:
             found.append(other)
         except Exception as error:
             record.not_checked.append(f"other data: scratch raises {type(error).__name__} on them")
-    own = {leaf.name: leaf.read().astype(float) for leaf in bout.leaves}
+    own = {name: value.astype(float) for name, value in bout.foreign.read().items()}
     own |= {f"buffer {leaf.name}": leaf.read().astype(float) for leaf in bout.foreign.kept_buffers}
     if own and all(np.isfinite(value).all() for value in own.values()):
         shares = {name: np.zeros_like(value) for name, value in one.shares.items()}
@@ -155,6 +165,9 @@ def compare(record: Record, one: Draw, dtype: str) -> None:
     golden = bout.of_run(bout.golden(one))
     quantities = bout.compare(one, dtype, actual)
     compared = Compared(dtype, one, actual, golden, quantities, bout.training)
+    if record.call.kernel:
+        missing = {name: judge(name, None, golden[name], None, dtype) for name in golden if name not in actual}
+        compared = replace(compared, quantities={**quantities, **missing})
     if dtype == "float64" and compared.failed and is_coarse(bout, one, raw, actual):
         compared = replace(compared, quantities=bout.compare(one, dtype, actual, "float32"), coarse=True)
     if compared.quantities:

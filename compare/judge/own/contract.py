@@ -10,7 +10,7 @@ import numpy as np
 
 from twofold.compare.judge.own.bout import Bout, Draw, Tensors
 from twofold.compare.judge.own.verdict import Place
-from twofold.compare.sides.foreign.calls import Raw
+from twofold.compare.sides.foreign.calls import Raw, WritesInput
 from twofold.compare.sides.foreign.data import in_dtype
 from twofold.compare.sides.foreign.trees import is_users_file
 from twofold.scratch.module import Array
@@ -48,6 +48,10 @@ def first_call(bout: Bout, one: Draw, dtype: str) -> tuple[Raw | None, Breach | 
     """A call with data that cannot be written to; one that tries is told with its line, and run again with copies."""
     try:
         return bout.call(one, dtype, locked=True), None
+    except WritesInput as error:
+        name = bout.foreign.data_name(int(error.args[0]))
+        seen = f"after the call {name} holds other numbers than before it"
+        return None, Breach("scratch", name, f"it writes into {name}, which its caller goes on to use", seen)
     except Exception as error:
         locked = error
     told = str(locked).lower()
@@ -73,9 +77,12 @@ def repeats(bout: Bout, one: Draw, other: Draw | None, first: Raw) -> Breach | N
     begun = bout.of_raw(first)
     again = bout.of_raw(bout.call(one))
     if (name := unequal(begun, again)) is not None:
-        return Breach(
-            None, shown(bout, name), "it gives other numbers for the same call: what it does is not settled", ""
-        )
+        if name.startswith("d ") and any(key == "loss" or key.startswith("output") for key in begun):
+            seen = f"{shown(bout, name)} changes by {relative(begun[name], again[name])} between two equal calls"
+            cause = "its gradients change from call to call where outputs and loss do not: at most one can be right"
+            return Breach("scratch", shown(bout, name), cause, seen)
+        cause = "it gives other numbers for the same call: what it does is not settled"
+        return Breach(None, shown(bout, name), cause, "")
     if (told := second_backward(bout, one)) is not None:
         return told
     seeded = bout.of_raw(bout.call(one, seed=1))

@@ -5,9 +5,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from twofold.compare.judge.own.call import Call, must_be_sound, settled_call
+from twofold.compare.judge.own.call import Call, must_be_sound
 from twofold.compare.judge.own.comparing import verdict_on
-from twofold.compare.judge.own.kernels import is_kernel, judge_kernel
 from twofold.compare.judge.own.rules import is_rule, judge_rule
 from twofold.compare.judge.own.verdict import Verdict
 from twofold.compare.threads import one_thread
@@ -77,9 +76,7 @@ def judge(
             seed=seed,
         )
         must_be_sound(call)
-        if is_kernel(scratch, data):
-            return judge_kernel(call).after(time.perf_counter() - started)
-        return verdict_on(settled_call(call)).after(time.perf_counter() - started)
+        return verdict_on(call).after(time.perf_counter() - started)
 
 
 def assert_equivalent(scratch: Any, reference: Any, *data: Any, **how: Any) -> Verdict:

@@ -8,6 +8,7 @@ import numpy as np
 
 from twofold.compare.judge.own.bout import Bout, Draw, random_draw
 from twofold.compare.judge.own.call import Call
+from twofold.compare.judge.own.kernels import Kernel
 from twofold.compare.judge.own.pairing import Pairing, find, listed
 from twofold.compare.judge.own.roles import Roles, assign
 from twofold.compare.judge.own.verdict import BadCall
@@ -21,10 +22,9 @@ from twofold.scratch.module import Array
 
 def prepared(call: Call) -> tuple[Bout, Draw]:
     """The bout, and a first draw of random parameters on the user's data. Raises BadCall."""
-    others = {"step": call.step, "modes": call.modes}
-    foreign = warmed(call, Foreign(call.scratch, call.data, call.params, call.grads, call.buffers, others))
+    foreign = made(call)
     reference = users_reference(call, foreign)
-    if not is_explicit(call.params):
+    if not is_explicit(call.params) and not call.kernel:
         foreign.leaves = effective(foreign, call.data, reference)
     if reference.shapes() and not foreign.leaves:
         raise BadCall(
@@ -41,8 +41,15 @@ def prepared(call: Call) -> tuple[Bout, Draw]:
     must_cover(bout, call)
     one = random_draw(bout, data, "random parameters", call.seed)
     must_take(bout, one, call)
-    settle_roles(bout, one)
+    settle_roles(bout, one, call.asked)
     return bout, one
+
+
+def made(call: Call) -> Foreign:
+    if call.kernel:
+        return Kernel(call, call.asked)
+    others = {"step": call.step, "modes": call.modes}
+    return warmed(call, Foreign(call.scratch, call.data, call.params, call.grads, call.buffers, others))
 
 
 def enter_mode(bout: Bout, call: Call, training: bool) -> None:
@@ -95,7 +102,7 @@ def warmed(call: Call, foreign: Foreign) -> Foreign:
 
 def users_reference(call: Call, foreign: Foreign) -> UsersReference:
     """A function that has more arguments than there are data takes the parameters behind them."""
-    if not is_module(call.reference):
+    if not is_module(call.reference) and not call.kernel:
         taken = arity(call.reference)
         n = len(call.data) - (call.loss is not None)
         plain = UsersReference(call.reference, call.loss)
@@ -200,7 +207,7 @@ def raises_by_itself(bout: Bout, call: Call) -> bool:
     return False
 
 
-def settle_roles(bout: Bout, one: Draw) -> None:
+def settle_roles(bout: Bout, one: Draw, asked: tuple[bool, ...] = ()) -> None:
     """What each tensor of a call is, by one run of each side."""
     state = bout.state(one.values, one.shares)
     data = given(one.data, bout.pairing.ways)
@@ -210,10 +217,10 @@ def settle_roles(bout: Bout, one: Draw) -> None:
     raw = bout.foreign.call_once(one.values, one.data, bout.send_in("float64"))
     if raw.outputs is not None:
         # the sent gradients go through the axes that the outputs are moved by, which this says
-        bout.roles = assign(raw, bout.leaves, {}, run.outputs, run.loss, len(one.data))
+        bout.roles = assign(raw, bout.leaves, {}, run.outputs, run.loss, len(one.data), asked)
         raw = bout.foreign.call_once(one.values, one.data, bout.send_in("float64"))
     expected = bout.pairing.layout.gradients(run.gradients)
-    bout.roles = assign(raw, bout.leaves, expected, run.outputs, run.loss, len(one.data))
+    bout.roles = assign(raw, bout.leaves, expected, run.outputs, run.loss, len(one.data), asked)
 
 
 def with_data(one: Draw, data: Sequence[Any], label: str) -> Draw:

@@ -2,6 +2,62 @@
 
 from typing import Any
 
+import numpy as np
+
+from twofold.compare.judge.diagnosis.relations import Scene, relation
+from twofold.compare.judge.own.contract import shown
+
+GATES = {
+    "LSTM": ("i", "f", "g", "o"),
+    "LSTMCell": ("i", "f", "g", "o"),
+    "GRU": ("r", "z", "n"),
+    "GRUCell": ("r", "z", "n"),
+}
+
 
 def cause_of(record: Any, failing: Any, first: str, side: str) -> str:
-    return ""
+    """A relation that explains all of the difference to the floor; "" where none does."""
+    bout = record.bout
+    actual, golden = failing.actual.get(first), failing.golden.get(first)
+    if actual is None or golden is None or actual.shape != golden.shape or not np.isfinite(actual).all() or not actual.ndim:
+        return ""
+    quantity = failing.quantities[first]
+    entries = np.full(actual.shape, quantity.floor)
+    others = {
+        shown(bout, name): value
+        for name, value in failing.golden.items()
+        if name != first and value.shape == golden.shape and name.startswith("d ") == first.startswith("d ")
+    }
+    terms = {}
+    if first.startswith("d ") and not first.startswith("d data "):
+        leaf = bout.leaf(first.removeprefix("d "))
+        terms[leaf.name] = bout.pairing.layout.in_rows(leaf, failing.one.values[leaf.name])
+    scene = Scene(
+        actual.astype(float), golden.astype(float), entries, sizes(bout, failing), others, terms, gates_of(bout, first)
+    )
+    with np.errstate(all="ignore"):
+        return relation(scene)
+
+
+def sizes(bout: Any, failing: Any) -> dict[str, int]:
+    from twofold.compare.judge.own.conventions import counts
+
+    found = counts(bout, failing.one)
+    return {"batch size": found["samples"], **{k: n for k, n in found.items() if k != "samples"}} if found else {}
+
+
+def gates_of(bout: Any, name: str) -> tuple[str, ...]:
+    """The gates whose rows a parameter of a recurrent layer stacks."""
+    if not name.startswith("d ") or name.startswith("d data "):
+        return ()
+    leaf = bout.leaf(name.removeprefix("d "))
+    if bout.pairing.layout.alone(leaf) is None:
+        return ()
+    torchs = bout.pairing.layout.torch_names(leaf)[0]
+    path = torchs.rpartition(".")[0]
+    for prefix, module in bout.reference.modules.items():
+        inner = path.removeprefix(prefix).strip(".")
+        part = dict(module.named_modules()).get(inner)
+        if part is not None:
+            return GATES.get(type(part).__name__, ())
+    return ()

@@ -90,6 +90,9 @@ def common(leaf: str, path: str) -> int:
         other.pop()
     count, named = 0, False
     for own, found in zip(reversed(mine), reversed(other), strict=False):
+        if re.search("param|weight", own.lower()) and re.search("grad|nabla|diff", found.lower()):
+            count += 1
+            continue
         if own not in (found, plain(found)) and own != plain(found).lstrip("_"):
             break
         count += 1
@@ -109,6 +112,7 @@ def assign(
     outputs: Sequence[Array],
     loss: Array | None,
     n_data: int,
+    asked: tuple[bool, ...] = (),
 ) -> Roles:
     """The roles, given what the reference has for the same numbers. `expected` are gradients by leaf."""
     roles = Roles()
@@ -118,14 +122,22 @@ def assign(
             Output(("output", str(n)), next((way for way, _ in reshaped(mine, theirs.shape)), ""))
             for n, (mine, theirs) in enumerate(zip(raw.outputs, outputs, strict=False))
         ]
-        by_place(roles, raw, leaves, n_data)
+        by_place(roles, raw, leaves, n_data, asked)
     pool = {found.key: found for found in raw.found if found.source != "beside" or found.key in raw.changed}
+    whole = [found for found in raw.found if found.source == "returned" and not found.path]
+    if raw.outputs is None and outputs:
+        taken |= {found.key for found in whole}
+        for golden in outputs:
+            left = [f for k, f in pool.items() if f.source == "returned" and k not in taken]
+            if (output := output_by_value(left, golden)) is not None:
+                taken.add(output.key)
     for find in (of_grads, by_name, by_structure, by_shape):
         left = [leaf for leaf in leaves if leaf.name not in roles.gradients]
         for name, (key, rule) in find(left, [f for k, f in pool.items() if k not in taken], expected).items():
             roles.gradients[name], roles.rules[name] = key, rule
             taken.add(key)
-    rest = [found for key, found in pool.items() if key not in taken]
+    served = {key for key in roles.gradients.values()}
+    rest = [found for key, found in pool.items() if key not in served]
     if raw.outputs is None:
         if loss is not None:
             roles.loss = loss_among(rest, loss)
@@ -147,11 +159,13 @@ def scalar(value: Array) -> Array:
     return value.reshape(()) if value.size == 1 else value
 
 
-def by_place(roles: Roles, raw: Raw, leaves: Sequence[Leaf], n_data: int) -> None:
+def by_place(
+    roles: Roles, raw: Raw, leaves: Sequence[Leaf], n_data: int, asked: tuple[bool, ...]
+) -> None:
     """A pair's backward gives the gradients in the order of forward's arguments."""
     given = raw.gradients or []
     if len(given) == n_data + len(leaves):
-        roles.inputs = {n: n for n in range(n_data) if given[n] is not None}
+        roles.inputs = {n: n for n in range(n_data) if given[n] is not None or asked[n : n + 1] == (True,)}
         for n, leaf in enumerate(leaves, n_data):
             if (found := given[n]) is not None and found.size == np.prod(leaf.shape):
                 roles.gradients[leaf.name], roles.rules[leaf.name] = ("place", str(n)), "the order of arguments"
@@ -184,7 +198,8 @@ def by_name(leaves: Sequence[Leaf], pool: Sequence[Found], expected: Mapping[str
     holders = {id(slot.holder): leaf.name for leaf in leaves for slot in leaf.slots}
     for leaf in leaves:
         best, most = None, 0
-        for found in pool:
+        taken = {key for key, _ in chosen.values()}
+        for found in (one for one in pool if one.key not in taken):
             score = common(leaf.name, found.path)
             if not score or not fits(found, leaf):
                 continue
@@ -194,8 +209,7 @@ def by_name(leaves: Sequence[Leaf], pool: Sequence[Found], expected: Mapping[str
                 best, most = found, score
         if best is not None:
             chosen[leaf.name] = best.key, "its name"
-    keys = [key for key, _ in chosen.values()]
-    return {name: told for name, told in chosen.items() if keys.count(told[0]) == 1}
+    return chosen
 
 
 def beside(leaf: Leaf, found: Found, holders: Mapping[int, str]) -> bool:
@@ -276,16 +290,8 @@ def output_among(pool: Sequence[Found], golden: Array, agrees: bool) -> Output |
 
     Where the loss `agrees` a tensor of another value is no output, for a wrong one would have made the loss wrong.
     """
-    for image, function in IMAGES.items():
-        if image and golden.ndim < 1:
-            continue
-        want = function(golden)
-        for found in pool:
-            for way, moved in reshaped(found.value, want.shape):
-                if near(moved, want):
-                    return Output(found.key, way, image)
-    if agrees:
-        return None
+    if (equal := output_by_value(pool, golden)) is not None or agrees:
+        return equal
     for source in ("returned", "beside"):
         for found in pool:
             named = last(found.path).lower() in OUTPUTS
@@ -294,6 +300,18 @@ def output_among(pool: Sequence[Found], golden: Array, agrees: bool) -> Output |
             way = next((way for way, _ in reshaped(found.value, golden.shape)), None)
             if way is not None:
                 return Output(found.key, way, likely_image(found.value, golden))
+    return None
+
+
+def output_by_value(pool: Sequence[Found], golden: Array) -> Output | None:
+    for image, function in IMAGES.items():
+        if image and golden.ndim < 1:
+            continue
+        want = function(golden)
+        for found in pool:
+            for way, moved in reshaped(found.value, want.shape):
+                if near(moved, want):
+                    return Output(found.key, way, image)
     return None
 
 

@@ -157,6 +157,29 @@ def idle_line(record: Any) -> list[tuple[str, str]]:
     return [("unused", f"{', '.join(unused[:4])}: torch has nothing for it")] if unused else []
 
 
+def told_unequal(record: Any) -> Verdict | None:
+    """Everything agrees with a bias at zero that one side alone has: two conventions. None where both have the same."""
+    pairing = record.bout.pairing
+    lacking = list(pairing.extra)
+    more = [name for name in pairing.unused if record.explicit]
+    if not lacking and not more:
+        return None
+    if lacking:
+        name = lacking[0]
+        text = f"torch has {', '.join(lacking)} and scratch has nothing for it; with zeros there everything agrees"
+        onward = "bias=False in the reference's layer" if "bias" in name else f"a reference without {name}"
+    else:
+        name = more[0]
+        text = f"scratch has {', '.join(more)} and torch has nothing for it; with zeros there everything agrees"
+        onward = "bias=True in the reference's layer"
+    lines = (
+        ("who", f"no slope speaks: {len(record.compared)} draws agree without it"),
+        ("cause", text),
+        ("to go on", onward),
+    )
+    return base(record, outcome="different", side="conventions", tensor=name, cause=text, lines=lines)
+
+
 def told_undecided(record: Any) -> Verdict:
     breach = record.breach
     lines = [("seen", breach.seen)] if breach.seen else []
@@ -234,7 +257,7 @@ def evidence(record: Any, failing: Any, first: str, quantity: Quantity) -> Evide
     golden = failing.golden.get(first, np.zeros(0))
     return Evidence(
         shown(record.bout, first),
-        failing.actual[first],
+        failing.actual.get(first, np.zeros(0)),
         golden,
         LIMIT * quantity.floor,
         failing.one.data,
@@ -256,19 +279,25 @@ def guilt(record: Any, failing: Any, first: str) -> tuple[who.Told, Convention |
     """The side, the evidence, and where the two are conventions which."""
     bout, one = record.bout, failing.one
     quantity = failing.quantities[first]
+    if first not in failing.actual:
+        return who.Told("scratch", f"it gives None for {shown(bout, first)}, where torch has a gradient"), None
     if quantity.side in ("scratch", "reference"):
         return who.Told(quantity.side, f"{quantity.reason}: the other side is finite"), None
-    missing = missing_bias(record, failing)
-    if missing is not None:
-        return missing
     forward = [name for name in failing.failed if name == "loss" or name.startswith("output")]
     ours, theirs = failing.actual, failing.golden
     if first.startswith("buffer "):
         kind = type(next(iter(bout.reference.modules.values()), None)).__name__
-        return who.Told("scratch", f"against torch.nn.{kind}, the definition: no derivative says what {shown(bout, first)} is"), None
+        return who.Told(
+            "scratch", f"against torch.nn.{kind}, the definition: no derivative says what {shown(bout, first)} is"
+        ), None
     if not forward:
         found = who.of_gradient(bout, one, first, ours[first], theirs[first], failing.coarse)
         return found, None
+    if not any(name.startswith("d ") for name in ours) and record.call.step is not None:
+        from twofold.compare.judge.own.steps import gradients_of_step
+
+        ours = {**ours, **gradients_of_step(bout, record.call, one)}
+        theirs = bout.of_run(bout.golden(one))
     known = convention(bout, one, ours, theirs)
     own = who.own_derivatives(bout, one, ours, theirs)
     if forward == ["loss"] and not any(name.startswith("d ") for name in failing.failed) and own is not None:
@@ -284,27 +313,27 @@ def guilt(record: Any, failing: Any, first: str) -> tuple[who.Told, Convention |
     return own, known
 
 
-def missing_bias(record: Any, failing: Any) -> tuple[who.Told, Convention | None] | None:
-    return None
-
-
 def differs(failing: Any, name: str, quantity: Quantity) -> str:
+    golden = failing.golden.get(name)
+    return quantity.reason if golden is None or name not in failing.actual else differs_by(failing.actual[name], golden, quantity)
+
+
+def differs_by(actual: Array, golden: Array, quantity: Quantity) -> str:
     """Relative error first, floors second, value beside value."""
-    actual, golden = failing.actual[name], failing.golden.get(name)
-    if golden is None or actual.shape != golden.shape:
+    if actual.shape != golden.shape:
         return quantity.reason
     with np.errstate(all="ignore"):
         apart = np.abs(actual.astype(float) - golden.astype(float))
-    if not np.isfinite(apart).all():
-        at = np.unravel_index(int(np.argmin(np.isfinite(apart))), apart.shape)
-        return f"{actual[at]:.6g} against {golden[at]:.6g} at {index(at)}, {int((~np.isfinite(apart)).sum())} of {apart.size} entries"
+    bad = ~np.isfinite(apart)
+    if bad.any():
+        at = np.unravel_index(int(bad.argmax()), apart.shape) if apart.ndim else ()
+        values = f"{actual[at]:.6g} against torch's {golden[at]:.6g}"
+        return f"{values}{' at ' + index(at) if at else ''}, {int(bad.sum())} of {apart.size} entries"
     at = np.unravel_index(int(apart.argmax()), apart.shape) if apart.ndim else ()
-    largest = float(np.abs(golden).max(initial=0))
-    relative = (
-        f"off by {percent(float(apart.max()) / largest)}" if largest else f"off by {apart.max():.3g} where torch has 0"
-    )
-    floors = f"{quantity.ratio:.2g} floors, limit {LIMIT:g}"
-    return f"{relative}, {floors}; {actual[at]:.6g} against torch's {golden[at]:.6g}{' at ' + index(at) if at else ''}"
+    size = float(np.abs(golden).max(initial=0))
+    relative = f"off by {percent(float(apart.max()) / size)}" if size else f"off by {apart.max():.3g} where torch has 0"
+    values = f"{actual[at]:.6g} against torch's {golden[at]:.6g}{' at ' + index(at) if at else ''}"
+    return f"{relative}, {quantity.ratio:.2g} floors, limit {LIMIT:g}; {values}"
 
 
 def percent(part: float) -> str:

@@ -167,7 +167,9 @@ def at_ties(bout: Bout, one: Draw, name: str, ours: Array, theirs: Array, coarse
     a, b, direction = max(told, key=lambda item: abs(item[0] - item[1]))
     gap = abs(a - b)
     if gap <= 1e-9 * max(abs(a), abs(b)):
-        return Told("conventions", f"they differ at exact ties alone, where both are slopes: {a:.6g} along equal numbers")
+        return Told(
+            "conventions", f"they differ at exact ties alone, where both are slopes: {a:.6g} along equal numbers"
+        )
     slope = None if coarse else own_slope(bout, one, {where: direction}, gap / 8)
     if slope is None:
         return None

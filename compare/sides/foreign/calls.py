@@ -17,7 +17,16 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from twofold.compare.sides.foreign.leaves import Leaf, last, leaves_of
-from twofold.compare.sides.foreign.trees import CELL, Reach, Slot, array_in, is_floating, is_module, is_scalar, is_tensor
+from twofold.compare.sides.foreign.trees import (
+    CELL,
+    Reach,
+    Slot,
+    array_in,
+    is_floating,
+    is_module,
+    is_scalar,
+    is_tensor,
+)
 from twofold.scratch.module import Array
 
 
@@ -95,7 +104,7 @@ def value_of(value: Any) -> Any:
 
 
 class WritesInput(Exception):
-    """The code writes to what it was given: which, and at which line."""
+    """The code writes to the datum of this number."""
 
 
 class Foreign:
@@ -116,7 +125,7 @@ class Foreign:
         self.is_torch = is_function_of_torch(scratch) or any(is_tensor(array) for array in data)
         self.params, self.grads, self.buffers = params, grads, buffers
         self.given = params is not None
-        self.twice = False
+        self.twice, self.locked, self.dtype = False, False, "float64"
         self.enter: Callable[[], Any] | None = None  # a mode
         roots = {"scratch": scratch, "params": params, "grads": grads, "buffers": buffers, **(others or {})}
         self.reach = Reach({name: root for name, root in roots.items() if root is not None})
@@ -127,20 +136,26 @@ class Foreign:
 
     # the parameters
 
+    def current(self) -> dict[str, Slot]:
+        """Every slot as it is now: a call may have put other containers in the place of those that were there."""
+        return {slot.name: slot for slot in Reach(self.root).slots}
+
     def _leaves(self) -> list[Leaf]:
         names = {id(slot.get()): slot.name for slot in self.reach.slots if is_floating(slot.get()) and tidy_name(slot)}
         if self.given:
-            inside = Reach({"": self.params}).slots
-            return leaves_of(inside, self.reach, {**names, **self.argument_names()})
+            self.root: dict[str, Any] = {"": self.params}
+            return leaves_of(Reach(self.root).slots, self.reach, {**names, **self.argument_names()})
         if is_module(self.scratch):
+            self.root = {}
             return []
         owner = self.owner if not inspect.ismodule(self.owner) else None
         if owner is None and not inspect.isroutine(self.forward):
             owner = self.forward
         if owner is not None and not isinstance(owner, type):
-            inside = Reach({"": owner}).slots
-            return leaves_of([slot for slot in inside if slot.kind != CELL], self.reach, names)
-        return leaves_of(self.reach.slots, self.reach, names)
+            self.root = {"": owner}
+            return leaves_of([s for s in Reach(self.root).slots if s.kind != CELL], self.reach, names)
+        self.root = {"scratch": self.scratch}
+        return leaves_of(Reach(self.root).slots, self.reach, names)
 
     def argument_names(self) -> dict[int, str]:
         """What a pair's forward calls the arrays that it is given one by one."""
@@ -232,6 +247,15 @@ class Foreign:
             if callable(method) and not is_module(holder):
                 method()
 
+    @contextmanager
+    def computing(self, dtype: str) -> Iterator[None]:
+        """While it lasts runs are of this dtype, where it is not that of the arrays that are given."""
+        before, self.dtype = self.dtype, dtype
+        try:
+            yield
+        finally:
+            self.dtype = before
+
     def seed(self, seed: int) -> None:
         np.random.seed(seed)  # noqa: NPY002 : the user's code draws from it
         random.seed(seed)
@@ -250,7 +274,9 @@ class Foreign:
                 leaf.write(values[key], dtype, self.reach)
 
     def read(self) -> dict[str, Array]:
-        return {leaf.name: leaf.read() for leaf in self.leaves}
+        """The parameters where they stand now."""
+        now = self.current()
+        return {leaf.name: leaf.read_from(now) for leaf in self.leaves}
 
     def call(self, data: Sequence[Any], send: Callable[[int, Array], Array] | None = None) -> Raw:
         """One call in the state that there is; `send` draws what a pair's backward is sent for its n-th output."""

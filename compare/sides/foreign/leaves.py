@@ -53,6 +53,13 @@ class Leaf:
             return np.array([float(slot.get()) for slot in self.slots]).reshape(self.shape)
         return array_in(self.slots[0].get())
 
+    def read_from(self, slots: Mapping[str, Slot]) -> Array:
+        """The value that stands at its name now, if anything does."""
+        current = [slots.get(slot.name, slot) for slot in self.slots]
+        if self.scalar:
+            return np.array([float(slot.get()) for slot in current]).reshape(self.shape)
+        return array_in(current[0].get())
+
     def read_now(self) -> Array:
         """The value that stands there after a call, which may have put another array in its place."""
         return array_in(self.slots[0].get())

@@ -12,7 +12,6 @@ import numpy as np
 from twofold.compare import nest
 from twofold.compare.sides.devices import import_torch
 from twofold.compare.sides.foreign.trees import Reach, is_module, is_tensor
-from twofold.compare.sides.trace import array_of
 from twofold.scratch.module import Array
 
 
@@ -25,6 +24,7 @@ class Run:
     gradients: dict[str, Array] = field(default_factory=dict)  # of parameters
     inputs: list[Array | None] = field(default_factory=list)  # of the data
     buffers: dict[str, Array] = field(default_factory=dict)
+    changed: list[int] = field(default_factory=list)  # of the data: what was written to
 
 
 class UsersReference:
@@ -45,6 +45,7 @@ class UsersReference:
         }
         self.arguments = params or {}  # tensors that the function takes behind the data
         self.strict = True
+        self.laid_out: Callable[[Any], Any] | None = None  # what lays tensors out in memory otherwise
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -151,10 +152,12 @@ class UsersReference:
                     module.train(training)
             self.torch.manual_seed(0)
             tensors = [self.tensor(array, dtype) for array in data]
+            tensors = [self.laid_out(tensor).detach() for tensor in tensors] if self.laid_out else tensors
             with moving() if moving else nullcontext():
                 return self._pass(state, tensors, dtype, send, backward, graph)
 
     def _pass(self, state: Any, tensors: list[Any], dtype: str, send: Any, backward: bool, graph: Any) -> Run:
+        begun = [tensor.detach().clone() for tensor in tensors]
         leaves = [tensor for tensor in tensors if tensor.is_floating_point()]
         for leaf in leaves:
             leaf.requires_grad_(backward)
@@ -171,6 +174,8 @@ class UsersReference:
             if backward:
                 self._backward(outputs, loss, sent)
         run = Run([array_of(part) for part in outputs], None if loss is None else array_of(loss))
+        changed = [n for n, (a, b) in enumerate(zip(begun, tensors, strict=True)) if not alike(a, b)]
+        run.changed = changed
         named = {**self.parameters, **arguments}
         run.gradients = {name: array_of(p.grad) for name, p in named.items() if p.grad is not None}
         run.inputs = [array_of(tensor.grad) if tensor.grad is not None else None for tensor in tensors]
@@ -211,6 +216,17 @@ class UsersReference:
         except Exception as error:
             return f"{type(error).__name__}: {' '.join(str(error).split())}"
         return ""
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Bit for bit, NaN included."""
+    return bool(((one == other) | ((one != one) & (other != other))).all())
+
+
+def array_of(tensor: Any) -> Array:
+    """A copy; NumPy has no bfloat16, and of a half it is as well a float."""
+    tensor = tensor.detach().cpu()
+    return np.array(tensor.float() if tensor.is_floating_point() and tensor.dtype.itemsize == 2 else tensor)
 
 
 def arity(function: Any) -> int | None:
