@@ -89,8 +89,8 @@ class Bout:
             if any(name in run.gradients for name in self.pairing.layout.torch_names(leaf)):
                 found[f"d {leaf.name}"] = self.pairing.layout.in_rows(leaf, gradients[leaf.name])
         for n in self.roles.inputs:
-            if n < len(run.inputs) and (value := run.inputs[n]) is not None:
-                found[f"d data {n}"] = value
+            if n < len(run.inputs) and (sent := run.inputs[n]) is not None:
+                found[f"d data {n}"] = sent
         for own, torchs in self.buffers.items():
             found[f"buffer {own}"] = run.buffers[torchs]
         return found

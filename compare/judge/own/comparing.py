@@ -1,17 +1,12 @@
 """The battery over a pair that is not ours, and the verdict on it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from twofold.compare.judge.evidence.floor import judge
-from twofold.compare.judge.finding import Quantity
-from twofold.compare.judge.finding import Verdict as Mark
-from twofold.compare.judge.own.bout import Bout, Draw, Tensors, failed, random_draw
+from twofold.compare.judge.own.bout import Bout, Draw, Tensors, random_draw
 from twofold.compare.judge.own.call import Call, settled_call
-from twofold.compare.judge.own.kernels import as_pair, is_kernel, strided
 from twofold.compare.judge.own.contract import (
     Breach,
     as_integers,
@@ -19,98 +14,70 @@ from twofold.compare.judge.own.contract import (
     kept_parameters,
     line_of,
     repeats,
-    shown,
     text_of,
 )
+from twofold.compare.judge.own.kernels import as_pair, is_kernel, strided
 from twofold.compare.judge.own.kinks import clear_of_kinks
-from twofold.compare.judge.own.preparing import enter_mode, is_explicit, prepared, with_data
-from twofold.compare.judge.own.telling import told_different, told_same, told_undecided, told_unequal
+from twofold.compare.judge.own.preparing import enter_mode, prepared, with_data
+from twofold.compare.judge.own.record import Compared, Record
+from twofold.compare.judge.own.steps import trained
+from twofold.compare.judge.own.telling import told_breach, told_different, told_same, told_undecided, told_unequal
 from twofold.compare.judge.own.verdict import BadCall, Verdict
 from twofold.compare.sides.foreign.calls import Raw
 from twofold.compare.sides.foreign.data import redrawn
-from twofold.scratch.module import Array
-
-
-@dataclass
-class Compared:
-    """One draw in one dtype: what both sides gave, and what was judged."""
-
-    dtype: str
-    one: Draw
-    actual: Tensors
-    golden: Tensors
-    quantities: dict[str, Quantity]
-    training: bool | None = None  # the mode, where both were entered
-    coarse: bool = False  # judged by the floor of float32, which the code computes in
-
-    @property
-    def failed(self) -> list[str]:
-        return failed(self.quantities)
-
-
-@dataclass
-class Record:
-    """All that was found, for the verdict and what is told of it."""
-
-    call: Call
-    bout: Bout
-    compared: list[Compared] = field(default_factory=list)
-    breach: Breach | None = None
-    notes: list[str] = field(default_factory=list)
-    not_checked: list[str] = field(default_factory=list)
-    training: Any = None
-
-    @property
-    def explicit(self) -> bool:
-        """Whether every parameter was meant by the user, who gave them one by one."""
-        return is_explicit(self.call.params)
-
-    @property
-    def failing(self) -> Compared | None:
-        """The first that fails, float64 before float32 and random parameters before the user's own."""
-        return next((one for one in self.compared if one.failed), None)
 
 
 def verdict_on(call: Call) -> Verdict:
+    """The contract first, then every tensor on every draw, then training."""
     call = as_pair(call) if is_kernel(call.scratch, call.data) else settled_call(call)
     bout, one = prepared(call)
     record = Record(call, bout)
-    raw, record.breach = locked_call(bout, one)
+    raw, breach = locked_call(bout, one)
     if raw is None:
-        assert record.breach is not None
-        return told_different(record)
-    changed = kept_parameters(bout, one, raw)
-    if changed:
+        assert breach is not None
+        return told_breach(record, breach)
+    must_keep_parameters(bout, one, raw)
+    draws = drawn(bout, call, one, record)
+    breach = breach or contract(record, one, draws, raw)
+    modes: list[bool | None] = [None] if call.modes is None else [True, False]
+    if breach is not None and breach.side is None:
+        if call.modes is None:
+            return told_undecided(record, breach)
+        record.not_checked.append(f"training mode: {breach.cause}")
+        enter_mode(bout, call, False)
+        modes, breach = [False], contract(record, one, draws, bout.call(one))
+    for mode in modes:
+        if mode is not None:
+            enter_mode(bout, call, mode)
+        for dtype in call.dtypes:
+            for draw in draws:
+                breach = compare(record, draw, dtype) or breach
+    if breach is not None:
+        return told_undecided(record, breach) if breach.side is None else told_breach(record, breach)
+    if (failing := record.failing) is not None:
+        if failing.training is not None:
+            enter_mode(bout, call, failing.training)
+        return told_different(record, failing)
+    if call.step is not None and (verdict := trained(record, one)) is not None:
+        return verdict
+    return told_unequal(record) or told_same(record)
+
+
+def must_keep_parameters(bout: Bout, one: Draw, raw: Raw) -> None:
+    """Raises BadCall where the call itself is a training step."""
+    if changed := kept_parameters(bout, one, raw):
         raise BadCall(
             f"scratch changes its own parameters ({', '.join(changed[:3])}): pass what updates them as step=, with "
             "optimizer=lambda p: torch.optim.SGD(p, lr=...), and as scratch what only gives outputs or loss"
         )
-    draws = drawn(bout, call, one, record)
-    if record.breach is None:
-        record.breach = repeats(bout, one, draws[1] if len(draws) > 1 else None, raw)
-    if record.breach is not None and record.breach.side is None:
-        return told_undecided(record)
-    if record.breach is None:
-        record.breach = as_integers(bout, one, bout.of_raw(raw))
-    if call.kernel:
-        record.breach = record.breach or strided(bout, one)
-    for training in (True,) if call.modes is None else (True, False):
-        if call.modes is not None:
-            enter_mode(bout, call, training)
-            draws = [replace(d, label=f"{d.label}, {'training' if training else 'evaluation'}") for d in draws]
-        for dtype in call.dtypes:
-            for draw in draws:
-                compare(record, draw, dtype)
-    if record.failing is not None and record.failing.training is not None:
-        enter_mode(bout, call, record.failing.training)
-    if record.breach is not None or record.failing is not None:
-        return told_different(record)
-    if call.step is not None:
-        from twofold.compare.judge.own.steps import trained
 
-        if (verdict := trained(record, one)) is not None:
-            return verdict
-    return told_unequal(record) or told_same(record)
+
+def contract(record: Record, one: Draw, draws: list[Draw], raw: Raw) -> Breach | None:
+    """What may not be done, beside writing to what is given."""
+    bout = record.bout
+    found = repeats(bout, one, draws[1] if len(draws) > 1 else None, raw)
+    found = found or as_integers(bout, one, bout.of_raw(raw))
+    return found or (strided(bout, one) if record.call.kernel else None)
 
 
 def locked_call(bout: Bout, one: Draw) -> tuple[Raw | None, Breach | None]:
@@ -148,19 +115,17 @@ def drawn(bout: Bout, call: Call, one: Draw, record: Record) -> list[Draw]:
     return found
 
 
-def compare(record: Record, one: Draw, dtype: str) -> None:
+def compare(record: Record, one: Draw, dtype: str) -> Breach | None:
     """One draw judged in one dtype; what computes in float32 whatever it is given is held to that floor."""
     bout = record.bout
     try:
         raw = bout.call(one, dtype)
     except Exception as error:
-        if record.breach is None and dtype == "float64":
-            place = line_of(error)
-            told = f"it raises {type(error).__name__}: {' '.join(str(error).split())[:100]}"
-            record.breach = Breach("scratch", "", told, f"with {one.label}: {told}", place)
-        else:
-            record.not_checked.append(f"{dtype}: scratch raises {type(error).__name__} with it")
-        return
+        told = f"it raises {type(error).__name__}: {' '.join(str(error).split())[:100]}"
+        if dtype == "float64":
+            return Breach("scratch", "", told, f"with {one.label}: {text_of(error) or told}", line_of(error))
+        record.not_checked.append(f"{dtype}: {told}")
+        return None
     actual = bout.of_raw(raw)
     golden = bout.of_run(bout.golden(one))
     quantities = bout.compare(one, dtype, actual)
@@ -172,6 +137,7 @@ def compare(record: Record, one: Draw, dtype: str) -> None:
         compared = replace(compared, quantities=bout.compare(one, dtype, actual, "float32"), coarse=True)
     if compared.quantities:
         record.compared.append(compared)
+    return None
 
 
 def is_coarse(bout: Bout, one: Draw, raw: Raw, actual: Tensors) -> bool:
@@ -195,26 +161,3 @@ def is_coarse(bout: Bout, one: Draw, raw: Raw, actual: Tensors) -> bool:
         if np.isfinite(size) and size > 0 and float(np.linalg.norm(follows - should)) > 0.3 * size:
             return True
     return False
-
-
-def first_tensor(record: Record, compared: Compared) -> str:
-    """The first that differs: an output, then the loss, then gradients as a backward pass meets them."""
-    from twofold.compare.judge.own.who import order
-
-    bad = compared.failed
-    outputs = sorted(name for name in bad if name.startswith("output"))
-    ranked = [*outputs, *(name for name in bad if name == "loss"), *order(record.bout, bad)]
-    ranked += [name for name in bad if name.startswith("buffer ")]
-    return ranked[0]
-
-
-def grave(quantities: Mapping[str, Quantity]) -> list[str]:
-    return [name for name, quantity in quantities.items() if quantity.verdict is Mark.VACUOUS]
-
-
-def shown_all(bout: Bout, names: list[str]) -> str:
-    return ", ".join(shown(bout, name) for name in names)
-
-
-def size_of(array: Array) -> float:
-    return float(np.abs(array[np.isfinite(array)]).max(initial=0))

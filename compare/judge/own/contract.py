@@ -15,8 +15,10 @@ from twofold.compare.sides.foreign.data import in_dtype
 from twofold.compare.sides.foreign.trees import is_users_file
 from twofold.scratch.module import Array
 
-
 UNITS = 64  # in the last place: what the order of a sum may change
+
+
+NOWHERE = Place()
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Breach:
     tensor: str
     cause: str
     seen: str
-    place: Place = Place()
+    place: Place = NOWHERE
 
 
 def line_of(error: BaseException) -> Place:
@@ -182,7 +184,7 @@ def as_integers(bout: Bout, one: Draw, begun: Mapping[str, Array]) -> Breach | N
     for n, array in enumerate(one.data):
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu":
             continue
-        data = list(map(lambda a: in_dtype(a, "float64"), one.data))
+        data = [in_dtype(a, "float64") for a in one.data]
         data[n] = array.astype(np.float64)
         try:
             with bout.foreign.afresh(one.values):
@@ -192,7 +194,8 @@ def as_integers(bout: Bout, one: Draw, begun: Mapping[str, Array]) -> Breach | N
         for name in begun:
             if name in run and not np.allclose(begun[name], run[name], rtol=1e-9, atol=1e-12, equal_nan=True):
                 cause = f"data[{n}] is {array.dtype}: what is computed wraps or is cut off in it"
-                seen = f"{shown(bout, name)} changes by {relative(run[name], begun[name])} with the same numbers as float64"
+                apart = relative(run[name], begun[name])
+                seen = f"{shown(bout, name)} changes by {apart} with the same numbers as float64"
                 return Breach("scratch", f"data[{n}]", cause, seen)
     return None
 

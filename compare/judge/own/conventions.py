@@ -80,7 +80,7 @@ def reasons(bout: Bout, one: Draw, by: float) -> tuple[str, str]:
         for scale, half in ((1.0, ""), (0.5, "half "), (2.0, "twice ")):
             times = f"{scale:g} * " if scale != 1 else ""
             if size > 1 and abs(by - scale * size) < 1e-6 * by:
-                onward = f'loss=LOSS(reduction="sum")' if not times else f"loss=lambda out, y: {by:.6g} * LOSS(out, y)"
+                onward = 'loss=LOSS(reduction="sum")' if not times else f"loss=lambda out, y: {by:.6g} * LOSS(out, y)"
                 return f": {half}the sum over {size} {name}, where torch takes the mean", onward
             if size > 1 and abs(by - scale / size) < 1e-6 * by:
                 return (
@@ -187,9 +187,9 @@ def deviations(bout: Bout) -> Iterator[Deviation]:
             yield told, partial(everywhere, [part for _, part in norms], "eps", eps)
         for eps in dict.fromkeys((norms[0][1].eps, *EPSILONS)):
             told = Convention(f"eps = {eps:g} is added to the deviation, where {kind} has it inside the root")
-            yield told, partial(replaced, norms, lambda part, eps=eps: partial(normed, part, eps, False))
+            yield told, partial(replaced, norms, partial(with_norm, eps, False))
             told = Convention(f"the variance is divided by n - 1, where {kind} divides by n (eps {eps:g})")
-            yield told, partial(replaced, norms, lambda part, eps=eps: partial(normed, part, eps, True))
+            yield told, partial(replaced, norms, partial(with_norm, eps, True))
     for name in ("negative_slope", "alpha"):
         kinked = [part for _, part in parts if isinstance(getattr(part, name, None), float)]
         for slope in SLOPES if kinked else ():
@@ -251,7 +251,7 @@ def of_kinds(parts: list[tuple[str, Any]]) -> Iterator[Deviation]:
                     told = Convention(
                         f"{path or 'the activation'} is {other} where the reference has {type(part).__name__}"
                     )
-                    yield told, partial(replaced, [(path, part)], lambda part, function=function: function)
+                    yield told, partial(replaced, [(path, part)], partial(always, function))
     for path, part in parts:
         if getattr(part, "bias", None) is not None and isinstance(part.bias, torch.Tensor):
             told = Convention(
@@ -323,6 +323,14 @@ def normed(part: Any, eps: float, unbiased: bool, x: Any) -> Any:
         return out
     view = [1] * (x.ndim - len(shape)) + list(shape) if shape else [1, -1, *([1] * (x.ndim - 2))]
     return out * part.weight.view(view) + (0 if part.bias is None else part.bias.view(view))
+
+
+def with_norm(eps: float, unbiased: bool, part: Any) -> Any:
+    return partial(normed, part, eps, unbiased)
+
+
+def always(function: Any, part: Any) -> Any:
+    return function
 
 
 def unrolled(part: Any, x: Any, cell: Callable[..., Any], state: Any) -> tuple[Any, Any]:

@@ -92,7 +92,7 @@ class Kernel(Foreign):
     def data_name(self, n: int) -> str:
         """What the function's forward calls its n-th argument behind ctx."""
         owner = getattr(self.scratch, "__self__", None)
-        forward = owner.forward if isinstance(owner, type) else getattr(self.scratch, "forward", self.scratch)
+        forward: Any = getattr(owner if isinstance(owner, type) else self.scratch, "forward", self.scratch)
         names = list(inspect.signature(forward).parameters)
         names = names[1:] if isinstance(owner, type) else names
         return names[n] if n < len(names) and names[n] not in ("args", "input") else f"data[{n}]"

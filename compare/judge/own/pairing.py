@@ -1,7 +1,7 @@
 """What stands for what: torch's parameters among the stranger's, and the data as torch takes them.
 
-An explicit layout, else equal names, else order and shape with transposition. What shapes leave open, a square matrix or
-several tensors of one shape, is decided by values: the candidate whose forward pass agrees is taken.
+An explicit layout, else equal names, else order and shape with transposition. What shapes leave open, a square matrix
+or several tensors of one shape, is decided by values: the candidate whose forward pass agrees is taken.
 """
 
 import re
@@ -157,13 +157,17 @@ def arrangements(
     yield from islice(place(0, list(free), max(spare, 0)), MOST)
 
 
-def from_one_vector(leaf: Leaf, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[list[tuple[tuple[str, ...], str]]]:
+Texts = list[tuple[tuple[str, ...], str]]
+
+
+def from_one_vector(leaf: Leaf, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Texts]:
     """One vector of all parameters: tensor after tensor, as they are or transposed, or a unit's weights and bias."""
     total = sum(int(np.prod(shape)) for shape in shapes.values())
     if leaf.shape != (total,):
         return
     for turned in (False, True):
-        texts, start = [], 0
+        texts: Texts = []
+        start = 0
         for name, shape in shapes.items():
             size = int(np.prod(shape))
             part = f"{leaf.name}[{start}:{start + size}]"
@@ -235,7 +239,8 @@ def find(
     missing = lacking(first, shapes)
     raw = called(foreign, values, data, send, seed)
     pairing = Pairing(first, hows[0], 0, False, missing)
-    best, agreeing = -1, []
+    best = -1
+    agreeing: list[tuple[Layout, tuple[Way, ...], dict[str, Array]]] = []
     for layout in layouts:
         lacks = lacking(layout, shapes)
         for how in hows:

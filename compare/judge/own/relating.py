@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.judge.diagnosis.relations import Scene, relation
+from twofold.compare.judge.gates import LIMIT
 from twofold.compare.judge.own.contract import shown
+from twofold.compare.judge.own.record import Compared, Record
 
 GATES = {
     "LSTM": ("i", "f", "g", "o"),
@@ -15,11 +17,17 @@ GATES = {
 }
 
 
-def cause_of(record: Any, failing: Any, first: str, side: str) -> str:
+def cause_of(record: Record, failing: Compared, first: str) -> str:
     """A relation that explains all of the difference to the floor; "" where none does."""
     bout = record.bout
     actual, golden = failing.actual.get(first), failing.golden.get(first)
-    if actual is None or golden is None or actual.shape != golden.shape or not np.isfinite(actual).all() or not actual.ndim:
+    if (
+        actual is None
+        or golden is None
+        or actual.shape != golden.shape
+        or not np.isfinite(actual).all()
+        or not actual.ndim
+    ):
         return ""
     quantity = failing.quantities[first]
     entries = np.full(actual.shape, quantity.floor)
@@ -61,3 +69,16 @@ def gates_of(bout: Any, name: str) -> tuple[str, ...]:
         if part is not None:
             return GATES.get(type(part).__name__, ())
     return ()
+
+
+def gate_of(record: Record, failing: Compared, first: str) -> str | None:
+    """The gates whose rows differ, where they are some of a recurrent layer's and not all."""
+    gates = gates_of(record.bout, first)
+    actual, golden = failing.actual.get(first), failing.golden.get(first)
+    if not gates or actual is None or golden is None or actual.shape != golden.shape or len(golden) % len(gates):
+        return None
+    apart = [
+        np.abs(a - b).max() for a, b in zip(np.split(actual, len(gates)), np.split(golden, len(gates)), strict=True)
+    ]
+    wrong = [gate for gate, size in zip(gates, apart, strict=True) if size > failing.quantities[first].floor * LIMIT]
+    return ", ".join(wrong) if 0 < len(wrong) < len(gates) else None

@@ -61,7 +61,7 @@ def write(evidence: Evidence, folder: Path, told: str) -> Path:
     arrays = {f"data {n}": np.asarray(array) for n, array in enumerate(evidence.data)}
     arrays |= {f"param {name}": value for name, value in evidence.params.items()}
     arrays |= {"actual": evidence.actual, "expected": evidence.expected, "limit": np.array(evidence.limit)}
-    np.savez(folder / "repro.npz", **arrays)
+    np.savez(folder / "repro.npz", allow_pickle=False, **arrays)
     script = SCRIPT.format(headline=told.replace("\\", "\\\\").replace('"""', "'''"), tensor=evidence.tensor, again="")
     path = folder / "repro.py"
     path.write_text(script)

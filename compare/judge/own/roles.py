@@ -5,7 +5,7 @@ name alone never does: what stands beside the parameters must have been written 
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,7 +41,7 @@ def sigmoid(x: Array) -> Array:
 
 
 # What a net may give where the reference gives what comes before its loss, or the other way round.
-IMAGES = {
+IMAGES: Mapping[str, Callable[[Array], Array]] = {
     "": lambda x: x,
     "softmax": softmax,
     "sigmoid": sigmoid,
@@ -128,15 +128,15 @@ def assign(
     if raw.outputs is None and outputs:
         taken |= {found.key for found in whole}
         for golden in outputs:
-            left = [f for k, f in pool.items() if f.source == "returned" and k not in taken]
-            if (output := output_by_value(left, golden)) is not None:
+            given = [f for k, f in pool.items() if f.source == "returned" and k not in taken]
+            if (output := output_by_value(given, golden)) is not None:
                 taken.add(output.key)
     for find in (of_grads, by_name, by_structure, by_shape):
         left = [leaf for leaf in leaves if leaf.name not in roles.gradients]
         for name, (key, rule) in find(left, [f for k, f in pool.items() if k not in taken], expected).items():
             roles.gradients[name], roles.rules[name] = key, rule
             taken.add(key)
-    served = {key for key in roles.gradients.values()}
+    served = set(roles.gradients.values())
     rest = [found for key, found in pool.items() if key not in served]
     if raw.outputs is None:
         if loss is not None:
@@ -159,9 +159,7 @@ def scalar(value: Array) -> Array:
     return value.reshape(()) if value.size == 1 else value
 
 
-def by_place(
-    roles: Roles, raw: Raw, leaves: Sequence[Leaf], n_data: int, asked: tuple[bool, ...]
-) -> None:
+def by_place(roles: Roles, raw: Raw, leaves: Sequence[Leaf], n_data: int, asked: tuple[bool, ...]) -> None:
     """A pair's backward gives the gradients in the order of forward's arguments."""
     given = raw.gradients or []
     if len(given) == n_data + len(leaves):

@@ -10,16 +10,17 @@ from twofold.compare.judge.own import who
 from twofold.compare.judge.own.bout import Bout, Draw, Tensors
 from twofold.compare.judge.own.call import Call
 from twofold.compare.judge.own.contract import line_of, text_of
+from twofold.compare.judge.own.record import Record
+from twofold.compare.judge.own.stepping import learning_rate
+from twofold.compare.judge.own.telling import base, differs_by, shortened
 from twofold.compare.judge.own.training import FREE_STEPS, Stepped, batches, compared, outside, scratch_run
-from twofold.compare.judge.own.verdict import BadCall, Place
+from twofold.compare.judge.own.verdict import BadCall, Place, Verdict
 
 FACTORS = 1e-9  # of an update: how nearly all of it must be one multiple of torch's
 
 
-def trained(record: Any, one: Draw) -> Any:
+def trained(record: Record, one: Draw) -> Verdict | None:
     """None where every step agrees, with what is told of it in the record; else the verdict."""
-    from twofold.compare.judge.own.telling import base, differs_by, shortened
-
     bout, call = record.bout, record.call
     own = next((c.one for c in record.compared if c.one.label.startswith("your own")), None)
     worst = 0.0
@@ -40,7 +41,7 @@ def trained(record: Any, one: Draw) -> Any:
             found = compared(bout, call, start, run, dtype)
             worst = max([worst, *(q.ratio for q in found.quantities.values() if q.verdict is Mark.PASS)])
             if found.step is not None:
-                return told(record, start, found, base, differs_by, shortened)
+                return told(record, start, found)
     more = ""
     left = outside(bout, call, one, batches(bout, one, FREE_STEPS)) if "float64" in call.dtypes else None
     if left is not None:
@@ -63,7 +64,7 @@ def trained(record: Any, one: Draw) -> Any:
     return None
 
 
-def raised(error: Exception, record: Any) -> None:
+def raised(error: Exception, record: Record) -> None:
     place = line_of(error)
     where = f" at {place.file}:{place.line}   {text_of(error)}" if place.file else ""
     raise BadCall(
@@ -75,7 +76,7 @@ def flat(tensors: Tensors) -> Any:
     return np.concatenate([np.empty(0), *(value.ravel() for value in tensors.values())])
 
 
-def told(record: Any, one: Draw, found: Stepped, base: Any, differs_by: Any, shortened: Any) -> Any:
+def told(record: Record, one: Draw, found: Stepped) -> Verdict:
     bout, call = record.bout, record.call
     failed = [name for name, q in found.quantities.items() if q.verdict is Mark.FAIL]
     ranked = [name.removeprefix("d ") for name in who.order(bout, [f"d {name}" for name in failed])]
@@ -116,36 +117,6 @@ def told(record: Any, one: Draw, found: Stepped, base: Any, differs_by: Any, sho
     )
 
 
-def learning_rate(bout: Bout, call: Call) -> float | None:
-    """Of a plain SGD, whose first step shows the gradient; None of any other."""
-    if call.optimizer is None:
-        return None
-    import torch
-
-    made = call.optimizer(list(bout.reference.parameters.values())) if callable(call.optimizer) else call.optimizer
-    if not isinstance(made, torch.optim.SGD):
-        return None
-    group = made.param_groups[0]
-    return None if group["weight_decay"] or group["nesterov"] or group["maximize"] else float(group["lr"])
-
-
-def gradients_of_step(bout: Bout, call: Call, one: Draw) -> Tensors:
-    """What one step of plain SGD says of the gradients."""
-    rate = learning_rate(bout, call)
-    if not rate:
-        return {}
-    try:
-        run = scratch_run(bout, call, one, "float64", [one.data])
-    except Exception:  # told where the steps are judged
-        return {}
-    rows = bout.pairing.layout.in_rows
-    return {
-        f"d {leaf.name}": rows(leaf, (run.before[0][leaf.name] - run.after[0][leaf.name]) / rate)
-        for leaf in bout.leaves
-        if bout.pairing.layout.covered(leaf)
-    }
-
-
 def guilt(bout: Bout, call: Call, one: Draw, found: Stepped, first: str) -> tuple[str, str]:
     """Of the first step of SGD the gradient is read and a slope decides; else torch's step is the definition."""
     rate = learning_rate(bout, call)
@@ -183,7 +154,7 @@ def optimizer_name(bout: Bout, call: Call) -> str:
     return f"torch.optim.{type(made).__name__}({rate})"
 
 
-def explanation(record: Any, found: Stepped, failed: list[str]) -> tuple[str, str]:
+def explanation(record: Record, found: Stepped, failed: list[str]) -> tuple[str, str]:
     """A factor that all changes have."""
     factors = []
     for name in failed:
@@ -211,7 +182,7 @@ def explanation(record: Any, found: Stepped, failed: list[str]) -> tuple[str, st
     return said, ""
 
 
-def batch_size(record: Any) -> int:
+def batch_size(record: Record) -> int:
     """Of the data as torch takes them."""
     bout = record.bout
     first = bout.pairing.ways[0].apply(bout.foreign.data[0])

@@ -9,18 +9,19 @@ import numpy as np
 from twofold.compare.judge.finding import Quantity
 from twofold.compare.judge.finding import Verdict as Mark
 from twofold.compare.judge.gates import LIMIT
-from twofold.compare.judge.own import who
-from twofold.compare.judge.own.contract import shown
-from twofold.compare.judge.own.conventions import Convention, convention
-from twofold.compare.judge.own.relating import cause_of
+from twofold.compare.judge.own.contract import Breach, shown
+from twofold.compare.judge.own.deciding import guilt
+from twofold.compare.judge.own.record import Compared, Record, first_tensor
+from twofold.compare.judge.own.relating import cause_of, gate_of
 from twofold.compare.judge.own.reproducing import Evidence
 from twofold.compare.judge.own.verdict import Place, Verdict
 from twofold.scratch.module import Array
 
 WIDTH = 100
+INDENT = 10  # of what follows the word that begins a line
 
 
-def pair_of(record: Any) -> str:
+def pair_of(record: Record) -> str:
     scratch, reference = record.call.scratch, record.call.reference
     name = "/".join(map(name_of, scratch)) if isinstance(scratch, tuple) else name_of(scratch)
     return f"{name} and {name_of(reference)}"
@@ -33,7 +34,7 @@ def name_of(thing: Any) -> str:
     return short.replace("<locals>.", "") or name
 
 
-def base(record: Any, **more: Any) -> Verdict:
+def base(record: Record, **more: Any) -> Verdict:
     bout = record.bout
     quantities = tuple(
         replace(q, name=f"{shown(bout, name)}, {one.dtype}, {one.one.label}")
@@ -49,7 +50,7 @@ def base(record: Any, **more: Any) -> Verdict:
     )
 
 
-def not_checked(record: Any) -> list[str]:
+def not_checked(record: Record) -> list[str]:
     call, bout = record.call, record.bout
     found = list(record.not_checked)
     if not bout.roles.gradients and bout.leaves:
@@ -73,7 +74,7 @@ def not_checked(record: Any) -> list[str]:
     return [*found, *(f"what it returns at {text}" for text in bout.roles.unread[:3])]
 
 
-def layout_line(record: Any) -> list[tuple[str, str]]:
+def layout_line(record: Record) -> list[tuple[str, str]]:
     pairing = record.bout.pairing
     parts = [f"{key} = {text}" for key, text in pairing.layout.shown().items()]
     ways = [f"data[{n}]{way.text}" for n, way in enumerate(pairing.ways) if way.text and way.text != "as given"]
@@ -98,7 +99,7 @@ def shortened(parts: Sequence[str], width: int) -> str:
     return ", ".join(kept)
 
 
-def told_same(record: Any) -> Verdict:
+def told_same(record: Record) -> Verdict:
     """Everything agrees; nothing proven is no agreement."""
     bout = record.bout
     all_of = [(one, name, q) for one in record.compared for name, q in one.quantities.items()]
@@ -116,7 +117,7 @@ def told_same(record: Any) -> Verdict:
     if worst:
         line += f"; worst {worst[2].ratio:.2g} floors of {LIMIT:g}, {shown(bout, worst[1])} in {worst[0].dtype}"
     lines = [*layout_line(record), ("compared", line)]
-    if rules := sorted({rule for rule in bout.roles.rules.values()}):
+    if rules := sorted(set(bout.roles.rules.values())):
         lines.append(("found", f"{len(bout.roles.rules)} gradients by {', '.join(rules)}"))
     lines += [("proves", seen_line(record))]
     lines += coarse_line(record)
@@ -130,7 +131,7 @@ def told_same(record: Any) -> Verdict:
     return replace(base(record, outcome="same", lines=tuple(lines)), pair=pair)
 
 
-def seen_line(record: Any) -> str:
+def seen_line(record: Record) -> str:
     """The smallest error of a gradient that would have been seen, as a part of its largest entry."""
     parts = []
     for dtype in dict.fromkeys(one.dtype for one in record.compared):
@@ -146,18 +147,18 @@ def seen_line(record: Any) -> str:
     return f"an error of {', '.join(parts)} of a tensor's largest entry would have been seen"
 
 
-def coarse_line(record: Any) -> list[tuple[str, str]]:
+def coarse_line(record: Record) -> list[tuple[str, str]]:
     if any(one.coarse for one in record.compared):
         return [("float32", "it computes in float32 even where it is given float64: held to that floor in both")]
     return []
 
 
-def idle_line(record: Any) -> list[tuple[str, str]]:
+def idle_line(record: Record) -> list[tuple[str, str]]:
     unused = [name for name in record.bout.pairing.unused if record.bout.foreign.given]
     return [("unused", f"{', '.join(unused[:4])}: torch has nothing for it")] if unused else []
 
 
-def told_unequal(record: Any) -> Verdict | None:
+def told_unequal(record: Record) -> Verdict | None:
     """Everything agrees with a bias at zero that one side alone has: two conventions. None where both have the same."""
     pairing = record.bout.pairing
     lacking = list(pairing.extra)
@@ -180,65 +181,44 @@ def told_unequal(record: Any) -> Verdict | None:
     return base(record, outcome="different", side="conventions", tensor=name, cause=text, lines=lines)
 
 
-def told_undecided(record: Any) -> Verdict:
-    breach = record.breach
+def told_undecided(record: Record, breach: Breach) -> Verdict:
     lines = [("seen", breach.seen)] if breach.seen else []
     lines.append(("to go on", "pass modes= and judge in evaluation mode, or take what is random out of the call"))
     return base(record, outcome="undecided", tensor=breach.tensor, cause=breach.cause, lines=tuple(lines))
 
 
-def told_different(record: Any) -> Verdict:
-    """Who, where, why: what convicts by itself first, then derivatives, then conventions."""
-    breach, failing = record.breach, record.failing
-    if breach is not None:
-        lines = [("seen", breach.seen), ("cause", breach.cause)]
-        return base(
-            record,
-            outcome="different",
-            side=breach.side,
-            tensor=breach.tensor or None,
-            place=breach.place,
-            cause=breach.cause,
-            lines=tuple(lines),
-        )
-    from twofold.compare.judge.own.comparing import first_tensor
+def told_breach(record: Record, breach: Breach) -> Verdict:
+    """What no code may do convicts by itself."""
+    lines = [("seen", breach.seen), ("cause", breach.cause)] if breach.seen != breach.cause else [("seen", breach.seen)]
+    return base(
+        record,
+        outcome="different",
+        side=breach.side,
+        tensor=breach.tensor or None,
+        place=breach.place,
+        cause=breach.cause,
+        lines=tuple(lines),
+    )
 
+
+def told_different(record: Record, failing: Compared) -> Verdict:
+    """Who, where, why: what convicts by itself first, then derivatives, then conventions."""
     bout = record.bout
     first = first_tensor(record, failing)
     told, known = guilt(record, failing, first)
-    if (
-        told.tensor
-        and told.tensor in failing.failed
-        and told.side == "scratch"
-        and first not in ("loss",)
-        and not first.startswith("output")
-    ):
+    forward = first == "loss" or first.startswith("output")
+    if told.tensor in failing.failed and told.side == "scratch" and not forward:
         first = told.tensor
-    quantity = failing.quantities[first]
-    name = shown(bout, first)
-    lines = (
-        [(name[:30], differs(failing, first, quantity))]
-        if len(name) <= 9
-        else [("off", f"{name}: {differs(failing, first, quantity)}")]
-    )
-    others = [key for key in failing.failed if key != first]
-    agree = [key for key in failing.quantities if key not in failing.failed]
-    if others:
-        lines.append(("follows", f"{len(others)} more differ: {shortened([shown(bout, key) for key in others], 60)}"))
-    if agree:
-        lines.append(("agree", shortened([shown(bout, key) for key in agree], 60) + f" ({len(agree)} tensors)"))
-    where = f"with {failing.one.label}, {failing.dtype}"
-    passes = [one for one in record.compared if not one.failed]
-    if passes:
-        where += f"; {len(passes)} of {len(record.compared)} draws agree"
-    lines.append(("where", where))
+    quantity, name = failing.quantities[first], shown(bout, first)
+    lines = [line(name, differs(failing, first, quantity)), *around(record, failing, first)]
+    lines.append(("where", where(record, failing)))
     lines.append(("who", told.reason))
-    cause, onward = (known.text, known.onward) if known else (cause_of(record, failing, first, told.side), "")
+    cause, onward = (known.text, known.onward) if known else (cause_of(record, failing, first), "")
     if cause:
         lines.append(("cause", cause))
     if onward:
         lines.append(("to go on", onward))
-    if not bout.pairing.decided and told.side in ("conventions", "open"):
+    if not bout.pairing.decided and forward:
         lines += layout_line(record)
     lines += coarse_line(record)
     return base(
@@ -248,12 +228,35 @@ def told_different(record: Any) -> Verdict:
         tensor=name,
         cause=cause or told.reason,
         lines=tuple(lines),
-        place=place_of(record, first),
+        place=place_of(record, failing, first),
         evidence=evidence(record, failing, first, quantity),
     )
 
 
-def evidence(record: Any, failing: Any, first: str, quantity: Quantity) -> Evidence:
+def line(name: str, text: str) -> tuple[str, str]:
+    """Under the tensor's own name where that is short enough to begin a line."""
+    return (name, text) if len(name) < INDENT else ("tensor", f"{name}: {text}")
+
+
+def around(record: Record, failing: Compared, first: str) -> list[tuple[str, str]]:
+    """What differs besides, counted, and what agrees."""
+    others = [shown(record.bout, key) for key in failing.failed if key != first]
+    agree = [shown(record.bout, key) for key in failing.quantities if key not in failing.failed]
+    lines = []
+    if others:
+        lines.append(("follows", f"{len(others)} more differ: {shortened(others, 60)}"))
+    if agree:
+        lines.append(("agree", f"{len(agree)}: {shortened(agree, 60)}"))
+    return lines
+
+
+def where(record: Record, failing: Compared) -> str:
+    """With which numbers, and with how many others as well."""
+    bad = sum(bool(one.failed) for one in record.compared)
+    return f"with {failing.one.label} in {failing.dtype}; {bad} of {len(record.compared)} runs differ"
+
+
+def evidence(record: Record, failing: Compared, first: str, quantity: Quantity) -> Evidence:
     golden = failing.golden.get(first, np.zeros(0))
     return Evidence(
         shown(record.bout, first),
@@ -266,56 +269,23 @@ def evidence(record: Any, failing: Any, first: str, quantity: Quantity) -> Evide
     )
 
 
-def place_of(record: Any, first: str) -> Place:
-    if first.startswith("buffer "):
-        return Place(name=shown(record.bout, first))
+def place_of(record: Record, failing: Compared, first: str) -> Place:
+    """Torch's module that has the parameter, and of a recurrent layer the gates whose rows differ."""
+    name = shown(record.bout, first)
     if not first.startswith("d ") or first.startswith("d data "):
-        return Place()
+        return Place(name=name)
     names = record.bout.pairing.layout.torch_names(record.bout.leaf(first.removeprefix("d ")))
-    return Place(name=shown(record.bout, first), module=names[0].rpartition(".")[0] or None) if names else Place()
+    module = names[0].rpartition(".")[0] or None if names else None
+    return Place(name=name, module=module, gate=gate_of(record, failing, first))
 
 
-def guilt(record: Any, failing: Any, first: str) -> tuple[who.Told, Convention | None]:
-    """The side, the evidence, and where the two are conventions which."""
-    bout, one = record.bout, failing.one
-    quantity = failing.quantities[first]
-    if first not in failing.actual:
-        return who.Told("scratch", f"it gives None for {shown(bout, first)}, where torch has a gradient"), None
-    if quantity.side in ("scratch", "reference"):
-        return who.Told(quantity.side, f"{quantity.reason}: the other side is finite"), None
-    forward = [name for name in failing.failed if name == "loss" or name.startswith("output")]
-    ours, theirs = failing.actual, failing.golden
-    if first.startswith("buffer "):
-        kind = type(next(iter(bout.reference.modules.values()), None)).__name__
-        return who.Told(
-            "scratch", f"against torch.nn.{kind}, the definition: no derivative says what {shown(bout, first)} is"
-        ), None
-    if not forward:
-        found = who.of_gradient(bout, one, first, ours[first], theirs[first], failing.coarse)
-        return found, None
-    if not any(name.startswith("d ") for name in ours) and record.call.step is not None:
-        from twofold.compare.judge.own.steps import gradients_of_step
-
-        ours = {**ours, **gradients_of_step(bout, record.call, one)}
-        theirs = bout.of_run(bout.golden(one))
-    known = convention(bout, one, ours, theirs)
-    own = who.own_derivatives(bout, one, ours, theirs)
-    if forward == ["loss"] and not any(name.startswith("d ") for name in failing.failed) and own is not None:
-        if own.side in ("scratch", "reference"):
-            return who.Told(
-                "scratch", f"all gradients and outputs agree, the loss alone does not: {own.reason}", "loss"
-            ), None
-    if own is not None and own.side in ("scratch", "reference"):
-        return own, None
-    if own is None or (own.side == "open" and known is not None):
-        reason = "each side's gradients are the derivatives of its own loss" if own is None else own.reason
-        return who.Told("conventions", reason), known
-    return own, known
-
-
-def differs(failing: Any, name: str, quantity: Quantity) -> str:
+def differs(failing: Compared, name: str, quantity: Quantity) -> str:
     golden = failing.golden.get(name)
-    return quantity.reason if golden is None or name not in failing.actual else differs_by(failing.actual[name], golden, quantity)
+    return (
+        quantity.reason
+        if golden is None or name not in failing.actual
+        else differs_by(failing.actual[name], golden, quantity)
+    )
 
 
 def differs_by(actual: Array, golden: Array, quantity: Quantity) -> str:

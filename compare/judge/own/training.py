@@ -18,7 +18,8 @@ from twofold.compare.judge.evidence.operations import all_moved
 from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.training import FREE_STEPS
 from twofold.compare.judge.evidence.trial import RERUNS
-from twofold.compare.judge.finding import Quantity, Verdict as Mark
+from twofold.compare.judge.finding import Quantity
+from twofold.compare.judge.finding import Verdict as Mark
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.judge.own.bout import Bout, Draw, Tensors, is_real
 from twofold.compare.judge.own.call import Call

@@ -69,8 +69,7 @@ def labelled(value: Any, path: str = "", seen: frozenset[int] = frozenset()) -> 
     if (
         (isinstance(value, np.ndarray) and value.dtype != object)
         or is_tensor(value)
-        or isinstance(value, np.generic)
-        or isinstance(value, int | float)
+        or isinstance(value, (np.generic, int | float))
     ):
         yield path, value
     elif isinstance(value, Mapping):
@@ -211,7 +210,7 @@ class Foreign:
             try:
                 taken = inspect.signature(self.forward).parameters
             except (TypeError, ValueError):
-                taken = {}
+                return (), {}
             if all(key in taken for key in self.params):
                 return (), dict(self.params)
         return (() if self.wanted == 0 else (self.params,)), {}
@@ -224,7 +223,8 @@ class Foreign:
     ) -> Iterator[None]:
         """While it lasts the parameters hold `values`; then everything is as it was, generators too."""
         torch = sys.modules.get("torch")
-        kept = np.random.get_state(), random.getstate(), torch.get_rng_state() if torch else None
+        # numpy.random's own generator: the user's code may draw from it
+        kept: Any = np.random.get_state(), random.getstate(), torch.get_rng_state() if torch else None  # noqa: NPY002
         try:
             self.seed(seed)
             if values is not None:
@@ -421,7 +421,7 @@ def is_function_of_torch(scratch: Any) -> bool:
 
 def reseed(generator: Any, seed: int) -> None:
     """Another stream than the one it has; it is put back with everything else."""
-    if isinstance(generator, random.Random) or isinstance(generator, np.random.RandomState):
+    if isinstance(generator, (random.Random, np.random.RandomState)):
         generator.seed(seed)
     else:
         generator.state = type(generator)(seed).state

@@ -1,0 +1,40 @@
+"""Whose a difference is: what convicts by itself, then a slope, then two right functions that are not the same."""
+
+from twofold.compare.judge.own import who
+from twofold.compare.judge.own.contract import shown
+from twofold.compare.judge.own.conventions import Convention, convention
+from twofold.compare.judge.own.record import Compared, Record
+from twofold.compare.judge.own.stepping import gradients_of_step
+
+
+def guilt(record: Record, failing: Compared, first: str) -> tuple[who.Told, Convention | None]:
+    """The side, the evidence, and where the two are conventions which."""
+    bout, one = record.bout, failing.one
+    quantity = failing.quantities[first]
+    if first not in failing.actual:
+        return who.Told("scratch", f"it gives None for {shown(bout, first)}, where torch has a gradient"), None
+    if quantity.side in ("scratch", "reference"):
+        return who.Told(quantity.side, f"{quantity.reason}: the other side is finite"), None
+    forward = [name for name in failing.failed if name == "loss" or name.startswith("output")]
+    ours, theirs = failing.actual, failing.golden
+    if first.startswith("buffer "):
+        kind = type(next(iter(bout.reference.modules.values()), None)).__name__
+        return who.Told(
+            "scratch", f"against torch.nn.{kind}, the definition: no derivative says what {shown(bout, first)} is"
+        ), None
+    if not forward:
+        found = who.of_gradient(bout, one, first, ours[first], theirs[first], failing.coarse)
+        return found, None
+    if not any(name.startswith("d ") for name in ours) and record.call.step is not None:
+        ours = {**ours, **gradients_of_step(bout, record.call, one)}
+        theirs = bout.of_run(bout.golden(one))
+    known = convention(bout, one, ours, theirs)
+    own = who.own_derivatives(bout, one, ours, theirs)
+    if own is not None and own.side in ("scratch", "reference"):
+        if forward == ["loss"] == failing.failed:
+            return who.Told("scratch", f"every gradient agrees, the loss alone does not: {own.reason}", "loss"), None
+        return own, None
+    if own is None or (own.side == "open" and known is not None):
+        reason = "each side's gradients are the derivatives of its own loss" if own is None else own.reason
+        return who.Told("conventions", reason), known
+    return own, known
