@@ -30,7 +30,7 @@ from twofold.compare.training.train import Configuration, Training
 
 # At recipe size one float64 gradient is compared; the rest of the battery runs at check size.
 LAST_STEPS = 20
-FULL_SIZE_CHECKS = ("forward", "gradient", "backward")
+FULL_SIZE_CHECKS = ("forward", "gradient", "grad_output")
 
 
 @dataclass

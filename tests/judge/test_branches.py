@@ -58,7 +58,7 @@ def deep_relu_reference(layers: int = 16, width: int = 256) -> Any:
 
 
 DEEP = Case("deep", Twin(f"{HERE}:deep_relu", f"{HERE}:deep_relu_reference"), (Draw((8, 256)),))
-PLAIN = [CHECKS_BY_NAME[name] for name in ("forward", "gradient", "backward")]
+PLAIN = [CHECKS_BY_NAME[name] for name in ("forward", "gradient", "grad_output")]
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -243,7 +243,7 @@ def test_the_terminal_and_the_json_tell_it(monkeypatch: pytest.MonkeyPatch) -> N
     result = battery.run(
         PAIRS["catcar-mlp"].case(),
         "float64",
-        checks=[CHECKS_BY_NAME[n] for n in ("gradient", "backward")],
+        checks=[CHECKS_BY_NAME[n] for n in ("gradient", "grad_output")],
         suspects=suspects,
     )
     lines = [line for line in explanations(result) if "probable cause" in line]
