@@ -79,7 +79,9 @@ def rounded(name: str, ours: Array, theirs: Array) -> Quantity:
     near = ours.dtype == theirs.dtype and error <= LIMIT * floor
     if near:
         return Quantity(name, error, floor, error / floor, Verdict.PASS)
-    return beside(equal, ours, theirs, first_place(distance(ours, theirs)))
+    most = floor / (8 * float(np.finfo(theirs.dtype).eps))
+    failed = replace(equal, relative=error / most if most else None)
+    return beside(failed, ours, theirs, first_place(distance(ours, theirs)))
 
 
 @lru_cache(maxsize=1)
