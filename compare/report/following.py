@@ -64,9 +64,9 @@ def side_of(finding: Finding) -> str:
 
 
 def modules(result: Result) -> list[str]:
-    """Paths in order of execution, as the outputs were judged."""
+    """Paths in order of execution, as the outputs were judged, and the loss."""
     outputs = next((finding.quantities for finding in result.findings if finding.check == "forward"), ())
-    return list(dict.fromkeys(path_of(quantity.name) for quantity in outputs))
+    return [*dict.fromkeys(path_of(quantity.name) for quantity in outputs), "loss"]
 
 
 def follows(finding: Finding, first: Finding, order: Sequence[str]) -> bool:

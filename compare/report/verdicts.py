@@ -27,12 +27,21 @@ BLAMED = {
 
 @dataclass(frozen=True)
 class Line:
-    """What stands under a verdict; where there is no room the higher `rank` gives way, and is counted as a `noun`."""
+    """What stands under a verdict; where there is no room the higher `rank` gives way, and is counted as a `noun`.
+
+    `place` is added to a text that has none, and no number; the text alone is told once.
+    """
 
     key: str
     text: str
     rank: int
     noun: str = "line"
+    place: str = ""
+
+    @property
+    def located(self) -> str:
+        named = re.search(r"\d", self.text) or not self.place or self.place in self.text
+        return self.text if named else f"{self.text}, in {self.place}"
 
 
 def told(results: Sequence[Result]) -> list[str]:
@@ -61,7 +70,7 @@ def agreeing(results: Sequence[Result]) -> list[list[Result]]:
 def agree(one: Result, other: Result) -> bool:
     first, second = decisive(one), decisive(other)
     if first is None or second is None:
-        return first is second and unproven(one) == unproven(other)
+        return first is second and unproven(one).keys() == unproven(other).keys()
     begins = [(f.first_divergence, f.gates and f.gates.first) for f in (first, second)]
     causes = {f.probable_cause for f in (first, second)} - {""}
     return side_of(first) == side_of(second) and begins[0] == begins[1] and len(causes) < 2
@@ -86,7 +95,10 @@ def verdict_of(result: Result) -> str:
         return undecided(result)
     judged = "not judged" if side_of(finding) == "pair" else "not the same"
     line = f"{judged}: {BLAMED[side_of(finding)]}"
-    line += f", in {place(where)}" if (where := finding.first_divergence) else f", found by {finding.check}"
+    if where := finding.first_divergence:
+        line += f", in {place(where)}"
+    elif side_of(finding) != "pair":
+        line += f", found by {finding.check}"
     if finding.gates:
         line += f", {finding.gates.line().partition(': ')[2]}"
     return line
@@ -121,7 +133,10 @@ def evidence(block: Sequence[Result]) -> Iterator[Line]:
     if following := [check for check in counted if check not in own and check != trials[0][0].head.check]:
         many = "1 check follows" if len(following) == 1 else f"{len(following)} checks follow"
         yield Line("follows", f"{many} from it: {', '.join(following)}", 4)
-    reasons = {reason: names for result in block for reason, names in unproven(result).items()}
+    reasons: dict[tuple[Verdict, str], list[str]] = {}
+    for result in block:
+        for told, names in unproven(result).items():
+            reasons[told] = list(dict.fromkeys((*reasons.get(told, ()), *names)))
     for n, ((verdict, reason), names) in enumerate(reasons.items()):
         yield Line(verdict, f"{counted_names(names)}: {reason}", 6 + 2 * n, "reason")
     if flips := flips_of(block):
@@ -130,16 +145,19 @@ def evidence(block: Sequence[Result]) -> Iterator[Line]:
 
 def of_decisive(finding: Finding, trial: str) -> Iterator[Line]:
     """The worst tensors, who is wrong and why."""
-    bad = worst_first(finding)
+    bad, place = worst_first(finding), finding.first_divergence
+    begins = (place.tensor or place.module) if place else finding.check
     for n, quantity in enumerate(bad):
         where = f" ({trial})" if trial and n == 0 else ""
         yield Line(quantity.name, describe(quantity) + where, RANKS[n] if n < len(RANKS) else NEVER, "tensor")
     said = {quantity.reason for quantity in bad}  # what convicts a side by itself
-    reasons = dict.fromkeys((finding.blame.reason if finding.blame else "", finding.reason))
-    if reason := "; ".join(reason for reason in reasons if reason and reason not in said):
-        yield Line("who", located(reason, finding), 2)
+    reason = finding.blame.reason if finding.blame else ""
+    if finding.reason not in reason:  # what was raised
+        reason = f"{reason}: {finding.reason}".removeprefix(": ")
+    if reason and reason not in said:
+        yield Line("who", reason, 2, place=begins)
     if finding.probable_cause:
-        yield Line("cause", located(finding.probable_cause, finding), 3)
+        yield Line("cause", finding.probable_cause, 3, place=begins)
 
 
 def worst_first(finding: Finding) -> list[Quantity]:
@@ -154,13 +172,6 @@ def worst_first(finding: Finding) -> list[Quantity]:
     return sorted((q for q in finding.quantities if q.verdict is finding.verdict), key=order)
 
 
-def located(text: str, finding: Finding) -> str:
-    """With a place, where it has neither that nor a number."""
-    where = finding.first_divergence
-    named = (where.tensor or where.module) if where else finding.check
-    return text if re.search(r"\d", text) or named in text else f"{text}, in {named}"
-
-
 def own_line(cluster: Cluster) -> str:
     """A failure that does not follow from the one that decides, in one line."""
     finding = cluster.head
@@ -169,8 +180,8 @@ def own_line(cluster: Cluster) -> str:
     if bad := worst_first(finding):
         parts.append(f"{bad[0].name} {describe(bad[0])}")
     parts += [finding.reason, finding.probable_cause]
-    if cluster.rest:
-        parts.append(f"{len(cluster.rest)} follow: {', '.join(other.check for other in cluster.rest)}")
+    if rest := [other.check for other in cluster.rest]:
+        parts.append(f"{len(rest)} follow{'s' * (len(rest) == 1)}: {', '.join(rest)}")
     return "; ".join(filter(None, parts))
 
 
@@ -213,7 +224,9 @@ def values(quantity: Quantity) -> str:
     if quantity.actual is None or quantity.golden is None:
         return ""
     at = f" at {list(quantity.index)}" if quantity.index else ""
-    return f"scratch {quantity.actual:.6g}, reference {quantity.golden:.6g}{at}"
+    told = {digits: [f"{value:.{digits}g}" for value in (quantity.actual, quantity.golden)] for digits in range(6, 18)}
+    ours, theirs = next((both for both in told.values() if both[0] != both[1]), told[17])
+    return f"scratch {ours}, reference {theirs}{at}"
 
 
 def flips_of(results: Sequence[Result]) -> str:
@@ -234,4 +247,4 @@ def laid_out(lines: Sequence[Line], most: int) -> list[str]:
     if left := Counter(line.noun for line in lines if line not in shown):
         kept.append(Line("more", ", ".join(f"{n} {noun}{'s' * (n > 1)}" for noun, n in left.items()), 0))
     width = max((len(line.key) for line in kept), default=0)
-    return [f"  {line.key:<{width}}  {line.text}" for line in kept]
+    return [f"  {line.key:<{width}}  {line.located}" for line in kept]

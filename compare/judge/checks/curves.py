@@ -57,7 +57,7 @@ def inside(actual: Array, golden: Array, twins: list[Array]) -> Quantity:
     measures = float(error[worst]), float(width[worst]), float(ratios[worst])
     if measures[2] <= LIMIT:
         return Quantity("loss", *measures, Verdict.PASS, reason=reason)
-    reason = f"leaves the envelope at step {np.argmax(ratios > LIMIT) + 1}, worst at step {worst + 1}"
+    reason = f"leaves the envelope at step {np.argmax(ratios > LIMIT) + 1}"
     relative = measures[0] / abs(float(golden[worst])) if golden[worst] else None
     failed = Quantity("loss", *measures, Verdict.FAIL, reason=reason, relative=relative)
     return beside(failed, actual, golden, (worst,))
