@@ -150,11 +150,12 @@ def of_decisive(finding: Finding, trial: str) -> Iterator[Line]:
     for n, quantity in enumerate(bad):
         where = f" ({trial})" if trial and n == 0 else ""
         yield Line(quantity.name, describe(quantity) + where, RANKS[n] if n < len(RANKS) else NEVER, "tensor")
-    said = {quantity.reason for quantity in bad}  # what convicts a side by itself
     reason = finding.blame.reason if finding.blame else ""
+    if reason in {quantity.reason for quantity in bad}:  # which stands above
+        reason = f"{len(bad)} of {len(finding.quantities)} comparisons of {finding.check} convict it by themselves"
     if finding.reason not in reason:  # what was raised
         reason = f"{reason}: {finding.reason}".removeprefix(": ")
-    if reason and reason not in said:
+    if reason:
         yield Line("who", reason, 2, place=begins)
     if finding.probable_cause:
         yield Line("cause", finding.probable_cause, 3, place=begins)

@@ -30,7 +30,9 @@ from twofold.compare.report.results import as_json
 from twofold.compare.report.verdicts import told
 
 HERE = __name__
-QUICK = [CHECKS_BY_NAME[name] for name in ("forward", "gradient", "grad_output", "chunks", "strides", "numerical")]
+QUICK = [
+    CHECKS_BY_NAME[name] for name in ("forward", "gradient", "grad_output", "chunks", "strides", "numerical", "twice")
+]
 
 
 class Other(Net):
@@ -118,6 +120,11 @@ WRONG = {
         lambda: scaled(1 + 3e-14),
         ("float64",),
     ),
+    "scratch, by itself": Wrong(
+        "mnist-cnn: not the same: scratch is wrong, found by twice",
+        pair("mnist-cnn"),
+        lambda: fault("bias-gradient-overwritten"),
+    ),
     "pair": Wrong(
         "catcar-mlp: not judged: the pair is wrong",
         lambda: replace(PAIRS["catcar-mlp"], optimizer=PAIRS["catcar-mlp"].optimizer.given(fused=False)).case(),
@@ -126,7 +133,7 @@ WRONG = {
     "raises": Wrong(
         "catcar-mlp: not the same: scratch is wrong, in tanh2 (backward)", pair("catcar-mlp"), lambda: fault_raising()
     ),
-    "not settled": Wrong("net: not settled in 6 of 6 checks", lambda: against(f"{HERE}:Noisy")),
+    "not settled": Wrong("net: not settled in 6 of 7 checks", lambda: against(f"{HERE}:Noisy")),
 }
 
 
@@ -177,9 +184,12 @@ def test_the_cause_is_told_once(name: str) -> None:
 
 @every
 def test_who_is_told_once(name: str) -> None:
-    blamed = {f.blame.reason for result in results(name) for f in result.findings if f.blame}
+    """What a comparison says by itself stands beside it."""
+    findings = [finding for result in results(name) for finding in result.findings]
+    blamed = {f.blame.reason for f in findings if f.blame} - {q.reason for f in findings for q in f.quantities}
     lines = told(results(name))
     assert sum(any(reason in line for reason in blamed) for line in lines) <= 1
+    assert sum(line.startswith("  who ") for line in lines) == any(finding.blame for finding in findings)
 
 
 @every
