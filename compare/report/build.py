@@ -22,8 +22,8 @@ from twofold.compare.judge.gates import LIMIT
 from twofold.compare.pair import Pair, SideName
 from twofold.compare.processes import in_order, spread
 from twofold.compare.report import plots
-from twofold.compare.report.console import flipped, summary
-from twofold.compare.report.evidence import explanations, verdict_line
+from twofold.compare.report.console import failing, flipped, summary
+from twofold.compare.report.evidence import explanations
 from twofold.compare.report.killing import Faults, escaped, kill_matrix
 from twofold.compare.report.pictures.gates import gate_heat_map
 from twofold.compare.threads import one_thread
@@ -220,7 +220,7 @@ def section(report: PairReport) -> dict[str, Any]:
         "full_size": report.full_size,
         "explanations": [text for result in results for text in explanations(result)],
         "flips": flipped(results),
-        "verdicts": [line for result in results if (line := verdict_line(result))],
+        "verdicts": [line for line in failing(results) if not line.startswith(" ")],
         "gates": gates_of(results),
         "dataset": report.dataset,
         "runs": report.runs,

@@ -128,7 +128,7 @@ def evidence(block: Sequence[Result]) -> Iterator[Line]:
     for cluster in (cluster for found in trials for cluster in found[1:]):
         own.setdefault(cluster.head.check, cluster)
     for n, (check, cluster) in enumerate(own.items()):
-        yield Line(check, own_line(cluster), 5 + 2 * n, "check")
+        yield Line(check, own_line(cluster, trials[0][0].head.probable_cause), 5 + 2 * n, "check")
     counted = dict.fromkeys(finding.check for found in trials for finding in found[0].rest)
     if following := [check for check in counted if check not in own and check != trials[0][0].head.check]:
         many = "1 check follows" if len(following) == 1 else f"{len(following)} checks follow"
@@ -173,14 +173,14 @@ def worst_first(finding: Finding) -> list[Quantity]:
     return sorted((q for q in finding.quantities if q.verdict is finding.verdict), key=order)
 
 
-def own_line(cluster: Cluster) -> str:
-    """A failure that does not follow from the one that decides, in one line."""
+def own_line(cluster: Cluster, told: str) -> str:
+    """A failure that does not follow from the one that decides, in one line; its cause unless that is `told`."""
     finding = cluster.head
     where = f", in {place(finding.first_divergence)}" if finding.first_divergence else ""
     parts = [BLAMED[side_of(finding)] + where]
     if bad := worst_first(finding):
         parts.append(f"{bad[0].name} {describe(bad[0])}")
-    parts += [finding.reason, finding.probable_cause]
+    parts += [finding.reason, finding.probable_cause if finding.probable_cause != told else ""]
     if rest := [other.check for other in cluster.rest]:
         parts.append(f"{len(rest)} follow{'s' * (len(rest) == 1)}: {', '.join(rest)}")
     return "; ".join(filter(None, parts))

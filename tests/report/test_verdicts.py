@@ -30,6 +30,7 @@ from twofold.compare.report.results import as_json
 from twofold.compare.report.verdicts import told
 
 HERE = __name__
+pytestmark = pytest.mark.xdist_group("verdicts")  # what is measured is measured once
 QUICK = [
     CHECKS_BY_NAME[name] for name in ("forward", "gradient", "grad_output", "chunks", "strides", "numerical", "twice")
 ]
@@ -360,6 +361,11 @@ def test_what_convicts_by_itself_has_a_line(what: str) -> None:
     lines = told([trial(*order)])
     assert not any("follow" in line for line in lines)
     assert any(line.startswith(f"  {finding.check} ") for line in lines), lines
+
+
+def test_one_cause_of_two_sides_is_told_once() -> None:
+    lines = told([trial(HEAD, fails("strides", BACK, "reference", causes=("known",)))])
+    assert sum("known" in line for line in lines) == 1 and any(line.startswith("  strides ") for line in lines)
 
 
 def test_what_follows_another_is_counted_there() -> None:
