@@ -72,7 +72,7 @@ def check(
     gate, training step) and blamed: on scratch, on the reference, on conventions that differ, or on neither.
 
     Pairs are checked small. With --full one batch of the recipe's own model and data (at most 64 records) goes through
-    the checks of single passes: forward, loss, gradient, backward, chunks, strides, twice and modes.
+    the checks of single passes: forward, loss, gradient, grad_output, chunks, strides, twice and modes.
 
     Example: twofold check mnist-cnn --dtype float32
 

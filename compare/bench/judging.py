@@ -28,7 +28,7 @@ from twofold.compare.pair import Case, Draw, Pair
 from twofold.compare.pairs import PAIRS
 from twofold.compare.threads import threads
 
-CHECKS = ("forward", "gradient", "backward")
+CHECKS = ("forward", "gradient", "grad_output")
 PASSES = 5  # of the reference alone, before and after
 
 # The pair that grows, and its widths: from 10,000 parameters to 100 million, ten times as many each.

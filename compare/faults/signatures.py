@@ -33,7 +33,7 @@ DIGITS = 8
 ALIKE = 1e-6  # of an error: what two wordings of one mistake may differ by, beside rounding
 RAISES = "raises"
 # The checks that a suspect must fail too where the fault does: quick ones.
-WITNESSES = ("exact", "forward", "loss", "gradient", "backward", "twice", "numerical", "optimizer")
+WITNESSES = ("exact", "forward", "loss", "gradient", "grad_output", "twice", "numerical", "optimizer")
 
 
 @dataclass(frozen=True)

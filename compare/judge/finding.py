@@ -24,7 +24,8 @@ class Quantity:
     """One tensor judged: `error` and `floor` are those of its worst row, `ratio` is error / floor.
 
     `rows_proven` counts the rows whose largest entry exceeds LIMIT floors: only those prove anything. `side` is the one
-    that the comparison by itself convicts, such as the one with a NaN.
+    that the comparison by itself convicts, such as the one with a NaN. What fails has its worst entry: where it lies,
+    what scratch (`actual`) and the reference (`golden`) have there, and the error as a share of golden's largest entry.
     """
 
     name: str
@@ -39,6 +40,10 @@ class Quantity:
     side: str = ""
     largest: float | None = None  # error of any row, where a smaller one is worse in floors
     entries: str = ""  # which entries differ, how many and a hash, where none may
+    relative: float | None = None  # error / golden's largest entry, in the row if that proves anything
+    index: tuple[int, ...] | None = None  # of the worst entry
+    actual: float | None = None
+    golden: float | None = None
 
 
 def error_of(quantity: Quantity) -> float:
@@ -51,6 +56,17 @@ def exactly(name: str, equal: bool, reason: str, side: str = "") -> Quantity:
     if equal:
         return Quantity(name, 0.0, 0.0, 0.0, Verdict.PASS)
     return Quantity(name, float("inf"), 0.0, float("inf"), Verdict.FAIL, reason=reason, side=side)
+
+
+def beside(quantity: Quantity, actual: Array, golden: Array, index: tuple[int, ...]) -> Quantity:
+    """The quantity with what either side has at its worst entry."""
+    values = float(actual[index]), float(golden[index])
+    return replace(quantity, index=index, actual=values[0], golden=values[1])
+
+
+def first_place(array: Array) -> tuple[int, ...]:
+    """The index of the largest entry, the first of several: in a mask that of the first that is set."""
+    return tuple(int(n) for n in np.unravel_index(int(np.argmax(array)), array.shape))
 
 
 def bit_for_bit(name: str, ours: Sequence[Array], theirs: Sequence[Array], reason: str, side: str = "") -> Quantity:
@@ -87,6 +103,8 @@ def not_finite(name: str, scratch: Array, reference: Array, strays: bool = False
     if not bad:
         return None
     found = exactly(name, False, f"NaN or inf in {where}{' and '.join(bad)}", bad[0] if len(bad) == 1 else "")
+    if (apart := lone[bad[0]] & (scratch != reference)).any():
+        found = beside(found, scratch, reference, first_place(apart))
     return replace(found, entries=pattern(lone[bad[0]]))
 
 

@@ -9,7 +9,8 @@ MOST_RECORDS = 64  # of a batch; no full-batch recipe needs its 15,000 to be jud
 # Those of single passes: not exact and numerical, whose numbers must stay small, nor the many steps of optimizer,
 # resync and curve.
 CHECKS: tuple[Check, ...] = tuple(
-    CHECKS_BY_NAME[name] for name in ("forward", "loss", "gradient", "backward", "chunks", "strides", "twice", "modes")
+    CHECKS_BY_NAME[name]
+    for name in ("forward", "loss", "gradient", "grad_output", "chunks", "strides", "twice", "modes")
 )
 
 

@@ -22,7 +22,8 @@ from twofold.compare.judge.gates import LIMIT
 from twofold.compare.pair import Pair, SideName
 from twofold.compare.processes import in_order, spread
 from twofold.compare.report import plots
-from twofold.compare.report.console import explanations, flipped, summary, verdict_line
+from twofold.compare.report.console import failing, flipped, summary
+from twofold.compare.report.evidence import explanations
 from twofold.compare.report.killing import Faults, escaped, kill_matrix
 from twofold.compare.report.pictures.gates import gate_heat_map
 from twofold.compare.threads import one_thread
@@ -30,7 +31,7 @@ from twofold.compare.training.train import Configuration, Training
 
 # At recipe size one float64 gradient is compared; the rest of the battery runs at check size.
 LAST_STEPS = 20
-FULL_SIZE_CHECKS = ("forward", "gradient", "backward")
+FULL_SIZE_CHECKS = ("forward", "gradient", "grad_output")
 
 
 @dataclass
@@ -217,9 +218,9 @@ def section(report: PairReport) -> dict[str, Any]:
         "verdict": report.verdict,
         "rows": rows,
         "full_size": report.full_size,
-        "explanations": [text for result in results for text in explanations(result, most=10)],
-        "flips": [flipped(result) for result in results if result.flips],
-        "verdicts": [line for result in results if (line := verdict_line(result))],
+        "explanations": [text for result in results for text in explanations(result)],
+        "flips": flipped(results),
+        "verdicts": [line for line in failing(results) if not line.startswith(" ")],
         "gates": gates_of(results),
         "dataset": report.dataset,
         "runs": report.runs,

@@ -1,12 +1,13 @@
 """What people read in a terminal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
 from twofold.compare.judge.battery import Result
-from twofold.compare.judge.finding import Divergence, Finding, Quantity, Verdict
+from twofold.compare.judge.finding import Finding, Quantity, Verdict
+from twofold.compare.report.verdicts import flips_of, told
 
 MARKS = {
     Verdict.PASS: "[green]pass[/]",
@@ -14,14 +15,6 @@ MARKS = {
     Verdict.VACUOUS: "[bold red]vacuous[/]",
     Verdict.INCONCLUSIVE: "[yellow]unsure[/]",
     Verdict.NOT_APPLICABLE: "[dim]-[/]",
-}
-
-BLAMED = {
-    "scratch": "scratch is wrong",
-    "reference": "the reference is wrong",
-    "conventions": "the conventions differ",
-    "inconclusive": "who is wrong is open",
-    "pair": "the pair is wrong",
 }
 
 
@@ -46,80 +39,27 @@ def _cell(finding: Finding) -> str:
 
 
 def print_check(console: Console, results: Sequence[Result]) -> None:
+    """The tables, then of each pair that does not pass why, and one sentence last."""
     for first in range(0, len(results), 6):
         console.print(check_table(results[first : first + 6]))
         console.print()
-    for result in results:
-        for line in explanations(result):
-            console.print(line, soft_wrap=True, highlight=False, markup=False)
-        if result.flips:
-            console.print(flipped(result), soft_wrap=True, highlight=False, markup=False)
-    console.print(summary(results), soft_wrap=True, highlight=False, markup=False)
+    for line in (*flipped(results), *failing(results), summary(results)):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
-def verdict_line(result: Result) -> str:
-    """A failed trial in one sentence: who is wrong, where and since when it begins."""
-    finding = result.cause
-    if finding is None:
-        return ""
-    blamed = BLAMED[finding.blame.side] if finding.blame else BLAMED["inconclusive"]
-    line = f"{result.pair} {result.dtype} {result.device}: {blamed}"
-    if where := finding.first_divergence:
-        line += f"; it begins in {place(where)}"
-    if finding.gates:
-        line += f": {finding.gates.line().partition(': ')[2]}"
-    return line
+def failing(results: Sequence[Result]) -> list[str]:
+    """What is told of each pair, one after the other."""
+    return [line for group in by_pair(results) for line in told(group)]
 
 
-def place(where: Divergence) -> str:
-    step = f", step {where.step}" if where.step else ""
-    mode = ", in evaluation mode" if where.evaluating else ""
-    return f"{where.tensor or where.module} ({where.stage}{step}{mode})"
+def by_pair(results: Sequence[Result]) -> list[list[Result]]:
+    return [[result for result in results if result.pair == pair] for pair in dict.fromkeys(r.pair for r in results)]
 
 
-def explanations(result: Result, most: int = 3) -> Iterator[str]:
-    """Every failure of a trial: the verdict first, then each check, evidence told once."""
-    if line := verdict_line(result):
-        yield line
-    told = {""}
-    for finding in result.findings:
-        if finding.verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE):
-            continue
-        yield from explain(result, finding, most)
-        blamed = f"{BLAMED[finding.blame.side]}: {finding.blame.reason}" if finding.blame else ""
-        probable = f"probable cause: {finding.probable_cause}" if finding.probable_cause else ""
-        for line in (blamed, probable):
-            if line not in told:
-                told.add(line)
-                yield f"    {line}"
-
-
-def explain(result: Result, finding: Finding, most: int = 3) -> list[str]:
-    """Why a check did not pass: where it starts, then its worst quantities."""
-    head = f"{result.pair} {result.dtype} {result.device}, {finding.check}: {finding.verdict}"
-    if finding.first_divergence:
-        head += f"; the first that differs: {place(finding.first_divergence)}"
-    lines = [f"{head}. {finding.reason}" if finding.reason else head]
-    bad = sorted((q for q in finding.quantities if q.verdict is finding.verdict), key=lambda q: -q.ratio)
-    lines += [f"    {describe(quantity)}" for quantity in bad[:most]]
-    if len(bad) > most:
-        lines.append(f"    and {len(bad) - most} more")
-    return lines
-
-
-def flipped(result: Result) -> str:
-    """The branches that rounding alone would have parted."""
-    told = ", ".join(
-        f"{flip.module} {flip.count} (at most {flip.ulps:.2g} ulps from the kink)" for flip in result.flips
-    )
-    return f"{result.pair} {result.dtype}: branches pinned to scratch's that the reference would take otherwise: {told}"
-
-
-def describe(quantity: Quantity) -> str:
-    if quantity.floor:
-        measure = f"error {quantity.error:.3g}, {quantity.ratio:.3g} floors, limit {quantity.limit:g}"
-        return f"{quantity.name}: {measure}; {quantity.reason}"
-    return f"{quantity.name}: {quantity.reason}"
+def flipped(results: Sequence[Result]) -> list[str]:
+    """Of each pair that passes the branches that rounding alone would have parted."""
+    found = ((group[0].pair, flips_of([result for result in group if result.passed])) for group in by_pair(results))
+    return [f"{pair}: branches {flips}" for pair, flips in found if flips]
 
 
 def _counts(quantity: Quantity) -> bool:

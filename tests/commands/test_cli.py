@@ -133,8 +133,14 @@ def test_a_difference_is_status_1_and_names_the_module(monkeypatch, capsys: pyte
     monkeypatch.setattr(scratch.Tanh, "backward", lambda self, dout: backward(self, dout) * 1.001)
     assert twofold("check", "catcar-mlp", "--dtype", "float32", "--device", "cpu") == 1
     out = capsys.readouterr().out
-    assert "catcar-mlp float32 cpu, gradient: fail; the first that differs: tanh2 (backward)" in out
-    assert "0 of 1 trials agree" in out
+    table, told = out.split("\n\n")
+    assert "gradient" in table and "FAIL" in table
+    first, *why, last = told.splitlines()
+    assert first == "catcar-mlp: not the same: scratch is wrong, in tanh2 (backward)"
+    keys = [line.split()[0] for line in why]
+    assert set(keys[:3]) <= {"<input>", "fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"}
+    assert keys[3:] == ["who", "cause", "follows", "more"]
+    assert last.startswith("0 of 1 trials agree")
 
 
 def test_train_writes_checkpoint_and_curves(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

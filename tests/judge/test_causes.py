@@ -18,7 +18,7 @@ from twofold.compare.judge.checks.table import CHECKS_BY_NAME
 from twofold.compare.judge.diagnosis.relations import Scene, multiple, relation
 from twofold.compare.judge.finding import Finding, Quantity, Verdict
 from twofold.compare.pairs import PAIRS
-from twofold.compare.report.console import explanations
+from twofold.compare.report.evidence import explanations
 from twofold.compare.report.results import as_json
 from twofold.scratch.module import Array
 
@@ -243,7 +243,7 @@ def test_the_terminal_and_the_json_tell_it(monkeypatch: pytest.MonkeyPatch) -> N
     result = battery.run(
         PAIRS["catcar-mlp"].case(),
         "float64",
-        checks=[CHECKS_BY_NAME[n] for n in ("gradient", "backward")],
+        checks=[CHECKS_BY_NAME[n] for n in ("gradient", "grad_output")],
         suspects=suspects,
     )
     lines = [line for line in explanations(result) if "probable cause" in line]

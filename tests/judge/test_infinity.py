@@ -240,5 +240,5 @@ def test_a_curve_through_infinity(actual: Array, golden: Array, verdict: Verdict
 def test_a_fault_beside_the_mask_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = Softmax.backward
     monkeypatch.setattr(Softmax, "backward", lambda self, dout: 1.001 * plain(self, dout))
-    (finding,) = run(ATTENTION, "float64", checks=[CHECKS_BY_NAME["backward"]]).findings
+    (finding,) = run(ATTENTION, "float64", checks=[CHECKS_BY_NAME["grad_output"]]).findings
     assert (finding.verdict, finding.first_divergence.module) == (Verdict.FAIL, "softmax")  # type: ignore[union-attr]

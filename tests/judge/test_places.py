@@ -252,7 +252,7 @@ def test_a_pair_that_is_wrong_is_status_2(capsys: pytest.CaptureFixture[str]) ->
     pair = PAIRS["catcar-mlp"]
     wrong = replace(pair, optimizer=pair.optimizer.given(fused=False))
     assert check.run([wrong], "float64", "cpu", 0, 1, None) == 2
-    assert "catcar-mlp float64 cpu: the pair is wrong" in capsys.readouterr().out
+    assert "catcar-mlp: not judged: the pair is wrong" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("case", [*PENALTIES, PAIRS["fc-net-two-layer"].case()], ids=lambda case: case.name)

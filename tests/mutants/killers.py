@@ -41,7 +41,7 @@ from .plant import HOME, Change
 from .sites import Site
 
 Lines = dict[str, Counter[int]]  # how often each runs, by file
-CHEAP = ("forward", "loss", "gradient", "backward")
+CHEAP = ("forward", "loss", "gradient", "grad_output")
 OTHERS = ("names", "load", "twice", "strides", "chunks", "exact", "memory", "numerical", "modes")
 TRAINED = ("optimizer", "resync")
 # The cheap ones run on every case that reaches a site, the others on so many, those with the least work first.

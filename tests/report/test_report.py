@@ -96,7 +96,7 @@ def test_a_difference_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert not command.run([SHORT], tmp_path, None, "cpu", 0)
     page = (tmp_path / "index.html").read_text()
     assert "1 of 1 pairs differ" in page
-    assert "scratch is wrong; it begins in tanh1 (forward)" in page
+    assert '<p class="told">catcar-mlp: not the same: scratch is wrong, in tanh1 (forward)</p>' in page
     assert "the first that differs: tanh1 (forward)" in page
     assert "no faults are planted where the sides do not agree" in page
     assert json.loads((tmp_path / "report.json").read_text())["faults"]["faults"] == []

@@ -11,7 +11,7 @@ from twofold.compare.judge.evidence.reading import Unrepeatable
 from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.training import FREE_STEPS, batches
 from twofold.compare.judge.evidence.trial import Trial
-from twofold.compare.judge.finding import Quantity, Verdict, not_finite
+from twofold.compare.judge.finding import Quantity, Verdict, beside, not_finite
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.sides import Reference, Side
 from twofold.compare.sides.trace import Trace
@@ -54,10 +54,13 @@ def inside(actual: Array, golden: Array, twins: list[Array]) -> Quantity:
     ratios = error[:steps] / width[:steps]
     worst = int(ratios.argmax())
     reason = f"not informative from step {steps + 1}" if blurred.size else ""
-    verdict = Verdict.PASS
-    if ratios[worst] > LIMIT:
-        verdict, reason = Verdict.FAIL, f"leaves the envelope at step {np.argmax(ratios > LIMIT) + 1}"
-    return Quantity("loss", float(error[worst]), float(width[worst]), float(ratios[worst]), verdict, reason=reason)
+    measures = float(error[worst]), float(width[worst]), float(ratios[worst])
+    if measures[2] <= LIMIT:
+        return Quantity("loss", *measures, Verdict.PASS, reason=reason)
+    reason = f"leaves the envelope at step {np.argmax(ratios > LIMIT) + 1}"
+    relative = measures[0] / abs(float(golden[worst])) if golden[worst] else None
+    failed = Quantity("loss", *measures, Verdict.FAIL, reason=reason, relative=relative)
+    return beside(failed, actual, golden, (worst,))
 
 
 def envelope(golden: Array, twins: list[Array]) -> Array:

@@ -8,10 +8,10 @@ from functools import lru_cache
 import numpy as np
 
 from twofold.compare import nest
-from twofold.compare.judge.evidence.floor import idle
+from twofold.compare.judge.evidence.floor import distance, idle
 from twofold.compare.judge.evidence.reading import Reading
 from twofold.compare.judge.evidence.trial import Trial, leaves
-from twofold.compare.judge.finding import Quantity, Verdict, bit_for_bit, exactly, not_finite
+from twofold.compare.judge.finding import Quantity, Verdict, beside, bit_for_bit, exactly, first_place, not_finite
 from twofold.compare.judge.gates import LIMIT
 from twofold.scratch.module import Array, Module
 
@@ -77,7 +77,11 @@ def rounded(name: str, ours: Array, theirs: Array) -> Quantity:
     error = float(np.abs(ours[unequal] - theirs[unequal]).max())
     floor = 8 * float(np.finfo(theirs.dtype).eps) * float(np.abs(theirs[np.isfinite(theirs)]).max(initial=0))
     near = ours.dtype == theirs.dtype and error <= LIMIT * floor
-    return Quantity(name, error, floor, error / floor, Verdict.PASS) if near else equal
+    if near:
+        return Quantity(name, error, floor, error / floor, Verdict.PASS)
+    most = floor / (8 * float(np.finfo(theirs.dtype).eps))
+    failed = replace(equal, relative=error / most if most else None)
+    return beside(failed, ours, theirs, first_place(distance(ours, theirs)))
 
 
 @lru_cache(maxsize=1)

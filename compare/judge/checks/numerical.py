@@ -154,4 +154,5 @@ def compared(name: str, analytic: float, numeric: float, uncertainty: float, who
     if not ratio <= LIMIT:
         verdict, reason = Verdict.FAIL, f"{whose}'s gradient gives {analytic:.6g}, its own value {numeric:.6g}"
     side = whose if verdict is Verdict.FAIL else ""
-    return Quantity(name, error, uncertainty, ratio, verdict, reason=reason, side=side)
+    relative = error / abs(numeric) if side and numeric else None
+    return Quantity(name, error, uncertainty, ratio, verdict, reason=reason, side=side, relative=relative)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from twofold.compare.judge.evidence.floor import judge, strays
-from twofold.compare.judge.finding import Quantity, Verdict, error_of, exactly, pattern
+from twofold.compare.judge.finding import Quantity, Verdict, beside, error_of, exactly, pattern
 from twofold.scratch.module import Array
 
 LARGE = 0.1  # of the largest entry: where half of all digits are lost to rounding, an error is still below
@@ -61,7 +61,12 @@ def tensor(
         told = f"error {quantity.error:.3g}, {quantity.ratio:.3g} floors; {quantity.reason}"
         error = error_of(quantity)
         sized |= error > LARGE * float(np.abs(theirs).max())
-        return replace(exactly(name, False, told), entries=f"by {error:.4g}" if sized else "in its digits")
+        failed = exactly(name, False, told)
+        failed = replace(failed, entries=f"by {error:.4g}" if sized else "in its digits", relative=quantity.relative)
+        index = quantity.index or ()
+        if scale:  # an entry of the tensor laid out flat
+            index = tuple(int(n) for n in np.unravel_index(index[0], actual.shape))
+        return beside(failed, actual, golden, index)
     return replace(quantity, verdict=Verdict.PASS) if not finite.all() else quantity
 
 

@@ -94,7 +94,7 @@ BATTERY: tuple[Check, ...] = (
     Check("forward", "every module's output", outputs),
     Check("loss", "the loss and its gradient", judged("loss"), no_loss),
     Check("gradient", "the gradient of every parameter and of the input", judged("gradient")),
-    Check("backward", "the gradient through every module", judged("backward"), unseen),
+    Check("grad_output", "the gradient that every module's output is sent", judged("backward"), unseen),
     Check("sizes", "outputs, loss and gradients where axes are equally long", sizes.sizes, sizes.lacking),
     Check(
         "chunks", "outputs and gradients with the thresholds of fast paths shrunk", variants.chunks, variants.unchunked

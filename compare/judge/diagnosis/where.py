@@ -218,7 +218,7 @@ PLACES: Mapping[str, Callable[[Trial], Divergence | None]] = {
     "exact": of_exact,
     "extremes": extremes.first,
     "sizes": of_size,
-    **dict.fromkeys(("forward", "gradient", "backward", "chunks", "strides"), divergence),
+    **dict.fromkeys(("forward", "gradient", "grad_output", "chunks", "strides"), divergence),
     "loss": of_loss,
     "modes": of_modes,
     "optimizer": of_optimizer,

@@ -9,11 +9,12 @@ Of a re-run no more is kept than how far each row strays from r*.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from twofold.compare.judge.finding import Quantity, Verdict, exactly, not_finite
+from twofold.compare.judge.finding import Quantity, Verdict, beside, exactly, first_place, not_finite
 from twofold.compare.judge.gates import LIMIT
 from twofold.scratch.module import Array
 
@@ -121,7 +122,7 @@ def judge(
         verdict, reason = Verdict.FAIL, _position(error, worst, axis)
     elif not proven.any():
         verdict, reason = Verdict.VACUOUS, "no entry of the reference rises above its floor"
-    return Quantity(
+    quantity = Quantity(
         name,
         float(error[worst]),
         float(floor[worst]),
@@ -132,6 +133,19 @@ def judge(
         reason,
         largest=float(error.max()),
     )
+    if verdict is not Verdict.FAIL:
+        return quantity
+    size = float(most[worst] if proven[worst] else most.max())
+    relative = quantity.error / size if size else None
+    return beside(replace(quantity, relative=relative), actual, golden, worst_entry(actual, golden, worst, axis))
+
+
+def worst_entry(actual: Array, golden: Array, row: int, axis: int) -> tuple[int, ...]:
+    """Where in a row, as `rows_of` has them, the two lie farthest apart: its index in the tensor."""
+    if actual.ndim < 2:
+        return first_place(distance(actual, golden))
+    found = first_place(distance(actual.take(row, axis), golden.take(row, axis)))
+    return (*found[:axis], row, *found[axis:])
 
 
 def judge_all(
