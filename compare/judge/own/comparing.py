@@ -16,6 +16,7 @@ from twofold.compare.judge.own.contract import (
     repeats,
     text_of,
 )
+from twofold.compare.judge.own.gaps import forgotten
 from twofold.compare.judge.own.kernels import as_pair, is_kernel, strided
 from twofold.compare.judge.own.kinks import clear_of_kinks
 from twofold.compare.judge.own.preparing import enter_mode, prepared, with_data
@@ -58,6 +59,8 @@ def verdict_on(call: Call) -> Verdict:
         if failing.training is not None:
             enter_mode(bout, call, failing.training)
         return told_different(record, failing)
+    if (lacking := forgotten(record)) is not None:
+        return told_undecided(record, lacking) if lacking.side is None else told_breach(record, lacking)
     if call.step is not None and (verdict := trained(record, one)) is not None:
         return verdict
     return told_unequal(record) or told_same(record)
@@ -127,9 +130,11 @@ def compare(record: Record, one: Draw, dtype: str) -> Breach | None:
         record.not_checked.append(f"{dtype}: {told}")
         return None
     actual = bout.of_raw(raw)
-    golden = bout.of_run(bout.golden(one))
+    run = bout.golden(one)
+    golden = bout.of_run(run)
     quantities = bout.compare(one, dtype, actual)
-    compared = Compared(dtype, one, actual, golden, quantities, bout.training)
+    torchs = {f"d {name}": value for name, value in bout.pairing.layout.gradients(run.gradients).items()}
+    compared = Compared(dtype, one, actual, golden, quantities, bout.training, torchs=torchs)
     if record.call.kernel:
         missing = {name: judge(name, None, golden[name], None, dtype) for name in golden if name not in actual}
         compared = replace(compared, quantities={**quantities, **missing})

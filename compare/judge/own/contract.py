@@ -30,6 +30,7 @@ class Breach:
     cause: str
     seen: str
     place: Place = NOWHERE
+    onward: str = ""
 
 
 def line_of(error: BaseException) -> Place:
@@ -79,16 +80,14 @@ def repeats(bout: Bout, one: Draw, other: Draw | None, first: Raw) -> Breach | N
     begun = bout.of_raw(first)
     again = bout.of_raw(bout.call(one))
     if (name := unequal(begun, again)) is not None:
-        if name.startswith("d ") and any(key == "loss" or key.startswith("output") for key in begun):
-            seen = f"{shown(bout, name)} changes by {relative(begun[name], again[name])} between two equal calls"
-            cause = "its gradients change from call to call where outputs and loss do not: at most one can be right"
-            return Breach("scratch", shown(bout, name), cause, seen)
         cause = "it gives other numbers for the same call: what it does is not settled"
-        return Breach(None, shown(bout, name), cause, "")
+        return unsteady_gradient(bout, name, begun, again) or Breach(None, shown(bout, name), cause, "")
     if (told := second_backward(bout, one)) is not None:
         return told
     seeded = bout.of_raw(bout.call(one, seed=1))
     if (name := unequal(begun, seeded)) is not None:
+        if (told := unsteady_gradient(bout, name, begun, seeded)) is not None:
+            return told
         cause = "random numbers are drawn inside (other seeds, other results), such as dropout's mask"
         return Breach(None, shown(bout, name), cause, f"{shown(bout, name)} differs between seeds 0 and 1")
     with bout.foreign.afresh(one.values):
@@ -100,6 +99,15 @@ def repeats(bout: Bout, one: Draw, other: Draw | None, first: Raw) -> Breach | N
         if (name := unequal(begun, run)) is not None:
             return carried(bout, name, begun, run, when)
     return None
+
+
+def unsteady_gradient(bout: Bout, name: str, begun: Tensors, again: Tensors) -> Breach | None:
+    """Gradients that change where what they are of does not: at most one can be right."""
+    if not name.startswith("d ") or not any(key == "loss" or key.startswith("output") for key in begun):
+        return None
+    seen = f"{shown(bout, name)} changes by {relative(begun[name], again[name])} between two equal calls"
+    cause = "its gradients change from call to call where outputs and loss do not: at most one can be right"
+    return Breach("scratch", shown(bout, name), cause, seen)
 
 
 def second_backward(bout: Bout, one: Draw) -> Breach | None:

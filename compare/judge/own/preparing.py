@@ -9,7 +9,7 @@ import numpy as np
 from twofold.compare.judge.own.bout import Bout, Draw, random_draw
 from twofold.compare.judge.own.call import Call
 from twofold.compare.judge.own.kernels import Kernel
-from twofold.compare.judge.own.pairing import Pairing, find, listed
+from twofold.compare.judge.own.pairing import Pairing, find, listed, same_name
 from twofold.compare.judge.own.roles import Roles, assign
 from twofold.compare.judge.own.verdict import BadCall
 from twofold.compare.sides.foreign.calls import Foreign, Raw
@@ -125,7 +125,8 @@ def effective(foreign: Foreign, data: Sequence[Any], reference: UsersReference) 
     kept = []
     for leaf in foreign.leaves:
         mine = tuple(sorted(n for n in leaf.shape if n != 1))
-        if leaf.scalar or int(np.prod(leaf.shape)) == total:
+        called = any(same_name(name, leaf.name) for name in reference.shapes())
+        if called or leaf.scalar or int(np.prod(leaf.shape)) == total:
             kept.append(leaf)
             continue
         if sizes and mine not in sizes and not could_be_part(leaf, reference):

@@ -19,6 +19,7 @@ class Compared:
     golden: Tensors
     quantities: dict[str, Quantity]
     training: bool | None = None  # the mode, where both were entered
+    torchs: Tensors = field(default_factory=dict)  # every gradient that torch has, also those that scratch lacks
     coarse: bool = False  # judged by the floor of float32, which the code computes in
 
     @property

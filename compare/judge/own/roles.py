@@ -136,6 +136,12 @@ def assign(
         for name, (key, rule) in find(left, [f for k, f in pool.items() if k not in taken], expected).items():
             roles.gradients[name], roles.rules[name] = key, rule
             taken.add(key)
+    if any(source == "beside" for source, _ in roles.gradients.values()):
+        # where others are written beside the parameters, one that the call leaves alone is forgotten, not absent
+        left = [leaf for leaf in leaves if leaf.name not in roles.gradients]
+        idle = [found for found in raw.found if found.source == "beside" and found.key not in raw.changed]
+        for name, (key, rule) in by_name(left, idle, expected).items():
+            roles.gradients[name], roles.rules[name] = key, rule
     served = set(roles.gradients.values())
     rest = [found for key, found in pool.items() if key not in served]
     if raw.outputs is None:

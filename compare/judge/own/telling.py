@@ -183,7 +183,8 @@ def told_unequal(record: Record) -> Verdict | None:
 
 def told_undecided(record: Record, breach: Breach) -> Verdict:
     lines = [("seen", breach.seen)] if breach.seen else []
-    lines.append(("to go on", "pass modes= and judge in evaluation mode, or take what is random out of the call"))
+    onward = breach.onward or "pass modes= and judge in evaluation mode, or take what is random out of the call"
+    lines.append(("to go on", onward))
     return base(record, outcome="undecided", tensor=breach.tensor, cause=breach.cause, lines=tuple(lines))
 
 
