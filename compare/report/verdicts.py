@@ -6,8 +6,8 @@ Trials of a pair that agree about side, place and cause are told as one. Every l
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from math import inf
+from dataclasses import dataclass, replace
+from math import inf, isclose
 
 from twofold.compare.judge.battery import Result
 from twofold.compare.judge.finding import Divergence, Finding, Quantity, Verdict
@@ -15,6 +15,7 @@ from twofold.compare.report.following import OPEN, Cluster, clusters, decisive, 
 from twofold.compare.sides.trace import path_of
 
 MOST = 12  # lines a pair
+NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 RANKS, NEVER = (1, 7, 9), 100  # of the worst tensors, and of those after them
 BLAMED = {
     "scratch": "scratch is wrong",
@@ -56,7 +57,7 @@ def told(results: Sequence[Result]) -> list[str]:
 
 
 def agreeing(results: Sequence[Result]) -> list[list[Result]]:
-    """The trials in groups that have one side, place and cause; of two causes one may be unknown."""
+    """The trials in groups that have one side, place and cause, as far as each knows it."""
     groups: list[list[Result]] = []
     for result in results:
         group = next((group for group in groups if agree(group[0], result)), None)
@@ -72,8 +73,21 @@ def agree(one: Result, other: Result) -> bool:
     if first is None or second is None:
         return first is second and unproven(one).keys() == unproven(other).keys()
     begins = [(f.first_divergence, f.gates and f.gates.first) for f in (first, second)]
-    causes = {f.probable_cause for f in (first, second)} - {""}
-    return side_of(first) == side_of(second) and begins[0] == begins[1] and len(causes) < 2
+    alike = side_of(first) == side_of(second) and begins[0] == begins[1]
+    return alike and one_cause(first.probable_cause, second.probable_cause)
+
+
+def one_cause(one: str, other: str) -> bool:
+    """Whether all that either says the other says too, or one says more; numbers may differ by rounding."""
+    fewer, more = sorted((one.split("; ") if one else [], other.split("; ") if other else []), key=len)
+    return all(any(same_words(part, told) for told in more) for part in fewer)
+
+
+def same_words(one: str, other: str) -> bool:
+    if NUMBER.sub("#", one) != NUMBER.sub("#", other):
+        return False
+    pairs = zip(NUMBER.findall(one), NUMBER.findall(other), strict=True)
+    return all(isclose(float(a), float(b), rel_tol=0.01) for a, b in pairs)
 
 
 def titled(block: Sequence[Result], results: Sequence[Result]) -> str:
@@ -122,15 +136,17 @@ def place(where: Divergence) -> str:
 def evidence(block: Sequence[Result]) -> Iterator[Line]:
     """In the order in which it is read; trials after the first add what they alone have."""
     trials = [found for result in block if (found := clusters(result))]
-    if trials:
-        yield from of_decisive(trials[0][0].head, trial_of(block[0]) if len(block) > 1 else "")
+    heads = [found[0].head for found in trials]
+    cause = max((head.probable_cause for head in heads), key=lambda told: (bool(told), told.count("; ")), default="")
+    for head in heads[:1]:
+        yield from of_decisive(replace(head, probable_cause=cause), trial_of(block[0]) if len(block) > 1 else "")
     own: dict[str, Cluster] = {}
     for cluster in (cluster for found in trials for cluster in found[1:]):
         own.setdefault(cluster.head.check, cluster)
     for n, (check, cluster) in enumerate(own.items()):
-        yield Line(check, own_line(cluster, trials[0][0].head.probable_cause), 5 + 2 * n, "check")
+        yield Line(check, own_line(cluster, cause), 5 + 2 * n, "check")
     counted = dict.fromkeys(finding.check for found in trials for finding in found[0].rest)
-    if following := [check for check in counted if check not in own and check != trials[0][0].head.check]:
+    if following := [check for check in counted if check not in own and check != heads[0].check]:
         many = "1 check follows" if len(following) == 1 else f"{len(following)} checks follow"
         yield Line("follows", f"{many} from it: {', '.join(following)}", 4)
     reasons: dict[tuple[Verdict, str], list[str]] = {}

@@ -224,6 +224,28 @@ def test_both_dtypes_are_one() -> None:
     assert told([float64])[1] == together[1].removesuffix(" (float64)")
 
 
+@pytest.mark.parametrize(
+    ("float64", "float32", "blocks", "cause"),
+    [
+        ("residual is 0.001 x the input", "residual is 0.00100004 x the input", 1, "residual is 0.001 x the input"),
+        ("residual is 0.001 x the input", "residual is 0.002 x the input", 2, "residual is 0.001 x the input"),
+        ("all zero", "equal after transposition", 2, "all zero, in tanh2"),
+        ("all zero; as by a: b", "as by a: b", 1, "all zero; as by a: b, in tanh2"),
+        ("", "all zero", 1, "all zero, in tanh2"),
+        ("all zero", "", 1, "all zero, in tanh2"),
+    ],
+)
+def test_causes_that_agree_are_one(float64: str, float32: str, blocks: int, cause: str) -> None:
+    """Numbers may differ by rounding, and one trial may know more than the other."""
+    found = [
+        trial(replace(HEAD, probable_cause=cause), dtype=dtype)
+        for cause, dtype in ((float64, "float64"), (float32, "float32"))
+    ]
+    lines = told(found)
+    assert sum(not line.startswith("  ") for line in lines) == blocks
+    assert next(line.split(maxsplit=1)[1] for line in lines if line.startswith("  cause")) == cause
+
+
 def test_a_trial_that_passes_is_not_meant() -> None:
     float64, float32 = results("one precision")
     assert float32.passed and told([float32]) == []
