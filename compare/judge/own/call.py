@@ -30,7 +30,7 @@ class Call:
     steps: int = 20
     reference_data: Sequence[Any] | None = None
     layout: Mapping[str, str] | None = None
-    dtypes: tuple[str, ...] = ("float64", "float32")
+    dtypes: Sequence[str] = ("float64", "float32")
     device: str = "cpu"
     seed: int = 0
     kernel: bool = False  # both sides are torch

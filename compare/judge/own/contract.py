@@ -12,7 +12,7 @@ from twofold.compare.judge.own.bout import Bout, Draw, Tensors
 from twofold.compare.judge.own.verdict import Place
 from twofold.compare.sides.foreign.calls import Raw, WritesInput
 from twofold.compare.sides.foreign.data import in_dtype
-from twofold.compare.sides.foreign.trees import is_users_file
+from twofold.compare.sides.foreign.trees import is_ours, is_users_file
 from twofold.scratch.module import Array
 
 UNITS = 64  # in the last place: what the order of a sum may change
@@ -40,6 +40,14 @@ def line_of(error: BaseException) -> Place:
         if is_users_file(frame.filename):
             found = Place(file=frame.filename, line=frame.lineno, name=frame.name)
     return found
+
+
+def innermost_is_users(error: BaseException) -> bool:
+    """Whether the user's code, or a library that it called, raised it, and not ours."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [n for n, frame in enumerate(frames) if is_ours(frame.filename)]
+    users = [n for n, frame in enumerate(frames) if is_users_file(frame.filename)]
+    return bool(users) and users[-1] > max(ours, default=-1)
 
 
 def text_of(error: BaseException) -> str:

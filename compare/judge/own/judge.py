@@ -3,12 +3,14 @@
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from twofold.compare.judge.own.call import Call, must_be_sound
 from twofold.compare.judge.own.comparing import verdict_on
+from twofold.compare.judge.own.contract import innermost_is_users, line_of
 from twofold.compare.judge.own.rules import is_rule, judge_rule
-from twofold.compare.judge.own.verdict import Verdict
+from twofold.compare.judge.own.verdict import BadCall, Verdict
 from twofold.compare.threads import one_thread
 
 DTYPES = ("float64", "float32")
@@ -51,30 +53,27 @@ def judge(
     Never raises on a difference. Raises BadCall, a ValueError, for a mistake in the call. Everything that was changed
     meanwhile, parameters, state, generators of random numbers, is put back.
     """
+    __tracebackhide__ = True
+    try:
+        return judged(scratch, reference, data, locals())
+    except BadCall as error:
+        raise error.with_traceback(None) from None
+    except Exception as error:
+        if (place := line_of(error)).file is None or not innermost_is_users(error):
+            raise
+        told = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise BadCall(f"expected both sides to take the data, {place.file}:{place.line} raises {told}") from None
+
+
+def judged(scratch: Any, reference: Any, data: tuple[Any, ...], given: Mapping[str, Any]) -> Verdict:
     started = time.perf_counter()
     with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if is_rule(reference, data):
-            return judge_rule(scratch, reference, dtypes=dtypes, seed=seed).after(time.perf_counter() - started)
-        call = Call(
-            scratch=scratch,
-            reference=reference,
-            data=data,
-            loss=loss,
-            params=params,
-            grads=grads,
-            buffers=buffers,
-            modes=modes,
-            step=step,
-            optimizer=optimizer,
-            reference_step=reference_step,
-            steps=steps,
-            reference_data=reference_data,
-            layout=dict(layout or {}),
-            dtypes=tuple(dtypes),
-            device=device,
-            seed=seed,
-        )
+            verdict = judge_rule(scratch, reference, dtypes=given["dtypes"], seed=given["seed"])
+            return verdict.after(time.perf_counter() - started)
+        known = {field.name for field in fields(Call)} - {"scratch", "reference", "data", "kernel", "asked"}
+        call = Call(scratch, reference, data, **{name: given[name] for name in known})
         must_be_sound(call)
         return verdict_on(call).after(time.perf_counter() - started)
 

@@ -75,8 +75,10 @@ class Roles:
         """The gradient by the name that its side uses, if that says more than the parameter's."""
         source, path = self.gradients.get(leaf, ("", ""))
         name = last(path)
-        name = leaf if name in WORDS else name
-        return name if source in ("returned", "grads") and name and not name.isdigit() else leaf
+        others = [last(other) for _, other in self.gradients.values()]
+        if source not in ("returned", "grads") or name in WORDS or others.count(name) > 1:
+            return leaf
+        return name if name and not name.isdigit() else leaf
 
 
 def components(path: str) -> list[str]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.compare.judge.evidence.training import FREE_STEPS
 from twofold.compare.judge.finding import Verdict as Mark
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.judge.own import who
@@ -13,7 +14,7 @@ from twofold.compare.judge.own.contract import line_of, text_of
 from twofold.compare.judge.own.record import Record
 from twofold.compare.judge.own.stepping import learning_rate
 from twofold.compare.judge.own.telling import base, differs_by, shortened
-from twofold.compare.judge.own.training import FREE_STEPS, Stepped, batches, compared, outside, scratch_run
+from twofold.compare.judge.own.training import Stepped, batches, compared, outside, scratch_run
 from twofold.compare.judge.own.verdict import BadCall, Place, Verdict
 
 FACTORS = 1e-9  # of an update: how nearly all of it must be one multiple of torch's
@@ -24,8 +25,9 @@ def trained(record: Record, one: Draw) -> Verdict | None:
     bout, call = record.bout, record.call
     own = next((c.one for c in record.compared if c.one.label.startswith("your own")), None)
     worst = 0.0
+    state: tuple[str, ...] = ()
     for start in (one, own) if own is not None else (one,):
-        for dtype in (d for d in call.dtypes if d in ("float64", "float32")):
+        for dtype in (d for d in call.dtypes if d in ("float64", "float32") and (start is one or d == "float64")):
             try:
                 run = scratch_run(bout, call, start, dtype, batches(bout, start, call.steps))
             except Exception as error:
@@ -40,6 +42,7 @@ def trained(record: Record, one: Draw) -> Verdict | None:
                 )
             found = compared(bout, call, start, run, dtype)
             worst = max([worst, *(q.ratio for q in found.quantities.values() if q.verdict is Mark.PASS)])
+            state = state or found.state
             if found.step is not None:
                 return told(record, start, found)
     more = ""
@@ -58,7 +61,8 @@ def trained(record: Record, one: Draw) -> Verdict | None:
             lines=(("free", text), ("cause", reason)),
         )
     more = f"; {FREE_STEPS} free steps stay within the envelope"
-    record.training = [
+    record.training = [("state", shortened(state, 90))] if state else []
+    record.training += [
         ("trained", f"{call.steps} steps from equal weights, worst {worst:.2g} floors of {LIMIT:g}{more}")
     ]
     return None

@@ -107,6 +107,11 @@ def is_users_file(file: str) -> bool:
     return not file.startswith((*LIBRARIES, *OURS, "<frozen"))
 
 
+def is_ours(file: str) -> bool:
+    """Whether a file is of this project's judge."""
+    return file.startswith(OURS)
+
+
 def mentioned(code: types.CodeType) -> Iterator[str]:
     """The names that a function's text looks up beyond its own variables, those of functions within it too."""
     yield from code.co_names
