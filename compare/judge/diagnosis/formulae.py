@@ -6,6 +6,8 @@ entries, `step` after it was raised, `first` in a parameter's first step, and `c
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -198,9 +200,18 @@ class Round:
 
 
 def varied(kind: str, change: Rule) -> Rule:
-    """The rule with some expressions replaced; {p} in that of p is what stands there."""
-    plain = RULES[kind]
+    """The rule of a kind with some expressions replaced."""
+    return with_changes(RULES[kind], change)
+
+
+def with_changes(plain: Rule, change: Rule) -> Rule:
+    """A rule with some expressions replaced; {p} in that of p is what stands there."""
     return {**plain, **{name: text.replace(f"{{{name}}}", plain.get(name, "")) for name, text in change.items()}}
+
+
+@cache
+def compiled(expression: str) -> CodeType:
+    return compile(expression, "<formula>", "eval")
 
 
 def near(ours: Array, theirs: Array, dtype: DTypeLike) -> bool:
@@ -232,7 +243,7 @@ def followed(rule: Rule, one: Round, bound: float | None, shared: bool = False) 
             scope |= {"g": wide[name], "count": count, "step": scope["step"] + 1, "before": dict(scope)}
             scope["total"] = np.sqrt(sum((gradient**2).sum() for gradient in wide.values()))
             for key, expression in rule.items():
-                scope[key] = eval(expression, {}, scope) if expression else scope[key]  # data of this file
+                scope[key] = eval(compiled(expression), {}, scope) if expression else scope[key]  # data of this file
             scope["first"] = False
             left |= {name: scope["p"], f"{name} gradient": scope["g"]}
             scope["p"] = kept[name].astype(np.float64)

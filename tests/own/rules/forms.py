@@ -291,6 +291,29 @@ def single(w: Any, dw: Any) -> Any:
     return (w - 0.01 * dw).astype(np.float32)
 
 
+class Layers:
+    def __init__(self, layers: Any) -> None:
+        self.layers = layers
+
+    def step(self) -> None:
+        for layer in self.layers:
+            layer.weights -= 0.01 * layer.dweights
+            layer.biases -= 0.01 * layer.dbiases
+
+
+class OfNet:
+    """Asks a network for its parameters and gradients."""
+
+    def step(self, net: Any) -> None:
+        for param, grad in net.params_and_grads():
+            param -= 0.01 * grad
+
+
+def state_first(state: Any, w: Any, dw: Any) -> Any:
+    state["v"] = 0.9 * state.get("v", 0) + dw
+    return w - 0.01 * state["v"], state
+
+
 SGD, ADAM, MOMENTUM = torch.optim.SGD, torch.optim.Adam, {"lr": 0.01, "momentum": 0.9}
 RIGHT: dict[str, tuple[Any, Any]] = {
     "config": (rmsprop, torch.optim.RMSprop),
@@ -328,5 +351,8 @@ RIGHT: dict[str, tuple[Any, Any]] = {
     "adamax": (adamax, torch.optim.Adamax),
     "nadam": (nadam, torch.optim.NAdam),
     "centered": (centered, lambda p: torch.optim.RMSprop(p, centered=True)),
+    "layers": (Layers, lambda p: SGD(p, lr=0.01)),
+    "a net": (OfNet(), lambda p: SGD(p, lr=0.01)),
+    "state first": (state_first, lambda p: SGD(p, **MOMENTUM)),
     "single": (single, lambda p: SGD(p, lr=0.01)),
 }

@@ -65,7 +65,7 @@ MISTAKES: dict[str, Case] = {
         '0.9 * config["m"] + 0.1 * dw',
         '0.999 * config["m"] + (1 - 0.999) * dw',
         ADAM,
-        "",
+        "first moment decays by the second beta",
     ),
     "both betas exchanged": Case(
         forms.PerTensor,
@@ -119,7 +119,7 @@ MISTAKES: dict[str, Case] = {
     "second moment of the first": Case(forms.adam, "dw * dw", 'config["m"] ** 2', ADAM, "of the first one"),
     "the sum is overwritten": Case(forms.ListAdagrad, "] += grads", "] = grads", torch.optim.Adagrad, "overwritten"),
     "a bias that does not learn": Case(
-        forms.DictMomentum, "params[key] +=", 'params[key] += (key[0] == "W") *', momentum, ""
+        forms.DictMomentum, "params[key] +=", 'params[key] += (key[0] == "W") *', momentum, "bias never moves"
     ),
     "adadelta without its root": Case(
         forms.adadelta,
@@ -213,6 +213,28 @@ CONVENTIONS: dict[str, Case] = {
     ),
     "another rate": Case(
         forms.adam, 'config["learning_rate"] *', 'config["learning_rate"] * 10 *', ADAM, "10 times", "lr=0.01"
+    ),
+    "a rate that falls": Case(
+        forms.arrays_with_adam,
+        "return w - 1e-3 *",
+        "return w - 1e-3 / (1 + 0.1 * (t - 1)) *",
+        ADAM,
+        "the rate falls",
+        "lr_scheduler",
+    ),
+    "clipped by value": Case(
+        forms.plain, "* dw", "* np.clip(dw, -5, 5)", sgd, "by their value at 5", "clip_grad_value_(params, 5.0)"
+    ),
+    "clipped by norm": Case(
+        forms.plain, "* dw", "* dw * min(1, 1 / np.sqrt(np.sum(dw**2)))", sgd, "by itself, at 1", "clip_grad_norm_"
+    ),
+    "eps in the root and another": Case(
+        forms.adam,
+        "np.sqrt(v) + 1e-8",
+        "np.sqrt(v + 1e-7)",
+        ADAM,
+        "eps inside the root, and another option: eps 1e-07",
+        "eps=1e-07",
     ),
     "another momentum": Case(
         forms.momentum, '"momentum": 0.9', '"momentum": 0.85', momentum, "momentum 0.85", "momentum=0.85"

@@ -14,15 +14,15 @@ from twofold.compare.judge.finding import Quantity, worst_by_name
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.judge.own.reproducing import Evidence
 from twofold.compare.judge.own.rules import messages
-from twofold.compare.judge.own.rules.bags import Arrays, Unfit
-from twofold.compare.judge.own.rules.carried import is_global
-from twofold.compare.judge.own.rules.causes import Cause, cause_of
+from twofold.compare.judge.own.rules.calling.bags import Arrays, Unfit
+from twofold.compare.judge.own.rules.calling.carried import is_global
+from twofold.compare.judge.own.rules.calling.shapes import ALIKE, USUAL, Form, form_of, forms, moves, source_of
 from twofold.compare.judge.own.rules.messages import Judged, Line
 from twofold.compare.judge.own.rules.places import at, place_of, raised
 from twofold.compare.judge.own.rules.runs import Tape, compared, drawn, first_bad, repeats, run
-from twofold.compare.judge.own.rules.shapes import ALIKE, USUAL, Form, form_of, forms, moves, source_of
 from twofold.compare.judge.own.rules.state import matched
 from twofold.compare.judge.own.rules.torchs import Facts, Make, facts_of, maker, named, replay
+from twofold.compare.judge.own.rules.why.causes import Cause, cause_of
 from twofold.compare.judge.own.verdict import BadCall, Guilt, Place, Verdict
 from twofold.scratch.module import Array
 
@@ -216,9 +216,7 @@ def differs(
     cause = None if side == "reference" else cause_of(bad.tape, facts, bad.floor)
     if cause and cause.convention and side == "scratch":
         side = "conventions"
-        who = (
-            f"against {facts}, the definition here; what scratch does others define so, in all {len(bad.golden)} steps"
-        )
+        who = f"against {facts}, the definition here; scratch follows another in all {len(bad.golden)} steps"
     lines += [*messages.state_lines(told, missing), ("who", who), *cause_lines(cause, len(bad.golden)), *notes]
     lines += [("besides", wrote.lines[0][0] + " " + wrote.lines[0][1])] if wrote else []
     name = next(name for name in bad.golden[0] if form.name(name) == tensor)

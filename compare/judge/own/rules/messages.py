@@ -8,9 +8,9 @@ import numpy as np
 from twofold.compare.judge.evidence.floor import largest, rows_of
 from twofold.compare.judge.finding import Quantity, Verdict
 from twofold.compare.judge.gates import LIMIT
-from twofold.compare.judge.own.rules.bags import Arrays
+from twofold.compare.judge.own.rules.calling.bags import Arrays
+from twofold.compare.judge.own.rules.calling.shapes import Form
 from twofold.compare.judge.own.rules.runs import Tape
-from twofold.compare.judge.own.rules.shapes import Form
 from twofold.scratch.module import Array
 
 Line = tuple[str, str]

@@ -9,8 +9,8 @@ import numpy as np
 from twofold.compare.judge.evidence.floor import farther, judge, strays, sure
 from twofold.compare.judge.evidence.trial import RERUNS
 from twofold.compare.judge.finding import Quantity, Verdict
-from twofold.compare.judge.own.rules.bags import Arrays
-from twofold.compare.judge.own.rules.shapes import Form
+from twofold.compare.judge.own.rules.calling.bags import Arrays
+from twofold.compare.judge.own.rules.calling.shapes import Form
 from twofold.compare.judge.own.rules.state import Found, arrays_in
 from twofold.compare.judge.own.rules.torchs import Make, replay
 from twofold.scratch.module import Array

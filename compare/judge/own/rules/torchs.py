@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.judge.evidence.rounding import perturbed
-from twofold.compare.judge.own.rules.bags import Arrays
+from twofold.compare.judge.own.rules.calling.bags import Arrays
 from twofold.compare.sides.hooks import hooks
 from twofold.scratch.module import Array
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from twofold.compare.judge.diagnosis.formulae import BEGIN, COMMON, RULES, VARIATIONS, Rule
+from twofold.compare.judge.diagnosis.formulae import BEGIN, COMMON, RULES, VARIATIONS, Rule, with_changes
 
 DECOUPLED: Rule = {"d": "g", "p": "p * (1 - lr * weight_decay) - lr * m / root"}
 AMSGRAD: Rule = {
@@ -96,6 +96,16 @@ STRANGERS: Mapping[str, Mapping[str, Rule]] = {
             "m": "exp_avg / (1 - betas[0])",
             "root": "sqrt(exp_avg_sq) / sqrt(1 - betas[1]) + eps",
         },
+        "both moments decay by the first beta": {
+            "exp_avg_sq": "betas[0] * exp_avg_sq + (1 - betas[0]) * d * d",
+            "root": "sqrt(exp_avg_sq) / sqrt(1 - betas[0] ** step) + eps",
+        },
+        "both moments decay by the second beta": {
+            "exp_avg": "betas[1] * exp_avg + (1 - betas[1]) * d",
+            "m": "exp_avg / (1 - betas[1] ** step)",
+        },
+        "the first moment decays by the second beta": {"exp_avg": "betas[1] * exp_avg + (1 - betas[1]) * d"},
+        "the second moment decays by the first beta": {"exp_avg_sq": "betas[0] * exp_avg_sq + (1 - betas[0]) * d * d"},
         "the second moment is of the gradient itself, not of its square": {
             "exp_avg_sq": "betas[1] * exp_avg_sq + (1 - betas[1]) * abs(d)"
         },
@@ -183,6 +193,9 @@ class Known:
 
     rule: Rule
     variations: Mapping[str, Rule]
+
+    def changed(self, change: Rule) -> Rule:
+        return with_changes(self.rule, change)
 
 
 def known_of(kind: type, options: Mapping[str, Any]) -> Known | None:

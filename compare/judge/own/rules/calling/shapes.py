@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from twofold.compare.judge.own.rules import bags
-from twofold.compare.judge.own.rules.arguments import Options, Role, Wanted, required, wanted
-from twofold.compare.judge.own.rules.bags import NAMES, Arrays, Bag
-from twofold.compare.judge.own.rules.carried import Kept, kept, spots_of
+from twofold.compare.judge.own.rules.calling import bags
+from twofold.compare.judge.own.rules.calling.arguments import Options, Role, Wanted, required, wanted
+from twofold.compare.judge.own.rules.calling.bags import NAMES, Arrays, Bag
+from twofold.compare.judge.own.rules.calling.carried import Kept, kept, spots_of
+from twofold.compare.judge.own.rules.calling.running import FAR, Each, Manner, Running, Together, apart, copied
 from twofold.compare.judge.own.rules.places import place_of, raised
-from twofold.compare.judge.own.rules.running import FAR, Each, Manner, Running, Together, apart, copied
 from twofold.compare.judge.own.verdict import BadCall
 
 Make = Callable[..., Any]
@@ -177,7 +177,7 @@ def of_things(make: Make, options: Options, errors: list[Exception]) -> Iterator
         yield from of_rules(make, method, options, errors)
     for method in methods(thing):
         for arguments in asked(thing, method, options, ("weights",)):
-            for bag in (bags.LAYER, bags.LAYERS, bags.TENSORS, bags.TENSOR_DICT):
+            for bag in (bags.LAYER, bags.LAYERS, bags.PAIRS, bags.TENSORS, bags.TENSOR_DICT):
                 told = f"{method or 'rule'}({arguments[0].name}) on {bag.told}"
                 yield Form(told, "together", make, method, Manner(arguments), bag)
 
@@ -204,7 +204,7 @@ def of_factories(make: Make, count: int, options: Options, errors: list[Exceptio
     made_of = {1: "weights", 2: "both"}.get(count)
     if made_of is None:
         return
-    for bag in (bags.DICT, bags.LIST, bags.NAMED, bags.TENSORS, bags.TENSOR_DICT, bags.LAYERS):
+    for bag in (bags.DICT, bags.LIST, bags.NAMED, bags.TENSORS, bags.TENSOR_DICT, bags.LAYERS, bags.PAIRS):
         for grads in bags.GRADS_OF.get(bag.told, []):
             zeros = {name: np.zeros(shape) for name, shape in USUAL.items()}
             held = (bag.pack(zeros), grads(zeros))[:count]

@@ -1,6 +1,6 @@
 """How several tensors are handed over together: a dict, a list, objects with their gradient, a layer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +105,25 @@ def put_in_layer(layer: Layer, gradients: Arrays) -> None:
     layer.dweights, layer.dbiases = gradients["weight"], flat_row(gradients["bias"])
 
 
+class Pairs(list[tuple[Array, Array]]):
+    """Also as a network has them that is asked for its params_and_grads()."""
+
+    def params_and_grads(self) -> Iterator[tuple[Array, Array]]:
+        return iter(self)
+
+
+def put_in_pairs(held: Pairs, gradients: Arrays) -> None:
+    for (_, slope), gradient in zip(held, gradients.values(), strict=True):
+        write_over(slope, gradient)
+
+
+def write_over(buffer: Array, gradient: Array) -> None:
+    """Into an array that may be read-only outside, and is afterwards as the gradient is."""
+    buffer.flags.writeable = True
+    buffer[...] = gradient
+    buffer.flags.writeable = gradient.flags.writeable
+
+
 def from_layer(layer: Layer) -> list[Any]:
     return [layer.weights, np.reshape(layer.biases, layer._shape)]
 
@@ -133,11 +152,19 @@ LAYERS = Bag(
     lambda held, gradients: put_in_layer(held[0], gradients),
     ("weights", "biases"),
 )
+PAIRS = Bag(
+    "pairs of a parameter and its gradient",
+    lambda arrays: Pairs((array, np.zeros_like(array)) for array in arrays.values()),
+    lambda held: [array for array, _ in held],
+    put_in_pairs,
+)
 # Gradients handed over beside the parameters, by how the parameters are.
 GRADS_OF = {
     LIST.told: [LIST.pack],
     DICT.told: [keyed(""), keyed("d")],
     TENSORS.told: [LIST.pack],
     TENSOR_DICT.told: [keyed("")],
+    LAYERS.told: [LIST.pack],
+    PAIRS.told: [LIST.pack],
     NAMED.told: [LIST.pack, lambda arrays: dict(arrays)],
 }

@@ -24,6 +24,7 @@ COUNTS = {
     "timestep",
     "time_step",
 }
+STATES = {"state", "config", "cache", "memory", "opt_state", "optim_state"}
 LABELS = {"name", "key", "param_name", "label"}
 GRADIENT = re.compile(
     r"^(g|gs|d[wbxp]?|d_?(w|b|x|p|theta|params?|weights?)|nablas?|derivs?|.*grads?|.*gradients?|grad_.*)$", re.I
@@ -103,6 +104,8 @@ def as_wanted(parameter: inspect.Parameter, options: Options, left: Sequence[Rol
         return Wanted("count", name, keyword=keyword)
     if low in LABELS:
         return Wanted("name", name, keyword=keyword)
+    if low in STATES and not has:
+        return Wanted("state", name, keyword=keyword)
     if left and not has:
         return Wanted(left[0], name, keyword=keyword)
     if has and default is not None and not isinstance(default, dict | list):

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from twofold.compare.judge.own.rules.arguments import Wanted
-from twofold.compare.judge.own.rules.bags import Arrays, Bag, Unfit
-from twofold.compare.judge.own.rules.carried import Kept
+from twofold.compare.judge.own.rules.calling.arguments import Wanted
+from twofold.compare.judge.own.rules.calling.bags import Arrays, Bag, Unfit, write_over
+from twofold.compare.judge.own.rules.calling.carried import Kept
 from twofold.scratch.module import Array
 
 FAR = 100.0  # weights of a first try: so large that no moment is taken for them
@@ -172,9 +172,7 @@ class Together:
         given = {name: np.array(array) for name, array in self.weights().items()}
         if self.lasting:
             for name, buffer in self.buffers.items():
-                buffer.flags.writeable = True
-                buffer[...] = gradients[name]
-                buffer.flags.writeable = gradients[name].flags.writeable
+                write_over(buffer, gradients[name])
         if self.bag.grads:
             self.bag.grads(self.held, gradients)
         for name in ("pre_update_params", "update", "post_update_params"):
