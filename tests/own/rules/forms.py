@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -314,6 +315,24 @@ def state_first(state: Any, w: Any, dw: Any) -> Any:
     return w - 0.01 * state["v"], state
 
 
+class OfTorch(torch.optim.Optimizer):
+    def __init__(self, params: Any, lr: float = 0.01) -> None:
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        for group in self.param_groups:
+            for p in group["params"]:
+                buffer = self.state[p].setdefault("v", torch.zeros_like(p))
+                buffer.mul_(0.9).add_(p.grad)
+                p.sub_(buffer, alpha=group["lr"])
+
+
+def lists_and_state(params: Any, grads: Any, state: Any) -> Any:
+    state = [0.9 * v + g for v, g in zip(state, grads, strict=True)]
+    return [p - 0.01 * v for p, v in zip(params, state, strict=True)], state
+
+
 SGD, ADAM, MOMENTUM = torch.optim.SGD, torch.optim.Adam, {"lr": 0.01, "momentum": 0.9}
 RIGHT: dict[str, tuple[Any, Any]] = {
     "config": (rmsprop, torch.optim.RMSprop),
@@ -353,6 +372,9 @@ RIGHT: dict[str, tuple[Any, Any]] = {
     "centered": (centered, lambda p: torch.optim.RMSprop(p, centered=True)),
     "layers": (Layers, lambda p: SGD(p, lr=0.01)),
     "a net": (OfNet(), lambda p: SGD(p, lr=0.01)),
+    "of torch's tensors": (OfTorch, lambda p: SGD(p, **MOMENTUM)),
+    "lists and a state": (lists_and_state, lambda p: SGD(p, **MOMENTUM)),
+    "a partial": (partial(momentum, config=None), lambda p: SGD(p, **MOMENTUM)),
     "state first": (state_first, lambda p: SGD(p, **MOMENTUM)),
     "single": (single, lambda p: SGD(p, lr=0.01)),
 }

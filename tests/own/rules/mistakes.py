@@ -44,6 +44,9 @@ def decayed(parameters: Any) -> Any:
 
 M, V = 'config["m"] / (1 - 0.9 ** config["t"])', 'config["v"] / (1 - 0.999 ** config["t"])'
 MISTAKES: dict[str, Case] = {
+    "no eps": Case(forms.adam, " + 1e-8", "", ADAM, "eps is forgotten"),
+    "no eps in RMSprop": Case(forms.rmsprop, '+ config["epsilon"]', "", torch.optim.RMSprop, "eps is forgotten"),
+    "counted from 0": Case(forms.PerTensor, "self.t += 1", "self.t += self.m.any()", ADAM, "counted from 0"),
     "no correction": Case(
         forms.adam, f"m, v = {M}, {V}", 'm, v = config["m"], config["v"]', ADAM, "no bias correction"
     ),

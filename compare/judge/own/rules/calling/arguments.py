@@ -24,7 +24,7 @@ COUNTS = {
     "timestep",
     "time_step",
 }
-STATES = {"state", "config", "cache", "memory", "opt_state", "optim_state"}
+STATES = {"state", "states", "config", "cache", "memory", "mem", "opt_state", "optim_state", "s"}
 LABELS = {"name", "key", "param_name", "label"}
 GRADIENT = re.compile(
     r"^(g|gs|d[wbxp]?|d_?(w|b|x|p|theta|params?|weights?)|nablas?|derivs?|.*grads?|.*gradients?|grad_.*)$", re.I
@@ -53,6 +53,7 @@ class Wanted:
     value: Any = None
     keyword: bool = False
     given: bool = False  # whether `value` is a default of the rule's own
+    optional: bool = False  # whether it has a default at all
 
 
 def option(name: str, options: Options) -> Any:
@@ -104,13 +105,13 @@ def as_wanted(parameter: inspect.Parameter, options: Options, left: Sequence[Rol
         return Wanted("count", name, keyword=keyword)
     if low in LABELS:
         return Wanted("name", name, keyword=keyword)
-    if low in STATES and not has:
+    if low in STATES and low != "s" and not has:
         return Wanted("state", name, keyword=keyword)
     if left and not has:
         return Wanted(left[0], name, keyword=keyword)
     if has and default is not None and not isinstance(default, dict | list):
         return None
-    return Wanted("state", name, default, keyword, has and default is not None)
+    return Wanted("state", name, default, keyword, has and default is not None, has)
 
 
 def in_order(found: list[Wanted]) -> list[Wanted]:

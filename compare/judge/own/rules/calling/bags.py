@@ -124,6 +124,23 @@ def write_over(buffer: Array, gradient: Array) -> None:
     buffer.flags.writeable = gradient.flags.writeable
 
 
+def parameters(arrays: Arrays) -> list[Any]:
+    import torch
+
+    return [torch.nn.Parameter(torch.from_numpy(array)) for array in arrays.values()]
+
+
+def put_tensors(held: list[Any], gradients: Arrays) -> None:
+    import torch
+
+    for parameter, gradient in zip(held, gradients.values(), strict=True):
+        parameter.grad = torch.from_numpy(gradient.copy())
+
+
+def array_of(tensor: Any) -> Array:
+    return tensor.detach().numpy()
+
+
 def from_layer(layer: Layer) -> list[Any]:
     return [layer.weights, np.reshape(layer.biases, layer._shape)]
 
@@ -158,6 +175,7 @@ PAIRS = Bag(
     lambda held: [array for array, _ in held],
     put_in_pairs,
 )
+TORCHS = Bag("a list of torch parameters", parameters, lambda held: [array_of(tensor) for tensor in held], put_tensors)
 # Gradients handed over beside the parameters, by how the parameters are.
 GRADS_OF = {
     LIST.told: [LIST.pack],
@@ -166,5 +184,6 @@ GRADS_OF = {
     TENSOR_DICT.told: [keyed("")],
     LAYERS.told: [LIST.pack],
     PAIRS.told: [LIST.pack],
+    TORCHS.told: [LIST.pack],
     NAMED.told: [LIST.pack, lambda arrays: dict(arrays)],
 }

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from twofold.compare.judge.own.rules.calling import bags
-from twofold.compare.judge.own.rules.calling.arguments import Options, Role, Wanted, required, wanted
+from twofold.compare.judge.own.rules.calling.arguments import STATES, Options, Role, Wanted, required, wanted
 from twofold.compare.judge.own.rules.calling.bags import NAMES, Arrays, Bag
 from twofold.compare.judge.own.rules.calling.carried import Kept, kept, spots_of
 from twofold.compare.judge.own.rules.calling.running import FAR, Each, Manner, Running, Together, apart, copied
@@ -24,6 +24,17 @@ METHODS = ("update", "step", "update_params", "update_parameters", "apply_gradie
 USUAL: dict[str, tuple[int, ...]] = {"weight": (16, 5), "bias": (16,)}
 ALIKE: dict[str, tuple[int, ...]] = {"weight": (16, 5), "bias": (16, 5)}
 TRIED = 2  # steps of a first try
+# What an optimizer may be made of, from the likeliest.
+FACTORIES = (
+    bags.DICT,
+    bags.LIST,
+    bags.NAMED,
+    bags.TENSORS,
+    bags.TENSOR_DICT,
+    bags.LAYERS,
+    bags.PAIRS,
+    bags.TORCHS,
+)
 ADVICE = "write scratch=lambda w, dw: ... that returns the new w, or lambda params: an optimizer with step(grads)"
 
 
@@ -57,7 +68,7 @@ def form_of(scratch: Any, options: Options, shapes: dict[str, tuple[int, ...]] |
     """The first form that moves all tensors, else the one that moves most; raises BadCall where none does."""
     errors: list[Exception] = []
     tried: list[str] = []
-    best: tuple[int, Form | None] = (0, None)
+    best: tuple[float, Form | None] = (0, None)
     for given in [shapes] if shapes else [USUAL, ALIKE]:
         for form in forms(scratch, options, errors):
             form = replace(form, shapes=given)
@@ -99,8 +110,8 @@ def described(scratch: Any) -> str:
     return getattr(scratch, "__qualname__", "") or f"an object of {type(scratch).__qualname__}"
 
 
-def moves(form: Form, errors: list[Exception]) -> int:
-    """How many tensors move in the first steps, 0 where something is raised or not finite."""
+def moves(form: Form, errors: list[Exception]) -> float:
+    """How many tensors move in the first steps; less than 1 where they are not finite or something is divided by 0."""
     rng = np.random.default_rng(0)
     start = {name: FAR + rng.standard_normal(shape) for name, shape in form.shapes.items()}
     try:
@@ -111,9 +122,9 @@ def moves(form: Form, errors: list[Exception]) -> int:
             left = copied(running.weights())
     except Exception as error:
         errors.append(error)
-        return 0
+        return 0.25 if isinstance(error, ArithmeticError) and place_of(error).file else 0
     if not all(np.isfinite(array).all() for array in left.values()):
-        return 0
+        return 0.5
     return sum(apart({name: left[name]}, {name: start[name]}) > 0 for name in start)
 
 
@@ -204,7 +215,7 @@ def of_factories(make: Make, count: int, options: Options, errors: list[Exceptio
     made_of = {1: "weights", 2: "both"}.get(count)
     if made_of is None:
         return
-    for bag in (bags.DICT, bags.LIST, bags.NAMED, bags.TENSORS, bags.TENSOR_DICT, bags.LAYERS, bags.PAIRS):
+    for bag in FACTORIES:
         for grads in bags.GRADS_OF.get(bag.told, []):
             zeros = {name: np.zeros(shape) for name, shape in USUAL.items()}
             held = (bag.pack(zeros), grads(zeros))[:count]
@@ -235,7 +246,9 @@ def asked(thing: Any, method: str, options: Options, roles: tuple[Role, ...]) ->
 def manners(arguments: list[Wanted]) -> Iterator[Manner]:
     """What a state may begin with, and from where steps may be counted."""
     roles = {one.role for one in arguments}
-    for start in ("{}", "None", "zeros") if "state" in roles else ("{}",):
+    left = [one for one in arguments if one.role == "state" and not (one.optional and one.name.lower() not in STATES)]
+    starts = ("{}", "None", "zeros") if left else ("None", "{}", "zeros") if "state" in roles else ("{}",)
+    for start in starts:
         for first in (0, 1) if "count" in roles else (1,):
             yield Manner(list(arguments), start, first)
 

@@ -96,6 +96,10 @@ STRANGERS: Mapping[str, Mapping[str, Rule]] = {
             "m": "exp_avg / (1 - betas[0])",
             "root": "sqrt(exp_avg_sq) / sqrt(1 - betas[1]) + eps",
         },
+        "steps are counted from 0: the first divides by 0": {
+            "m": "exp_avg / (1 - betas[0] ** (step - 1))",
+            "root": "sqrt(exp_avg_sq) / sqrt(1 - betas[1] ** (step - 1)) + eps",
+        },
         "both moments decay by the first beta": {
             "exp_avg_sq": "betas[0] * exp_avg_sq + (1 - betas[0]) * d * d",
             "root": "sqrt(exp_avg_sq) / sqrt(1 - betas[0] ** step) + eps",
