@@ -1,5 +1,6 @@
 """Update rules and optimizers of strangers: each form right and wrong, who is wrong, why, and what to do to go on."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,11 +62,19 @@ def test_what_others_define_so_is_a_convention(name: str) -> None:
     assert case.go_on in told(verdict).partition("to go on")[2]
 
 
-@pytest.mark.parametrize("name", ["no correction", "no root", "sums for means"])
+@pytest.mark.parametrize("name", ["no correction", "no root", "sums for means", "no eps"])
 def test_a_mistake_in_float32_alone(name: str) -> None:
     verdict = judged(MISTAKES[name], dtypes=("float32",))
     assert verdict.side == "scratch"
     assert MISTAKES[name].cause in verdict.cause
+
+
+@pytest.mark.parametrize("name", ["another momentum", "other betas", "a decay by itself", "eps in the root"])
+def test_a_convention_in_float32_alone(name: str) -> None:
+    """What is solved for is rounded to what one might have written."""
+    verdict = judged(CONVENTIONS[name], dtypes=("float32",), seed=3)
+    assert verdict.side == "conventions"
+    assert CONVENTIONS[name].cause in verdict.cause
 
 
 def test_what_is_to_go_on_makes_both_the_same() -> None:
@@ -88,6 +97,14 @@ def test_the_state_is_matched_up_to_a_factor() -> None:
     assert "m = exp_avg, v = exp_avg_sq" in str(judge_rule(scratch, optimizer))
 
 
+def test_a_verdict_is_kept_as_data_and_as_a_script(tmp_path: Path) -> None:
+    verdict = judged(MISTAKES["no root"])
+    plain_data = verdict.to_json()
+    assert plain_data["side"] == "scratch" and plain_data["place"]["step"] == 1
+    assert verdict.reproduce(tmp_path).exists()
+    assert "step 1 in float64" in verdict.report()
+
+
 def writing(w: Any, dw: Any) -> None:
     dw += 0.1 * w
     w -= 0.01 * dw
@@ -98,6 +115,22 @@ def test_a_gradient_is_not_to_be_written_into() -> None:
     assert (verdict.side, verdict.tensor) == ("scratch", "dw")
     assert verdict.place.file == __file__ and verdict.place.line == writing.__code__.co_firstlineno + 1
     assert f"test_rules.py:{verdict.place.line}" in told(verdict)
+
+
+def keeping(w: Any, dw: Any, state: Any) -> None:
+    if "v" not in state:
+        state["v"] = dw
+    else:
+        state["v"] *= 0.9
+        state["v"] += dw
+    w -= 0.01 * state["v"]
+
+
+def test_a_gradient_that_is_kept_is_written_into_later() -> None:
+    """The velocity is the first gradient itself, and the second step changes it."""
+    verdict = judge_rule(keeping, lambda p: SGD(p, **MOMENTUM))
+    assert (verdict.side, verdict.tensor, verdict.place.step) == ("scratch", "dw", 2)
+    assert verdict.place.line == keeping.__code__.co_firstlineno + 4
 
 
 def late(w: Any, dw: Any, state: Any) -> None:

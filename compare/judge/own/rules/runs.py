@@ -72,6 +72,7 @@ def graded(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
 def run(form: Form, weights: Arrays, gradients: Sequence[Arrays], dtype: str, locked: bool) -> Tape:
     """The rule from the start; gradients are read-only where they are `locked`."""
     tape = Tape(dtype)
+    all_sent: list[Arrays] = []  # what is kept as it came may be written into later
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002  a rule that draws, draws the same in each run
     with np.errstate(all="ignore"):
@@ -89,12 +90,20 @@ def run(form: Form, weights: Arrays, gradients: Sequence[Arrays], dtype: str, lo
                 tape.left.append(after)
                 tape.gave |= {str(array.dtype) for array in after.values()}
                 tape.states.append([found for owner, value in running.keeps() for found in arrays_in(value, owner)])
-                changed = [n for n in given if sent[n].any() and not np.array_equal(sent[n], given[n], equal_nan=True)]
+                all_sent.append(sent)
+                changed = [
+                    name for old, was in zip(all_sent, tape.gradients, strict=True) for name in changes(old, was)
+                ]
                 if changed and tape.wrote is None:
                     tape.wrote = (changed[0], step)
         except Exception as error:
             tape.error = error
     return tape
+
+
+def changes(sent: Arrays, given: Arrays) -> list[str]:
+    """The gradients that are not as they were given; set to zero afterwards is no change."""
+    return [name for name in given if sent[name].any() and not np.array_equal(sent[name], given[name], equal_nan=True)]
 
 
 def compared(tape: Tape, golden: Sequence[Arrays], make: Make, dtype: str, form: Form) -> list[list[Quantity]]:

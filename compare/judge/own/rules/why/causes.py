@@ -23,6 +23,7 @@ from twofold.compare.judge.own.rules.why.options import (
     others,
     put,
     rounded,
+    roundings,
     solvable,
     solved,
 )
@@ -138,7 +139,11 @@ def by_both(tape: Tape, facts: Facts, dtype: str) -> Cause | None:
     eps: list[dict[str, Any]] = [{"eps": value} for value in EPS] if "eps" in facts.options else [{}]
     for one, another in product(usual, eps):
         options = {**facts.options, **one, **another}
-        for told, change in known.variations.items() if options != facts.options else ():
+        if options == facts.options:
+            continue
+        if explains(tape, rule_on(known.rule, tape, replace(facts, options=options)), dtype):
+            return Cause(different(facts.options, options), True, named(facts.plain, options))
+        for told, change in known.variations.items():
             if explains(tape, rule_on(known.changed(change), tape, replace(facts, options=options)), dtype):
                 cause = named_cause(told, facts)
                 go_on = f"{named(facts.plain, options)}; {cause.go_on}" if cause.convention else ""
@@ -229,9 +234,7 @@ def by_options(tape: Tape, facts: Facts, dtype: str) -> Cause | None:
         options = {**facts.options, **({} if eps is None else {"eps": eps})}
         for key, place in solvable(options):
             value = solved(facts.plain, options, key, place, tape)
-            for tried in dict.fromkeys((None if value is None else rounded(value), value)):
-                if tried is None:
-                    continue
+            for tried in roundings(value):
                 changed = {**options, key: put(options[key], place, tried)}
                 if works(facts.plain, changed, tape, dtype):
                     return Cause(different(facts.options, changed), True, named(facts.plain, changed))

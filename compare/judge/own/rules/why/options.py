@@ -115,7 +115,7 @@ def solved(kind: type, options: Mapping[str, Any], key: str, place: int | None, 
         if not (np.isfinite(here).all() and np.isfinite(slope).all()) or not slope.any():
             return None
         if n > 2 and float(here @ here) > 0.5 * least:
-            return None
+            return value
         least = min(least, float(here @ here))
         step = float(-(here @ slope) / (slope @ slope))
         bounded = key in ("momentum", "alpha", "rho", "betas")
@@ -128,7 +128,12 @@ def solved(kind: type, options: Mapping[str, Any], key: str, place: int | None, 
     return value
 
 
-def rounded(value: float) -> float:
-    """To six digits, where that changes no more than rounding might."""
-    short = float(f"{value:.{DIGITS}g}")
-    return short if abs(short - value) <= 1e-6 * abs(value) else value
+def rounded(value: float, digits: int = DIGITS) -> float:
+    """To some digits, where that changes little."""
+    short = float(f"{value:.{digits}g}")
+    return short if abs(short - value) <= 10.0**-digits * abs(value) else value
+
+
+def roundings(value: float | None) -> list[float]:
+    """A solved value as one might have written it, and as it is."""
+    return [] if value is None else list(dict.fromkeys((rounded(value, 3), rounded(value), value)))
