@@ -255,7 +255,7 @@ def manners(arguments: list[Wanted]) -> Iterator[Manner]:
 
 def source_of(scratch: Any) -> str:
     """The name that is told of a rule."""
-    call = scratch
+    call = scratch.func if isinstance(scratch, partial) else scratch
     if isinstance(call, types.FunctionType) and call.__name__ == "<lambda>":
         named = [name for name in call.__code__.co_names if name[:1].isalpha()]
         told = next((name for name in named if callable(call.__globals__.get(name))), "")
