@@ -157,7 +157,10 @@ def kept_by_class(form: Form) -> Verdict | None:
     except (OSError, TypeError):  # typed in, not read from a file
         place = Place(name=held[0])
     cause = f"{kind.__name__}.{held[0]} stands in the class: each new object begins with the state of those before it"
-    lines = ((at(place), cause), ("first", "step 1: 2 objects made one after the other differ on equal gradients"))
+    lines = (
+        ("kept", f"{at(place)}: {cause}"),
+        ("first", "step 1: 2 objects made one after the other differ on equal gradients"),
+    )
     return Verdict("different", "scratch", held[0], place, cause, lines=lines, not_checked=messages.NOT_SEEN)
 
 
@@ -182,8 +185,8 @@ def writes(form: Form, name: str, place: Place, facts: Facts) -> Verdict:
     said = next((one.name for one in form.manner.arguments if one.role == "gradients"), "the gradient")
     lines = (
         (
-            at(place),
-            f"writes into {said}, the gradient of {form.name(name)}, in step {place.step}: it is given read-only",
+            "writes",
+            f"{at(place)} into {said}, the gradient of {form.name(name)}, in step {place.step}: it is given read-only",
         ),
         ("who", f"{facts} leaves gradients as they are; with copies all 2 tensors agree"),
     )
@@ -218,7 +221,7 @@ def differs(
         side = "conventions"
         who = f"against {facts}, the definition here; scratch follows another in all {len(bad.golden)} steps"
     lines += [*messages.state_lines(told, missing), ("who", who), *cause_lines(cause, len(bad.golden)), *notes]
-    lines += [("besides", wrote.lines[0][0] + " " + wrote.lines[0][1])] if wrote else []
+    lines += [wrote.lines[0]] if wrote else []
     name = next(name for name in bad.golden[0] if form.name(name) == tensor)
     floor = max(q.floor for q in bad.steps[step - 1])
     arrays = [run[step - 1][name] for run in (bad.tape.left, bad.golden, bad.tape.before, bad.tape.gradients)]
