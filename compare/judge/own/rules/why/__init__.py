@@ -1,0 +1,1 @@
+"""Why a rule differs: variations of formulae, and torch's own optimizers with other options."""
