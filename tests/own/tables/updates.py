@@ -55,7 +55,11 @@ TABLE = (
     rule("no-eps-adam", ADAM, {"(np.sqrt(v_hat) + 1e-8)": "np.sqrt(v_hat)"}, "update: eps forgotten"),
     rule("decoupled", ADAMW, {"optim.AdamW(p": "optim.Adam(p"}, "convention: decoupled weight decay", **CONVENTION),
     rule(
-        "decay", ADAMW, {"1 - self.lr * self.weight_decay": "1 - self.weight_decay"}, "update: decay without its rate"
+        "decay",
+        ADAMW,
+        {"1 - self.lr * self.weight_decay": "1 - self.weight_decay"},
+        "convention: decay without its rate",
+        side="conventions",
     ),
     rule("stale", ADAMW, STALE, "state: a stale copy of the parameters"),
 )

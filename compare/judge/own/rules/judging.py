@@ -123,6 +123,8 @@ def verdict_on(form: Form, facts: Facts, dtypes: Sequence[str], seed: int) -> Ve
                 wrote = writes(form, tape.wrote[0], replace(place, step=step), facts)
         if tape.error is not None:
             return stops(form, tape, facts)
+        if tape.copied:
+            return moves_a_copy(form, tape, facts)
         again = run(form, weights, gradients, dtype, locked=False)
         if not equal(tape, again):
             if held := kept_by_class(form):
@@ -192,6 +194,18 @@ def writes(form: Form, name: str, place: Place, facts: Facts) -> Verdict:
     )
     cause = f"it writes into the gradient that it is given ({at(place)})"
     return Verdict("different", "scratch", said, place, cause, lines=lines, not_checked=messages.NOT_SEEN)
+
+
+def moves_a_copy(form: Form, tape: Tape, facts: Facts) -> Verdict:
+    """What a net computes with stays as it was: the optimizer has arrays of its own."""
+    name = form.name(next(iter(form.shapes)))
+    cause = f"it moves {tape.copied}, a copy of the parameters, and leaves those that it was made for as they were"
+    lines = (
+        ("first", f"step 1: {name} is what it was before, {tape.copied} has moved"),
+        ("who", f"{facts} moves the {len(form.shapes)} tensors that it is given"),
+        ("cause", f"{cause}: 0 of {len(form.shapes)} move"),
+    )
+    return Verdict("different", "scratch", name, Place(step=1), cause, lines=lines, not_checked=messages.NOT_SEEN)
 
 
 def stops(form: Form, tape: Tape, facts: Facts) -> Verdict:

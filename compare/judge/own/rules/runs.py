@@ -32,6 +32,7 @@ class Tape:
     gave: set[str] = field(default_factory=set)  # the types of the weights that came back
     error: Exception | None = None
     wrote: tuple[str, int] | None = None  # into which tensor's gradient, in which step
+    copied: str = ""  # what it moves in place of the weights that it was made for
 
     @property
     def coarsest(self) -> str:
@@ -84,6 +85,7 @@ def run(form: Form, weights: Arrays, gradients: Sequence[Arrays], dtype: str, lo
                 for array in sent.values():
                     array.flags.writeable = not locked
                 running.step(sent)
+                tape.copied = getattr(running, "copied", "")
                 after = {name: np.array(array) for name, array in running.weights().items()}
                 tape.before.append(before)
                 tape.gradients.append(given)

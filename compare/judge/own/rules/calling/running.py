@@ -158,9 +158,16 @@ class Together:
         zeros = grads or bag.pack
         given = {"": (), "weights": (self.held,), "both": (self.held, zeros(self.buffers))}[made_of]
         self.lasting = made_of == "both"
-        self.thing = make(*given)
+        self.copied = ""  # the thing's own container that it moves in place of the weights that it was made for
+        self.thing: Any = make(*given)
+        self.own = {name for name, value in attributes(self.thing).items() if made_of and self.is_copy(value)}
         empty = {name: np.zeros_like(array) for name, array in weights.items()}
         self.unit = Unit(bound(self.thing, method), manner, lambda: deepcopy(zeros(empty)))
+
+    def is_copy(self, value: Any) -> bool:
+        """Whether it holds arrays of the weights' form that are others than those that it was given."""
+        given, found = self.weights(), self.fits(value)
+        return found is not None and not any(np.may_share_memory(found[name], given[name]) for name in given)
 
     def fits(self, found: Any) -> Arrays | None:
         try:
@@ -181,6 +188,7 @@ class Together:
             elif hasattr(self.thing, name):
                 getattr(self.thing, name)()
         if isinstance(self.manner.where, str):
+            self.copied = self.manner.where if self.manner.where in self.own else ""
             self.held = vars(self.thing)[self.manner.where]
             return
         found, rest = part_of(result, self.manner, self.fits, given)
