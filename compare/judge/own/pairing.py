@@ -99,9 +99,9 @@ def candidates(
             yield [*fixed, *(entry_of(names, text, leaves, open_shapes[names[0]]) for names, text in texts)]
         return
     forms = [wanted(open_shapes, len(free), joined=False), wanted(open_shapes, len(free), joined=True)]
-    if len(forms[1]) < len(forms[0]) and len(free) < len(forms[0]):
+    if len(free) < len(forms[0]) > len(forms[1]):
         forms.reverse()
-    if len(forms[0]) == len(forms[1]):
+    else:  # with an array for each no bias stands for two
         forms = forms[:1]
     for want in forms:
         named = {
@@ -309,7 +309,7 @@ def data_ways(
         for how in islice(combinations(data), PROBABLE):
             if told := reference.takes(given(data, how)):
                 refusals.setdefault(told)
-            else:
+            elif not found or not turns(how, found[0]):
                 found.append(how)
             if len(found) >= 24:
                 break
@@ -321,6 +321,11 @@ def data_ways(
         f"the reference does not take the data, of shapes {shown}: {told}; "
         "pass them as it takes them: reference_data=(x, y)"
     )
+
+
+def turns(how: tuple[Way, ...], first: tuple[Way, ...]) -> bool:
+    """Whether it moves axes of an array of three or more that torch takes as it is: that would be another batch."""
+    return any(way.text.startswith(".transpose") and not taken.text for way, taken in zip(how, first, strict=True))
 
 
 def same_as(value: Any, torchs: Any) -> Way:

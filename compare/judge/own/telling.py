@@ -258,15 +258,16 @@ def where(record: Record, failing: Compared) -> str:
 
 
 def evidence(record: Record, failing: Compared, first: str, quantity: Quantity) -> Evidence:
-    golden = failing.golden.get(first, np.zeros(0))
+    foreign = record.bout.foreign
     return Evidence(
         shown(record.bout, first),
         failing.actual.get(first, np.zeros(0)),
-        golden,
+        failing.golden.get(first, np.zeros(0)),
         LIMIT * quantity.floor,
         failing.one.data,
-        failing.one.values,
+        {leaf.name: failing.one.values[leaf.name] for leaf in foreign.leaves},
         record.call.scratch,
+        {} if foreign.given else {leaf.name: leaf.slots[0].name for leaf in foreign.leaves if not leaf.scalar},
     )
 
 
