@@ -56,6 +56,11 @@ def module(style: str, edits: dict[str, str]) -> ModuleType:
         if text.count(old) != 1:
             raise ValueError(f"{style}.py has this {text.count(old)} times: {old}")
         text = text.replace(old, new)
+    return written(style, text)
+
+
+def written(style: str, text: str) -> ModuleType:
+    """A text as a module of its own file, which ends with the process."""
     number = next(COPIES)
     name, path = f"{style}_{number}", folder() / str(number) / f"{style}.py"
     path.parent.mkdir()

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from twofold.compare.judge.evidence.floor import judge
+from twofold.compare.judge.finding import Quantity
+from twofold.compare.judge.finding import Verdict as Mark
 from twofold.compare.judge.own.bout import Bout, Draw, Tensors, random_draw
 from twofold.compare.judge.own.call import Call, settled_call
 from twofold.compare.judge.own.contract import (

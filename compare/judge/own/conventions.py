@@ -67,7 +67,7 @@ def factor(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention 
     gradients = [name for name in ours if name.startswith("d ")]
     if abs(by - 1) < 1e-6 or not all(near(ours[n], by * theirs[n], ALIKE) for n in gradients if n in theirs):
         return None
-    told = f"the losses are {of:.6g} and {other:.6g}, a factor of {by:.6g}, and so are all {len(gradients)} gradients"
+    told = f"the losses are {of:.6g} and {other:.6g}, a factor of {by:.6g}, and so it is in each of {len(gradients)} gradients"
     criterion = type(bout.reference.criterion).__name__ if bout.reference.criterion is not None else ""
     name = f"nn.{criterion}" if criterion.endswith("Loss") else "loss"
     reason, onward = reasons(bout, one, by)
@@ -76,19 +76,16 @@ def factor(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention 
 
 def reasons(bout: Bout, one: Draw, by: float) -> tuple[str, str]:
     sizes = counts(bout, one)
-    for name, size in sizes.items():
-        for scale, half in ((1.0, ""), (0.5, "half "), (2.0, "twice ")):
-            times = f"{scale:g} * " if scale != 1 else ""
+    for scale, half in ((1.0, ""), (0.5, "half "), (2.0, "twice ")):
+        for name, size in sizes.items():
             if size > 1 and abs(by - scale * size) < 1e-6 * by:
-                onward = 'loss=LOSS(reduction="sum")' if not times else f"loss=lambda out, y: {by:.6g} * LOSS(out, y)"
+                onward = 'loss=LOSS(reduction="sum")' if scale == 1 else f"loss=lambda out, y: {by:.6g} * loss(out, y)"
                 return f": {half}the sum over {size} {name}, where torch takes the mean", onward
             if size > 1 and abs(by - scale / size) < 1e-6 * by:
-                return (
-                    f": {half}the mean over {size} {name}, where torch takes the sum",
-                    f"loss=lambda out, y: LOSS(out, y) / {size}",
-                )
+                told = f": {half}the mean over {size} {name}, where torch takes the sum"
+                return told, f"loss=lambda out, y: {by:.6g} * loss(out, y)"
     if abs(by - 0.5) < 1e-9:
-        return ": halved", "loss=lambda out, y: 0.5 * LOSS(out, y)"
+        return ": halved", "loss=lambda out, y: 0.5 * loss(out, y)"
     return "", ""
 
 
