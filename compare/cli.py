@@ -76,10 +76,20 @@ def check(
 
     Example: twofold check mnist-cnn --dtype float32
 
+    A name that ends with .py is a file of your own: it is run, and each call of `twofold.judge` in it gives a verdict.
+
     Example: twofold check activity-lstm --full
+
+    Example: twofold check mynet.py
     """
     from twofold.compare.commands import check as command
+    from twofold.compare.commands import own
     from twofold.compare.commands.choosing import chosen
+
+    if files := [name for name in pairs or () if own.is_file(name)]:
+        if len(files) < len(pairs or ()):
+            raise BadInput("expected names of pairs or files of your own, found both; check them one after the other")
+        raise typer.Exit(own.run(files, json_file))
 
     if full:
         raise typer.Exit(command.run_full(chosen(pairs), dtype, device, seed, data, json_file))

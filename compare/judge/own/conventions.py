@@ -67,7 +67,8 @@ def factor(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention 
     gradients = [name for name in ours if name.startswith("d ")]
     if abs(by - 1) < 1e-6 or not all(near(ours[n], by * theirs[n], ALIKE) for n in gradients if n in theirs):
         return None
-    told = f"the losses are {of:.6g} and {other:.6g}, a factor of {by:.6g}, and so it is in each of {len(gradients)} gradients"
+    told = f"the losses are {of:.6g} and {other:.6g}, a factor of {by:.6g}"
+    told += f", and so it is in each of {len(gradients)} gradients"
     criterion = type(bout.reference.criterion).__name__ if bout.reference.criterion is not None else ""
     name = f"nn.{criterion}" if criterion.endswith("Loss") else "loss"
     reason, onward = reasons(bout, one, by)

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -14,6 +14,7 @@ from twofold.compare.judge.own.verdict import BadCall, Verdict
 from twofold.compare.threads import one_thread
 
 DTYPES = ("float64", "float32")
+LISTENERS: list[Callable[[Verdict], None]] = []  # who else is told of every verdict, as a command is
 
 
 def judge(
@@ -55,7 +56,10 @@ def judge(
     """
     __tracebackhide__ = True
     try:
-        return judged(scratch, reference, data, locals())
+        verdict = judged(scratch, reference, data, locals())
+        for listener in LISTENERS:
+            listener(verdict)
+        return verdict
     except BadCall as error:
         raise error.with_traceback(None) from None
     except Exception as error:
