@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from twofold import Verdict, judge
+from twofold import judge
 from twofold.compare.faults import FAULTS
+from twofold.compare.faults.fault import LOSS
 from twofold.compare.faults.matrix import Ground
 from twofold.compare.pairs import MAIN, PAIRS
 
@@ -30,6 +31,13 @@ def call(name: str) -> tuple[Any, Any, list[Any], Any, Any]:
     return net, reference, data, loss, once
 
 
+# Of a stranger's code these are no difference: float32 inside is said and held to that floor, and how a square matrix
+# is stored is decided by values. The penalty is no part of the calls here, and of images flattened otherwise the vectors
+# that some of them have show nothing.
+OTHERWISE = {fault.id for fault in FAULTS if fault.id.endswith("in-single")}
+OTHERWISE |= {"linear-stored-transposed", "flattened-channels-last"}
+
+
 @pytest.mark.parametrize("name", MAIN)
 def test_a_system_is_the_same(name: str) -> None:
     net, reference, data, loss, once = call(name)
@@ -43,7 +51,7 @@ def seen_in_a_call(name: str) -> list[str]:
     found = []
     for fault in FAULTS:
         expected = ground.expected(fault)
-        if expected is None or fault.only_at_home or "in-single" in fault.id or "penalty" in fault.id:
+        if expected is None or fault.only_at_home or fault.id in OTHERWISE or "penalty" in fault.id:
             continue
         if set(expected.checks) & {"forward", "gradient", "loss"}:
             found.append(fault.id)
@@ -52,19 +60,17 @@ def seen_in_a_call(name: str) -> list[str]:
 
 @pytest.mark.parametrize("name", MAIN)
 def test_a_mistake_is_blamed_as_check_does(name: str) -> None:
-    """Every fifth of those that can show, in turn with the system's place in the table."""
+    """Every sixth of those that can show, in turn with the system's place in the table."""
     faults = {fault.id: fault for fault in FAULTS}
     ground = Ground(PAIRS[name].case())
-    for one in seen_in_a_call(name)[MAIN.index(name) % 5 :: 5]:
-        with faults[one].planted():
-            _, reference, data, loss, once = call(name)
-            verdict: Verdict = judge(once, reference, *data, loss=loss, params=call_params(once), dtypes=("float64",))
-        assert verdict.outcome == "different", f"{one}: {verdict}"
+    for one in seen_in_a_call(name)[MAIN.index(name) % 6 :: 6]:
         expected = ground.expected(faults[one])
         assert expected is not None
+        with faults[one].planted():
+            net, reference, data, loss, once = call(name)
+            if expected.modules == (LOSS,):
+                verdict = judge(once, reference, *data, loss=loss, params=net, dtypes=("float64",))
+            else:  # by its own forward and backward, which gives the input's gradient too
+                verdict = judge(net, reference, *data, loss=loss, dtypes=("float64",))
+        assert verdict.outcome == "different", f"{one}: {verdict}"
         assert verdict.side == {"inconclusive": "open"}.get(expected.blame, expected.blame), f"{one}: {verdict}"
-
-
-def call_params(once: Any) -> Any:
-    """The net that the function closes over."""
-    return dict(zip(once.__code__.co_freevars, once.__closure__, strict=True))["net"].cell_contents

@@ -23,7 +23,7 @@ def must_read_well(verdict: Verdict) -> None:
     assert first.startswith(("same: ", "not the same: ", "undecided")), first
     assert len(rest) < 12
     for line in rest:
-        assert re.search(r"\d|:", line), line
+        assert re.search(r"\d|:|=", line), line
     assert "Traceback" not in str(verdict)
     told = json.loads(json.dumps(verdict.to_json(), allow_nan=False))
     assert (told["outcome"], told["side"], told["tensor"]) == (verdict.outcome, verdict.side, verdict.tensor)

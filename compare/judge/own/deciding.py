@@ -12,7 +12,9 @@ def guilt(record: Record, failing: Compared, first: str) -> tuple[who.Told, Conv
     bout, one = record.bout, failing.one
     quantity = failing.quantities[first]
     if first not in failing.actual:
-        return who.Told("scratch", f"it gives None for {shown(bout, first)}, where torch has a gradient"), None
+        return who.Told(
+            "scratch", f"it gives None for {shown(bout, first)}, of {len(failing.golden)} tensors that torch gives"
+        ), None
     if quantity.side in ("scratch", "reference"):
         return who.Told(quantity.side, f"{quantity.reason}: the other side is finite"), None
     forward = [name for name in failing.failed if name == "loss" or name.startswith("output")]
@@ -35,6 +37,8 @@ def guilt(record: Record, failing: Compared, first: str) -> tuple[who.Told, Conv
             return who.Told("scratch", f"every gradient agrees, the loss alone does not: {own.reason}", "loss"), None
         return own, None
     if own is None or (own.side == "open" and known is not None):
-        reason = "each side's gradients are the derivatives of its own loss" if own is None else own.reason
+        count = sum(name.startswith("d ") for name in ours)
+        reason = f"each side's gradients, {count} of {count}, are the derivatives of its own loss"
+        reason = reason if own is None else own.reason
         return who.Told("conventions", reason), known
     return own, known

@@ -11,6 +11,7 @@ from twofold.compare.judge.finding import Verdict as Mark
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.judge.own.contract import Breach, shown
 from twofold.compare.judge.own.deciding import guilt
+from twofold.compare.judge.own.effect import without_effect
 from twofold.compare.judge.own.record import Compared, Record, first_tensor
 from twofold.compare.judge.own.relating import cause_of, gate_of
 from twofold.compare.judge.own.reproducing import Evidence
@@ -124,9 +125,13 @@ def told_same(record: Record) -> Verdict:
     if empty:
         lines.append(("vacuous", f"{', '.join(shown(bout, name) for name in empty)}: below 8 floors, proves nothing"))
     lines += idle_line(record)
+    if idle := without_effect(bout, record.compared[0].one):
+        told_idle = f"{shortened(idle, 60)}: {len(idle)} of {len(bout.leaves)} change nothing that comes out"
+        lines.append(("no effect", told_idle))
     if record.training is not None:
         lines += record.training
-    lines.append(("not seen", shortened(not_checked(record), WIDTH)))
+    unseen = not_checked(record)
+    lines.append(("not seen", f"{len(unseen)} things: {shortened(unseen, WIDTH)}"))
     pair = f"{pair_of(record)} in {' and '.join(dict.fromkeys(one.dtype for one in record.compared))}"
     return replace(base(record, outcome="same", lines=tuple(lines)), pair=pair)
 
@@ -165,14 +170,15 @@ def told_unequal(record: Record) -> Verdict | None:
     more = [name for name in pairing.unused if record.explicit]
     if not lacking and not more:
         return None
+    count = len(record.compared)
     if lacking:
         name = lacking[0]
-        text = f"torch has {', '.join(lacking)} and scratch has nothing for it; with zeros there everything agrees"
-        onward = "bias=False in the reference's layer" if "bias" in name else f"a reference without {name}"
+        text = f"torch has {', '.join(lacking)} and scratch has nothing for it; with zeros there all {count} runs agree"
+        onward = f"{name}: bias=False in the reference's layer" if "bias" in name else f"{name}: a reference without it"
     else:
         name = more[0]
-        text = f"scratch has {', '.join(more)} and torch has nothing for it; with zeros there everything agrees"
-        onward = "bias=True in the reference's layer"
+        text = f"scratch has {', '.join(more)} and torch has nothing for it; with zeros there all {count} runs agree"
+        onward = f"{name}: bias=True in the reference's layer"
     lines = (
         ("who", f"no slope speaks: {len(record.compared)} draws agree without it"),
         ("cause", text),
@@ -190,7 +196,7 @@ def told_undecided(record: Record, breach: Breach) -> Verdict:
 
 def told_breach(record: Record, breach: Breach) -> Verdict:
     """What no code may do convicts by itself."""
-    lines = [("seen", breach.seen), ("cause", breach.cause)] if breach.seen != breach.cause else [("seen", breach.seen)]
+    told = breach.seen if breach.cause in breach.seen else f"{breach.seen}: {breach.cause}"
     return base(
         record,
         outcome="different",
@@ -198,7 +204,7 @@ def told_breach(record: Record, breach: Breach) -> Verdict:
         tensor=breach.tensor or None,
         place=breach.place,
         cause=breach.cause,
-        lines=tuple(lines),
+        lines=(("seen", told),),
     )
 
 
@@ -215,8 +221,10 @@ def told_different(record: Record, failing: Compared) -> Verdict:
     lines.append(("where", where(record, failing)))
     lines.append(("who", told.reason))
     cause, onward = (known.text, known.onward) if known else (cause_of(record, failing, first), "")
+    if not cause and forward and (idle := without_effect(bout, failing.one)):
+        cause = f"{shortened(idle, 60)}: {len(idle)} of {len(bout.leaves)} change nothing when moved: copies, or unused"
     if cause:
-        lines.append(("cause", cause))
+        lines.append(("cause", counted(cause, failing, first)))
     if onward:
         lines.append(("to go on", onward))
     if not bout.pairing.decided and forward:
@@ -232,6 +240,11 @@ def told_different(record: Record, failing: Compared) -> Verdict:
         place=place_of(record, failing, first),
         evidence=evidence(record, failing, first, quantity),
     )
+
+
+def counted(text: str, failing: Compared, first: str) -> str:
+    """With the number of entries that it is said of, where it says no other."""
+    return text if any(c.isdigit() for c in text) else f"{text} ({np.size(failing.golden.get(first, 0))} entries)"
 
 
 def line(name: str, text: str) -> tuple[str, str]:
@@ -259,6 +272,7 @@ def where(record: Record, failing: Compared) -> str:
 
 def evidence(record: Record, failing: Compared, first: str, quantity: Quantity) -> Evidence:
     foreign = record.bout.foreign
+    found = [] if foreign.given else [leaf for leaf in foreign.leaves if leaf.slots and not leaf.scalar]
     return Evidence(
         shown(record.bout, first),
         failing.actual.get(first, np.zeros(0)),
@@ -267,7 +281,9 @@ def evidence(record: Record, failing: Compared, first: str, quantity: Quantity) 
         failing.one.data,
         {leaf.name: failing.one.values[leaf.name] for leaf in foreign.leaves},
         record.call.scratch,
-        {} if foreign.given else {leaf.name: leaf.slots[0].name for leaf in foreign.leaves if not leaf.scalar},
+        {}
+        if foreign.given
+        else {leaf.name: leaf.slots[0].name for leaf in foreign.leaves if leaf.slots and not leaf.scalar},
     )
 
 
@@ -283,6 +299,10 @@ def place_of(record: Record, failing: Compared, first: str) -> Place:
 
 def differs(failing: Compared, name: str, quantity: Quantity) -> str:
     golden = failing.golden.get(name)
+    if name not in failing.actual and golden is not None:
+        return (
+            f"scratch gives None, torch a gradient of {golden.size} entries up to {np.abs(golden).max(initial=0):.3g}"
+        )
     return (
         quantity.reason
         if golden is None or name not in failing.actual

@@ -249,7 +249,7 @@ def own_derivatives(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> To
     if guilty:
         return Told("open", "neither side's gradient is the derivative of its own loss")
     if not mine:
-        return Told("open", "no gradient was found, and nothing else says which forward pass is right")
+        return Told("open", "0 gradients were found, and nothing else says which forward pass is right")
     if len(set(unsettled)) == len(mine):
         return Told("open", "the difference quotients do not settle")
     return None
