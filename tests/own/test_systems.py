@@ -32,8 +32,8 @@ def call(name: str) -> tuple[Any, Any, list[Any], Any, Any]:
 
 
 # Of a stranger's code these are no difference: float32 inside is said and held to that floor, and how a square matrix
-# is stored is decided by values. The penalty is no part of the calls here, and of images flattened otherwise the vectors
-# that some of them have show nothing.
+# is stored is decided by values. The penalty is no part of the calls here, and where data are vectors an order of
+# flattening shows nothing.
 OTHERWISE = {fault.id for fault in FAULTS if fault.id.endswith("in-single")}
 OTHERWISE |= {"linear-stored-transposed", "flattened-channels-last"}
 

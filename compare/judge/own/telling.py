@@ -281,9 +281,7 @@ def evidence(record: Record, failing: Compared, first: str, quantity: Quantity) 
         failing.one.data,
         {leaf.name: failing.one.values[leaf.name] for leaf in foreign.leaves},
         record.call.scratch,
-        {}
-        if foreign.given
-        else {leaf.name: leaf.slots[0].name for leaf in foreign.leaves if leaf.slots and not leaf.scalar},
+        {leaf.name: leaf.slots[0].name for leaf in found},
     )
 
 
