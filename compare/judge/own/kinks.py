@@ -6,9 +6,13 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.judge.own.bout import Bout, Draw
+from twofold.compare.judge.own.who import in_theirs, objective
+from twofold.scratch.module import Array
 
 CLEAR = 1e3  # units in the last place of the largest entry: how far every pre-activation must lie from its kink
 TRIES = 20
+ASKED = 32  # entries of a gradient that differ at a kink
+EXACT = 64.0  # units: as near as that a kink is met but for rounding
 
 
 def clear_of_kinks(bout: Bout, new: Callable[[int], Draw]) -> Draw:
@@ -62,6 +66,40 @@ def nearest(bout: Bout, one: Draw) -> float:
     except Exception:  # a draw that the reference does not take is not clear of anything
         return -1.0
     return min(found)
+
+
+def at_a_kink(bout: Bout, one: Draw) -> bool:
+    """Whether the reference meets a kink exactly, or but for rounding: with biases of zero a dead layer does."""
+    return bool(nearest(bout, one) <= EXACT * np.finfo(np.float64).eps)
+
+
+def both_are_slopes(bout: Bout, one: Draw, name: str, ours: Array, theirs: Array) -> bool:
+    """Whether both gradients are slopes of scratch's own loss, from below or above or between, in every entry apart.
+
+    At a kink each is then as right as the other. Of many entries those that differ most are asked.
+    """
+    if ours.shape != theirs.shape or not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
+        return False
+    apart = np.abs(ours - theirs).ravel()
+    differing = [n for n in np.argsort(-apart)[:ASKED] if apart[n] > 1e-9 * apart.max()]
+    return all(between_slopes(bout, one, name, ours, theirs, int(n)) for n in differing)
+
+
+def between_slopes(bout: Bout, one: Draw, name: str, ours: Array, theirs: Array, entry: int) -> bool:
+    direction = np.zeros(ours.size)
+    direction[entry] = 1.0
+    found = in_theirs(bout, name, direction.reshape(ours.shape))
+    if found is None:
+        return False
+    try:
+        along = objective(bout, one, {found[0]: found[1]}, "float64")
+        h, middle = 1e-6, float(along(0.0))
+        slopes = (middle - float(along(-h))) / h, (float(along(h)) - middle) / h
+    except Exception:  # nothing that has a slope
+        return False
+    a, b = float(ours.ravel()[entry]), float(theirs.ravel()[entry])
+    slack = abs(a - b) / 100
+    return all(min(slopes) - slack <= told <= max(slopes) + slack for told in (a, b))
 
 
 def gap(function: Any, args: Any, kwargs: Any, out: Any) -> float:

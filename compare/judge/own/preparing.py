@@ -12,7 +12,7 @@ from twofold.compare.judge.own.kernels import Kernel
 from twofold.compare.judge.own.pairing import Pairing, find, listed, same_name
 from twofold.compare.judge.own.roles import Roles, assign
 from twofold.compare.judge.own.verdict import BadCall
-from twofold.compare.sides.foreign.calls import Foreign, Raw
+from twofold.compare.sides.foreign.calls import Foreign, Raw, gradient_word
 from twofold.compare.sides.foreign.data import given, in_dtype
 from twofold.compare.sides.foreign.leaves import Leaf
 from twofold.compare.sides.foreign.reference import UsersReference, arity
@@ -89,7 +89,7 @@ def is_explicit(params: Any) -> bool:
 
 def warmed(call: Call, foreign: Foreign) -> Foreign:
     """Code that makes its parameters at its first call is called once before they are looked for."""
-    if foreign.leaves or foreign.is_torch or (call.step is not None and not call.data):
+    if any(not leaf.scalar or gradient_word(leaf) for leaf in foreign.leaves) or foreign.is_torch:
         return foreign
     try:
         foreign.call(call.data, lambda n, out: np.ones_like(out))

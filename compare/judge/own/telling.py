@@ -109,7 +109,8 @@ def told_same(record: Record) -> Verdict:
     if not proven:
         cause = "no tensor rises above its floor" if all_of else "nothing was found that both sides give"
         return base(record, outcome="undecided", cause=f"{cause}: nothing is proven", lines=tuple(layout_line(record)))
-    worst = max((item for item in all_of if item[2].floor), key=lambda item: item[2].ratio, default=None)
+    judged = [item for item in all_of if item[2].floor and item[2].verdict is not Mark.NOT_APPLICABLE]
+    worst = max(judged, key=lambda item: item[2].ratio, default=None)
     gradients = sorted(name for name in proven if name.startswith("d "))
     told = [shown(bout, name) for name in proven if not name.startswith("d ")]
     told += [f"{len(gradients)} gradients"] if gradients else []
@@ -125,6 +126,9 @@ def told_same(record: Record) -> Verdict:
     if empty:
         lines.append(("vacuous", f"{', '.join(shown(bout, name) for name in empty)}: below 8 floors, proves nothing"))
     lines += idle_line(record)
+    kinks = [q for one in record.compared for q in one.quantities.values() if q.verdict is Mark.NOT_APPLICABLE]
+    if kinks:
+        lines.append(("kinks", f"{len(kinks)} comparisons with your own parameters: {kinks[0].reason}"))
     if idle := without_effect(bout, record.compared[0].one):
         told_idle = f"{shortened(idle, 60)}: {len(idle)} of {len(bout.leaves)} change nothing that comes out"
         lines.append(("no effect", told_idle))

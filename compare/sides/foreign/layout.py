@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from twofold.compare.sides.foreign.leaves import Leaf
+from twofold.compare.sides.foreign.leaves import Leaf, last
 from twofold.scratch.module import Array
 
 State = Mapping[str, Array]
@@ -175,6 +175,9 @@ def entry_of(names: Sequence[str], text: str, leaves: Sequence[Leaf], shape: tup
 def evaluated(text: str, arrays: Mapping[str, Array]) -> Any:
     """The expression over arrays by name; a name may be a path such as fc1.weights or layers[0].W."""
     scope: dict[str, Any] = dict(NUMPY)
+    ends = [last(name) for name in arrays]
+    short = {end: name for end, name in zip(ends, arrays, strict=True) if ends.count(end) == 1 and not end.isdigit()}
+    arrays = {**{end: arrays[name] for end, name in short.items()}, **arrays}
     text = re.sub(r"\[(?:'([^']*)'|\"([^\"]*)\")\]", r".\1\2", text)  # parameters["W1"] is parameters.W1
     aliases = {alias: name for name in arrays for alias in also(name, text)}
     for alias in sorted(aliases, key=len, reverse=True):
