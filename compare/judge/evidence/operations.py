@@ -18,9 +18,11 @@ def all_moved(seed: int) -> AbstractContextManager[Any]:
     from torch.utils._python_dispatch import TorchDispatchMode
 
     def shift(tensor: Any) -> Any:
-        array = tensor.detach().cpu().numpy()
+        half = tensor.dtype.itemsize == 2  # which NumPy has not: its unit is so many of float32's
+        array = (tensor.float() if half else tensor).detach().cpu().numpy()
+        units = torch.finfo(tensor.dtype).eps / np.finfo(array.dtype).eps
         away = perturbed(array, seed)
-        return tensor.new_tensor(np.subtract(away, array, out=np.zeros_like(array), where=np.isfinite(array)))
+        return tensor.new_tensor(units * np.subtract(away, array, out=np.zeros_like(array), where=np.isfinite(array)))
 
     class Moving(TorchDispatchMode):
         def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -194,10 +194,6 @@ class Bout:
                     judge(name, value, None, None, numpys), reason="the reference has no gradient for it"
                 )
                 continue
-            if more is not None and numpys != dtype:  # NumPy has no such dtype
-                from twofold.compare.judge.evidence.floor import largest
-
-                more = more + 8 * EPS[dtype] * largest(golden[name])
             with np.errstate(over="ignore"):
                 value = value.astype(numpys) if value.dtype.kind in "fiu" else value
             found[name] = judge(name, value, golden[name], more, numpys)
