@@ -18,19 +18,11 @@ def all_moved(seed: int) -> AbstractContextManager[Any]:
     from torch.utils._python_dispatch import TorchDispatchMode
 
     def shift(tensor: Any) -> Any:
-        if tensor.dtype.itemsize == 2:
-            return shift_half(tensor)
-        array = tensor.detach().cpu().numpy()
+        half = tensor.dtype.itemsize == 2  # which NumPy has not: its unit is so many of float32's
+        array = (tensor.float() if half else tensor).detach().cpu().numpy()
+        units = torch.finfo(tensor.dtype).eps / np.finfo(array.dtype).eps
         away = perturbed(array, seed)
-        return tensor.new_tensor(np.subtract(away, array, out=np.zeros_like(array), where=np.isfinite(array)))
-
-    def shift_half(tensor: Any) -> Any:
-        """Of a bfloat16 or float16: NumPy lacks the one, and as integers their neighbours lie 1 apart."""
-        array = tensor.detach().float().cpu().numpy()
-        away = np.sign(np.abs(perturbed(array, seed)) - np.abs(array))
-        away = np.where(np.isfinite(array), away, 0).astype(np.int16)
-        bits = tensor.detach().contiguous().view(torch.int16)
-        return (bits + torch.from_numpy(away).to(bits.device)).view(tensor.dtype) - tensor.detach()
+        return tensor.new_tensor(units * np.subtract(away, array, out=np.zeros_like(array), where=np.isfinite(array)))
 
     class Moving(TorchDispatchMode):
         def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

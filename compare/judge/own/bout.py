@@ -21,8 +21,6 @@ from twofold.compare.sides.foreign.reference import Run, UsersReference
 from twofold.scratch.module import Array
 
 Tensors = dict[str, Array]  # "loss", "output", "d W1", "d data 0"
-# Of what has half the digits one unit is allowed beside the re-runs, not eight: that would be half of the value.
-EPS = {"bfloat16": 2.0**-7, "float16": 2.0**-10}
 
 
 @dataclass(frozen=True)
@@ -195,10 +193,6 @@ class Bout:
                     judge(name, value, None, None, numpys), reason="the reference has no gradient for it"
                 )
                 continue
-            if more is not None and numpys != dtype:  # NumPy has no such dtype
-                from twofold.compare.judge.evidence.floor import largest
-
-                more = more + EPS[dtype] * largest(golden[name])
             with np.errstate(over="ignore"):
                 value = value.astype(numpys) if value.dtype.kind in "fiu" else value
             found[name] = judge(name, value, golden[name], more, numpys)

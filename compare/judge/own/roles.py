@@ -18,6 +18,7 @@ from twofold.scratch.module import Array
 Key = tuple[str, str]
 NEAR = 1e-6  # of the largest entry: which tensor is meant is asked, not whether it is right
 WORDS = ("grad", "g", "diff", "gradient")  # what an object that holds an array calls its gradient
+LOSSES = ("loss", "cost", "error", "j", "l", "e")
 OUTPUTS = ("output", "outputs", "out", "y", "yhat", "y_hat", "y_pred", "pred", "probs", "scores", "logits", "a", "h")
 
 
@@ -68,7 +69,7 @@ class Roles:
     outputs: list[Output | None] = field(default_factory=list)
     gradients: dict[str, Key] = field(default_factory=dict)
     rules: dict[str, str] = field(default_factory=dict)  # by leaf, how its gradient was found
-    inputs: dict[int, int] = field(default_factory=dict)  # of a pair: the place of each datum's gradient
+    inputs: dict[int, Key] = field(default_factory=dict)  # of a pair: each datum's gradient
     unread: list[str] = field(default_factory=list)  # what was returned and plays no part
 
     def name_of(self, leaf: str) -> str:
@@ -171,16 +172,21 @@ def by_place(roles: Roles, raw: Raw, leaves: Sequence[Leaf], n_data: int, asked:
     """A pair's backward gives the gradients in the order of forward's arguments."""
     given = raw.gradients or []
     if len(given) == n_data + len(leaves):
-        roles.inputs = {n: n for n in range(n_data) if given[n] is not None or asked[n : n + 1] == (True,)}
+        asks = [*asked, *[False] * n_data]
+        roles.inputs = {n: ("place", str(n)) for n in range(n_data) if given[n] is not None or asks[n]}
         for n, leaf in enumerate(leaves, n_data):
             if (found := given[n]) is not None and found.size == np.prod(leaf.shape):
                 roles.gradients[leaf.name], roles.rules[leaf.name] = ("place", str(n)), "the order of arguments"
     elif len(given) <= n_data:
-        roles.inputs = {n: n for n in range(len(given)) if given[n] is not None}
+        roles.inputs = {n: ("place", str(n)) for n in range(len(given)) if given[n] is not None}
     elif len(given) == len(leaves):
         for n, leaf in enumerate(leaves):
             if (found := given[n]) is not None and found.size == np.prod(leaf.shape):
                 roles.gradients[leaf.name], roles.rules[leaf.name] = ("place", str(n)), "the order of arguments"
+    for n, name in enumerate(raw.names):
+        keyed = (one.key for one in raw.found if plain(last(one.path)) == name and one.source == "returned")
+        if n not in roles.inputs and (key := next(keyed, None)) is not None:
+            roles.inputs[n] = key
 
 
 Assigned = dict[str, tuple[Key, str]]
@@ -282,9 +288,12 @@ def loss_among(pool: Iterable[Found], golden: Array, beside: bool = False) -> Ke
     for found in returned:
         if near(scalar(found.value), golden, 1e-4):
             return found.key
-    named = [f for f in numbers if any(word in f.path.lower() for word in ("loss", "cost"))]
-    for found in named if beside else [f for f in named if f.source == "returned"]:
-        return found.key
+    for found in returned:
+        if any(word in found.path.lower() for word in ("loss", "cost")):
+            return found.key
+    for found in numbers if beside else ():
+        if last(found.path).strip("_").lower() in LOSSES:  # no running mean of it
+            return found.key
     for found in numbers:
         if near(scalar(found.value), golden, 1e-9):
             return found.key
@@ -348,16 +357,18 @@ def extracted(raw: Raw, roles: Roles, leaves: Sequence[Leaf], shapes: Sequence[t
         key = roles.gradients.get(leaf.name)
         if key is None:
             continue
-        value = of_place(raw, int(key[1])) if key[0] == "place" else raw.get(key)
+        value = value_at(raw, key)
         if value is not None:
             found[f"d {leaf.name}"] = value.reshape(leaf.shape) if value.size == np.prod(leaf.shape) else value
-    for datum, place in roles.inputs.items():
-        if (value := of_place(raw, place)) is not None:
+    for datum, key in roles.inputs.items():
+        if (value := value_at(raw, key)) is not None:
             found[f"d data {datum}"] = value
     return found
 
 
-def of_place(raw: Raw, place: int) -> Array | None:
-    """What a pair's backward returned there, if it was called."""
+def value_at(raw: Raw, key: Key) -> Array | None:
+    """What a call gave there; of a pair's backward by its place, if it was called."""
+    if key[0] != "place":
+        return raw.get(key)
     given = raw.gradients or []
-    return given[place] if place < len(given) else None
+    return given[int(key[1])] if int(key[1]) < len(given) else None

@@ -132,7 +132,7 @@ def guilt(bout: Bout, call: Call, one: Draw, found: Stepped, first: str) -> tupl
         told = who.of_gradient(bout, at, f"d {first}", ours, theirs, found.dtype != "float64")
         if told.side in ("scratch", "reference"):
             return told.side, told.reason
-    if found.gradients:
+    if found.gradients and call.reference_step is None:  # a step of the user's may have clipped them
         directions = who.random_directions(bout, at, {f"d {name}": value for name, value in found.gradients.items()})
         mine = who.given_along(bout, {f"d {n}": in_rows(bout, n, g) for n, g in found.gradients.items()}, directions)
         for name, value in mine.items():

@@ -55,6 +55,7 @@ class Raw:
     gradients: list[Array | None] | None = None  # of a pair, in the order of its arguments
     data: tuple[Any, ...] = ()  # as the call left them
     buffers: dict[str, Array] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)  # what a pair's forward calls its data
     again: "Raw | None" = None  # what a pair's backward returns where it is called twice in a row
     changed: set[tuple[str, str]] = field(default_factory=set)  # of what stands beside: what the call wrote
 
@@ -122,6 +123,7 @@ class Foreign:
         self.is_pair = isinstance(scratch, tuple) and len(scratch) == 2 and all(map(callable, scratch))
         self.forward = scratch[0] if self.is_pair else scratch
         self.is_torch = is_function_of_torch(scratch) or any(is_tensor(array) for array in data)
+        params = [params] if is_floating(params) else params
         self.params, self.grads, self.buffers = params, grads, buffers
         self.given = params is not None
         self.twice, self.locked, self.dtype = False, False, "float64"
@@ -204,8 +206,8 @@ class Foreign:
         """What the forward is given behind the data: nothing, the parameters one by one, or the whole tree."""
         if not self.is_pair or self.params is None or self.owner is not None:
             return (), {}
-        if (isinstance(self.params, list | tuple) and self.wanted != 1) or len(self.leaves) == 1 == self.wanted:
-            return (tuple(self.params) if isinstance(self.params, list | tuple) else (self.params,)), {}
+        if isinstance(self.params, list | tuple) and (self.wanted != 1 or len(self.params) == 1):
+            return tuple(self.params), {}
         if isinstance(self.params, Mapping):
             try:
                 taken = inspect.signature(self.forward).parameters
@@ -347,8 +349,10 @@ class Foreign:
     def _returned(self, raw: Raw, value: Any) -> None:
         if self.is_pair:
             parts = list(value) if isinstance(value, tuple | list) else [value]
-            if not isinstance(value, Mapping):
-                raw.gradients = [gradient_in(part) for part in parts]
+            # behind the gradients of the data those of the parameters may come as a tree
+            trees = [n for n, part in enumerate(parts) if isinstance(part, Mapping | list | tuple)]
+            raw.gradients = [gradient_in(part) for part in parts[: trees[0] if trees else None]]
+            raw.names = list(map(self.data_name, range(len(self.data))))
         for path, part in labelled(value):
             raw.found.append(found_at("returned", path, part))
 

@@ -29,16 +29,14 @@ def as_it_is(value: Any) -> Any:
 AS_IT_IS = Way("", as_it_is)
 
 
-def kind_of(value: Any) -> str:
-    """f, i, u or b, of arrays, lists and tensors."""
-    if is_tensor(value):
-        return "f" if value.is_floating_point() else "i"
-    return np.asarray(value).dtype.kind
+def is_word(value: Any) -> bool:
+    """An argument that is no number, such as a mode."""
+    return value is None or isinstance(value, str | bool)
 
 
 def ways(value: Any) -> list[Way]:
     """The ways to give an array to torch, the likeliest first."""
-    if is_tensor(value):
+    if is_tensor(value) or is_word(value):
         return [AS_IT_IS]
     array = np.asarray(value)
     found = [AS_IT_IS]
@@ -64,6 +62,7 @@ def ways(value: Any) -> list[Way]:
     if array.ndim in (1, 2) and array.dtype.kind in "iu" and array.size and array.min() == 1:
         found.append(Way(" - 1", lambda a: np.asarray(a) - 1))
     if array.ndim == 0:
+        found.append(Way("as a tensor", np.asarray))
         found.append(Way("[None]", lambda a: np.asarray(a)[None]))
     if array.ndim in (3, 4):
         for axes in permutations(range(array.ndim)):
@@ -108,7 +107,7 @@ def redrawn(value: Any, rng: Generator, real: bool = True) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(np.array(redrawn(np.asarray(value), rng, real)).tolist())
     array = np.asarray(value)
-    if array.dtype.kind not in "fiub" or array.ndim == 0:
+    if is_word(value) or array.dtype.kind not in "fiub" or array.ndim == 0:
         return value
     for axis in range(array.ndim):
         sums = array.sum(axis=axis)

@@ -11,6 +11,7 @@ import numpy as np
 
 from twofold.compare import nest
 from twofold.compare.sides.devices import import_torch
+from twofold.compare.sides.foreign.data import is_word
 from twofold.compare.sides.foreign.trees import Reach, is_module, is_tensor
 from twofold.scratch.module import Array
 
@@ -108,7 +109,9 @@ class UsersReference:
             self.torch.set_rng_state(seed)
 
     def tensor(self, value: Any, dtype: str) -> Any:
-        """Data as torch takes it: floats in the dtype, lists as tensors, integers as int64."""
+        """Data as torch takes it: floats in the dtype, lists as tensors, integers as int64; plain numbers stay."""
+        if is_word(value) or isinstance(value, int | float):
+            return value
         if is_tensor(value):
             value = value.detach().cpu().numpy() if value.dtype.itemsize > 2 or not value.is_floating_point() else value
         if is_tensor(value):
@@ -152,13 +155,14 @@ class UsersReference:
                     module.train(training)
             self.torch.manual_seed(0)
             tensors = [self.tensor(array, dtype) for array in data]
-            tensors = [self.laid_out(tensor).detach() for tensor in tensors] if self.laid_out else tensors
+            if self.laid_out:
+                tensors = [self.laid_out(tensor).detach() if is_tensor(tensor) else tensor for tensor in tensors]
             with moving() if moving else nullcontext():
                 return self._pass(state, tensors, dtype, send, backward, graph)
 
     def _pass(self, state: Any, tensors: list[Any], dtype: str, send: Any, backward: bool, graph: Any) -> Run:
-        begun = [tensor.detach().clone() for tensor in tensors]
-        leaves = [tensor for tensor in tensors if tensor.is_floating_point()]
+        begun = {n: tensor.detach().clone() for n, tensor in enumerate(tensors) if is_tensor(tensor)}
+        leaves = [tensor for tensor in tensors if is_tensor(tensor) and tensor.is_floating_point()]
         for leaf in leaves:
             leaf.requires_grad_(backward)
         arguments = {name: self.tensor(state[name], dtype).requires_grad_(backward) for name in self.arguments}
@@ -174,11 +178,11 @@ class UsersReference:
             if backward:
                 self._backward(outputs, loss, sent)
         run = Run([array_of(part) for part in outputs], None if loss is None else array_of(loss))
-        changed = [n for n, (a, b) in enumerate(zip(begun, tensors, strict=True)) if not alike(a, b)]
-        run.changed = changed
+        run.changed = [n for n, tensor in begun.items() if not alike(tensor, tensors[n])]
         named = {**self.parameters, **arguments}
         run.gradients = {name: array_of(p.grad) for name, p in named.items() if p.grad is not None}
-        run.inputs = [array_of(tensor.grad) if tensor.grad is not None else None for tensor in tensors]
+        grads = [tensor.grad if is_tensor(tensor) else None for tensor in tensors]
+        run.inputs = [None if grad is None else array_of(grad) for grad in grads]
         run.buffers = {name: array_of(tensor) for name, tensor in self.tensors.items() if name not in self.parameters}
         return run
 

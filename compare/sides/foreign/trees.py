@@ -1,5 +1,6 @@
 """Where a stranger's arrays stand: in dicts, lists, objects, a module's globals, closures; and all of it put back."""
 
+import argparse
 import inspect
 import random
 import sys
@@ -201,15 +202,18 @@ class Reach:
             for n, part in enumerate((value.func, *value.args, *value.keywords.values())):
                 self._visit(part, f"{name}[{n}]")
         elif inspect.ismethod(value):
-            self._visit(value.__self__, name)
             self._visit(value.__func__, name)
+            if isinstance(value.__self__, type):
+                self._keep_classes(value.__self__)
+            else:
+                self._visit(value.__self__, name)
         elif inspect.isfunction(value):
             if is_users(value):
                 self._keep_function(value)
         elif isinstance(value, types.ModuleType):
             if value in self.roots.values():
                 self._keep_mapping(vars(value), name, public=True, undo=False)
-        elif is_users(type(value)) or type(value).__module__.startswith(f"{OWN}.scratch"):
+        elif is_users(type(value)) or type(value).__module__.startswith(f"{OWN}.scratch") or is_bag(value):
             self._keep_object(value, name)
 
     def _items(self, items: Any, holder: Any, name: str) -> None:
@@ -235,16 +239,20 @@ class Reach:
             self._undo.append(partial(_refill_mapping, own, dict(own)))
         slots = [key for kind in type(value).__mro__ for key in _named_slots(kind)]
         parts = {**{key: getattr(value, key) for key in slots if hasattr(value, key)}, **(own or {})}
+        self._undo += [partial(_unset, value, key) for key in slots if key not in parts]
         for key, part in parts.items():
             shown = dotted(name, key)
             slot = Slot(shown, value, ATTRIBUTE, key)
             if key in slots:
                 self._undo.append(partial(slot.set, part))
             self._visit(part, shown, slot)
-        for kind in type(value).__mro__:
-            if is_users(kind) and id(kind) not in self._seen:
-                self._seen[id(kind)] = kind
-                self._keep_class(kind)
+        self._keep_classes(type(value))
+
+    def _keep_classes(self, kind: type) -> None:
+        for base in kind.__mro__:
+            if is_users(base) and id(base) not in self._seen:
+                self._seen[id(base)] = base
+                self._keep_class(base)
 
     def _keep_class(self, kind: type) -> None:
         """What a class holds for all its objects, and what its methods look up among the globals."""
@@ -332,6 +340,11 @@ class Reach:
         self._visit(part, key, slot)
 
 
+def is_bag(value: Any) -> bool:
+    """A library's object that holds whatever attributes a user gives it."""
+    return isinstance(value, types.SimpleNamespace | argparse.Namespace)
+
+
 def is_data(value: Any) -> bool:
     """Something that holds numbers or may come to do so: no module, class or function."""
     return (not isinstance(value, types.ModuleType | type) and not callable(value)) or is_holder(value)
@@ -349,6 +362,11 @@ def dotted(name: str, key: Any) -> str:
 def _named_slots(kind: type) -> tuple[str, ...]:
     named = vars(kind).get("__slots__", ())
     return (named,) if isinstance(named, str) else tuple(named)
+
+
+def _unset(holder: Any, key: str) -> None:
+    if hasattr(holder, key):
+        delattr(holder, key)
 
 
 def _write_array(array: Array, values: Array) -> None:
