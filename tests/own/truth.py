@@ -1,9 +1,9 @@
 """The table of truth: strangers' nets, one or more a style, right and wrong, and what a verdict has to say of each."""
 
 from tests.own.case import Call, Truth
-from tests.own.tables import convolution, dense, modules, objects, recurrent, tensors, updates
+from tests.own.tables import convolution, dense, modules, mutations, objects, recurrent, tensors, updates
 
-TABLES = dense, convolution, objects, recurrent, tensors, modules, updates
+TABLES = dense, convolution, objects, recurrent, tensors, modules, updates, mutations
 TRUTH: tuple[Truth, ...] = tuple(truth for table in TABLES for truth in table.TABLE)
 
 __all__ = ["TRUTH", "Call", "Truth"]
