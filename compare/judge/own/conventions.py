@@ -19,6 +19,7 @@ from twofold.compare.judge.own.roles import near
 from twofold.scratch.module import Array
 
 ALIKE = 1e-9  # of a tensor's largest entry: under a convention that explains everything all agree so nearly
+LEFT = 1e-3  # of what was apart: more than that may not be left under it
 EPSILONS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 0.0)
 SLOPES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.3)
 
@@ -32,7 +33,9 @@ class Convention:
 
 
 def convention(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention | None:
-    """The first that explains every tensor; None for none."""
+    """The first that explains every tensor; None for none, as for numbers that are not finite."""
+    if not all(np.isfinite(value).all() for value in ours.values()):
+        return None
     for find in (factor, penalty, constant, clipped):
         if (found := find(bout, one, ours, theirs)) is not None:
             return found
@@ -42,13 +45,27 @@ def convention(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convent
                 run = bout.of_run(bout.golden(one))
         except Exception:  # it does not fit this reference
             continue
-        if explains(ours, run):
+        if explains(ours, run, theirs):
             return told
     return None
 
 
-def explains(ours: Tensors, theirs: Tensors) -> bool:
-    return all(name in theirs and near(np.asarray(value), theirs[name], ALIKE) for name, value in ours.items())
+def explains(ours: Tensors, deviating: Tensors, theirs: Tensors) -> bool:
+    """Whether all agree with what deviates, and far better than with what does not: a small error is no convention."""
+    if not all(name in deviating and near(np.asarray(value), deviating[name], ALIKE) for name, value in ours.items()):
+        return False
+    left, were = apart(ours, deviating), apart(ours, theirs)
+    return left <= LEFT * were or left == 0
+
+
+def apart(ours: Tensors, theirs: Tensors) -> float:
+    """The largest difference of any tensor, as a part of its largest entry."""
+    found = [
+        float(np.abs(value - theirs[name]).max(initial=0)) / (float(np.abs(theirs[name]).max(initial=0)) or 1.0)
+        for name, value in ours.items()
+        if name in theirs and value.shape == theirs[name].shape
+    ]
+    return max(found, default=0.0)
 
 
 def agree(ours: Tensors, theirs: Tensors, names: list[str]) -> bool:
@@ -72,19 +89,29 @@ def factor(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention 
     criterion = type(bout.reference.criterion).__name__ if bout.reference.criterion is not None else ""
     name = f"nn.{criterion}" if criterion.endswith("Loss") else "loss"
     reason, onward = reasons(bout, one, by)
-    return Convention(f"{told}{reason}", onward.replace("LOSS", name) or f"loss=lambda out, y: {by:.6g} * loss(out, y)")
+    if bout.reference.criterion is None:
+        return Convention(f"{told}{reason}", f"a reference that returns {number(by)} times its loss")
+    onward = onward.replace("LOSS", name) or f"loss=lambda out, y: {number(by)} * loss(out, y)"
+    return Convention(f"{told}{reason}", onward)
+
+
+def number(by: float) -> str:
+    """In six digits where that is all of it, else in so many that what is followed agrees."""
+    short = f"{by:.6g}"
+    return short if abs(float(short) - by) <= 1e-13 * abs(by) else repr(by)
 
 
 def reasons(bout: Bout, one: Draw, by: float) -> tuple[str, str]:
     sizes = counts(bout, one)
+    times = f"loss=lambda out, y: {number(by)} * loss(out, y)"
     for scale, half in ((1.0, ""), (0.5, "half "), (2.0, "twice ")):
         for name, size in sizes.items():
             if size > 1 and abs(by - scale * size) < 1e-6 * by:
-                onward = 'loss=LOSS(reduction="sum")' if scale == 1 else f"loss=lambda out, y: {by:.6g} * loss(out, y)"
+                onward = 'loss=LOSS(reduction="sum")' if scale == 1 else times
                 return f": {half}the sum over {size} {name}, where torch takes the mean", onward
             if size > 1 and abs(by - scale / size) < 1e-6 * by:
                 told = f": {half}the mean over {size} {name}, where torch takes the sum"
-                return told, f"loss=lambda out, y: {by:.6g} * loss(out, y)"
+                return told, f"loss=lambda out, y: {number(by)} * loss(out, y)"
     if abs(by - 0.5) < 1e-9:
         return ": halved", "loss=lambda out, y: 0.5 * loss(out, y)"
     return "", ""
@@ -115,7 +142,7 @@ def penalty(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention
     """L2 of the weights in scratch's loss and gradients alone."""
     if "loss" not in ours or "loss" not in theirs:
         return None
-    held, rates, squares = weights(bout, one), [], 0.0
+    held, rates, squares, whose = weights(bout, one), [], 0.0, []
     for name in (n for n in ours if n.startswith("d ") and n in theirs):
         if ours[name].shape != theirs[name].shape:
             return None
@@ -129,6 +156,7 @@ def penalty(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention
         if not near(ours[name], theirs[name] + rate * weight, ALIKE):
             return None
         rates.append(rate)
+        whose += bout.pairing.layout.torch_names(bout.leaf(name.removeprefix("d ")))
         squares += float((weight * weight).sum())
     if not rates or max(rates) - min(rates) > 1e-6 * abs(rates[0]):
         return None
@@ -136,9 +164,11 @@ def penalty(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention
     if abs(extra - 0.5 * rates[0] * squares) > 1e-6 * abs(extra):
         return None
     told = f"scratch's loss has {0.5 * rates[0]:.6g} times the squares of {len(rates)} weights in it, torch's has not"
-    return Convention(
-        told, f"loss=lambda out, y: loss(out, y) + {0.5 * rates[0]:.6g} * sum((w * w).sum() for w in weights)"
-    )
+    squares_of = f"sum((net.get_parameter(name) ** 2).sum() for name in {tuple(whose)})"
+    more = f"{number(float(f'{0.5 * rates[0]:.12g}'))} * {squares_of}"
+    if bout.reference.criterion is None:
+        return Convention(told, f"a reference, net, that adds {more}")
+    return Convention(told, f"loss=lambda out, y: loss(out, y) + {more}")
 
 
 def constant(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention | None:
@@ -146,10 +176,11 @@ def constant(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Conventio
     rest = [name for name in ours if name != "loss"]
     if "loss" not in ours or "loss" not in theirs or len(rest) < 1 or not agree(ours, theirs, rest):
         return None
-    apart = float(ours["loss"]) - float(theirs["loss"])
-    return Convention(
-        f"the losses are {apart:.6g} apart and every gradient agrees", f"loss=lambda out, y: loss(out, y) + {apart:.6g}"
-    )
+    more = float(ours["loss"]) - float(theirs["loss"])
+    if apart({name: ours[name] for name in rest}, theirs) > LEFT * abs(more / (float(theirs["loss"]) or 1.0)):
+        return None
+    onward = f"loss=lambda out, y: loss(out, y) + {more!r}" if bout.reference.criterion else ""
+    return Convention(f"the losses are {more:.6g} apart and every gradient agrees", onward)
 
 
 def clipped(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention | None:

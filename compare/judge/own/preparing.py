@@ -1,5 +1,6 @@
 """From a call to two sides that can be run on the same numbers: parameters, layout, data, roles."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from twofold.compare.judge.own.bout import Bout, Draw, random_draw
 from twofold.compare.judge.own.call import Call
+from twofold.compare.judge.own.contract import line_of, text_of
 from twofold.compare.judge.own.kernels import Kernel
 from twofold.compare.judge.own.pairing import Pairing, find, listed, same_name
 from twofold.compare.judge.own.roles import Roles, assign
@@ -23,9 +25,11 @@ from twofold.scratch.module import Array
 def prepared(call: Call) -> tuple[Bout, Draw]:
     """The bout, and a first draw of random parameters on the user's data. Raises BadCall."""
     foreign = made(call)
+    must_run(foreign, call)
     reference = users_reference(call, foreign)
     if not is_explicit(call.params) and not call.kernel:
-        foreign.leaves = effective(foreign, call.data, reference)
+        named = " ".join((call.layout or {}).values())
+        foreign.leaves = effective(foreign, call.data, reference, named)
     if reference.shapes() and not foreign.leaves:
         raise BadCall(
             "params: expected the arrays that are learned, found none on what scratch is bound to or closes over; "
@@ -111,8 +115,11 @@ def users_reference(call: Call, foreign: Foreign) -> UsersReference:
     return UsersReference(call.reference, call.loss)
 
 
-def effective(foreign: Foreign, data: Sequence[Any], reference: UsersReference) -> list[Leaf]:
-    """Of all arrays of an object those whose values matter: one moved alone changes something that a call gives."""
+def effective(foreign: Foreign, data: Sequence[Any], reference: UsersReference, named: str = "") -> list[Leaf]:
+    """Of all arrays of an object those whose values matter: one moved alone changes something that a call gives.
+
+    One that the layout has `named` is meant, and where results are not finite they show no effect of anything.
+    """
     if len(foreign.leaves) <= 1:
         return foreign.leaves
     sizes = [tuple(sorted(n for n in shape if n != 1)) for shape in reference.shapes().values()]
@@ -120,12 +127,13 @@ def effective(foreign: Foreign, data: Sequence[Any], reference: UsersReference) 
     rng = np.random.default_rng(3)
     values = {leaf.name: near_own(leaf, rng) for leaf in foreign.leaves}
     begun = results(foreign, values, data)
-    if begun is None:
+    if begun is None or not all_finite(begun):
         return foreign.leaves
     kept = []
     for leaf in foreign.leaves:
         mine = tuple(sorted(n for n in leaf.shape if n != 1))
         called = any(same_name(name, leaf.name) for name in reference.shapes())
+        called = called or re.search(rf"(?<![\w.]){re.escape(leaf.name)}(?!\w)", named) is not None
         if called or leaf.scalar or int(np.prod(leaf.shape)) == total:
             kept.append(leaf)
             continue
@@ -135,6 +143,12 @@ def effective(foreign: Foreign, data: Sequence[Any], reference: UsersReference) 
         if moved is None or not same_results(begun, moved):
             kept.append(leaf)
     return kept
+
+
+def all_finite(raw: Raw) -> bool:
+    """Of what is returned."""
+    returned = [found.value for found in raw.found if found.source == "returned" and found.value.dtype.kind == "f"]
+    return all(np.isfinite(value).all() for value in [*returned, *(raw.outputs or [])])
 
 
 def could_be_part(leaf: Leaf, reference: UsersReference) -> bool:
@@ -185,6 +199,22 @@ def must_cover(bout: Bout, call: Call) -> None:
 
 def is_bias(name: str) -> bool:
     return "bias" in name.rpartition(".")[2] or len(name.rpartition(".")[2]) == 1
+
+
+def must_run(foreign: Foreign, call: Call) -> None:
+    """Raises BadCall where the code raises with the parameters and the data that it was handed with."""
+    if call.kernel:
+        return
+    try:
+        with foreign.afresh():
+            foreign.call(call.data, lambda n, out: np.ones_like(out))
+    except Exception as error:
+        place = line_of(error)
+        where = f" at {place.file}:{place.line}   {text_of(error)}" if place.file else ""
+        raise BadCall(
+            f"scratch raises {type(error).__name__}: {' '.join(str(error).split())}{where}; "
+            f"it is called as scratch({', '.join(str(np.shape(a)) for a in call.data)})"
+        ) from None
 
 
 def must_take(bout: Bout, one: Draw, call: Call) -> None:

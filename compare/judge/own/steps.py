@@ -14,7 +14,7 @@ from twofold.compare.judge.own.contract import line_of, text_of
 from twofold.compare.judge.own.record import Record
 from twofold.compare.judge.own.stepping import learning_rate
 from twofold.compare.judge.own.telling import base, differs_by, shortened
-from twofold.compare.judge.own.training import Stepped, batches, compared, outside, scratch_run
+from twofold.compare.judge.own.training import Run, Stepped, batches, compared, outside, scratch_run
 from twofold.compare.judge.own.verdict import BadCall, Place, Verdict
 
 FACTORS = 1e-9  # of an update: how nearly all of it must be one multiple of torch's
@@ -35,6 +35,8 @@ def trained(record: Record, one: Draw) -> Verdict | None:
                     raised(error, record)
                 record.not_checked.append(f"steps in {dtype}: scratch raises {type(error).__name__}")
                 continue
+            if (moved := reshaped(run)) is not None:
+                return told_reshaped(record, run, *moved)
             if not any((a != b).any() for a, b in zip(map(flat, run.before), map(flat, run.after), strict=True)):
                 raise BadCall(
                     "step: expected it to change params, found every one as it was after "
@@ -74,6 +76,23 @@ def raised(error: Exception, record: Record) -> None:
     raise BadCall(
         f"step raises {type(error).__name__}: {' '.join(str(error).split())}{where}; it is called as step(*data)"
     ) from None
+
+
+def reshaped(run: Run) -> tuple[int, str] | None:
+    """The first step that leaves a parameter in another shape than it had, and which."""
+    for n, (before, after) in enumerate(zip(run.before, run.after, strict=True)):
+        for name, value in before.items():
+            if after[name].shape != value.shape:
+                return n, name
+    return None
+
+
+def told_reshaped(record: Record, run: Run, n: int, name: str) -> Verdict:
+    was, now = run.before[n][name].shape, run.after[n][name].shape
+    cause = f"step {n + 1} leaves {name} in shape {now}, where it had {was}"
+    lines = (("step", f"{n + 1} is the first"), ("cause", cause))
+    place = Place(name=name, step=n + 1)
+    return base(record, outcome="different", side="scratch", tensor=name, place=place, cause=cause, lines=lines)
 
 
 def flat(tensors: Tensors) -> Any:
