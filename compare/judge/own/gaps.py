@@ -14,7 +14,7 @@ def forgotten(record: Record) -> Breach | None:
     Where the others were found by name, or its own place is empty, it is forgotten; else it may be we who missed it.
     """
     bout, roles = record.bout, record.bout.roles
-    if record.call.step is None and (told := misshapen(record)) is not None:
+    if record.call.step is None and (told := unread(record)) is not None:
         return told
     if not roles.gradients or record.call.step is not None:
         return None
@@ -37,20 +37,12 @@ def forgotten(record: Record) -> Breach | None:
     return None
 
 
-def misshapen(record: Record) -> Breach | None:
-    """A gradient of another size than what it is of: by its place in what a pair gives, else where none fits at all."""
+def unread(record: Record) -> Breach | None:
+    """Something was returned, no gradient was found in it, and it has the size of no parameter."""
     bout, roles = record.bout, record.bout.roles
-    raw = bout.call(record.compared[0].one) if record.compared else None
-    lacking = [leaf for leaf in bout.leaves if leaf.name not in roles.gradients and bout.pairing.layout.covered(leaf)]
-    if raw is None or not lacking:
+    lacking = [leaf for leaf in bout.leaves if bout.pairing.layout.covered(leaf)]
+    if not lacking:
         return None
-    given, n_data = raw.gradients or [], len(record.call.data)
-    if given and len(given) in (len(bout.leaves), n_data + len(bout.leaves)):
-        first = len(given) - len(bout.leaves)
-        for n, (leaf, found) in enumerate(zip(bout.leaves, given[first:], strict=True), first + 1):
-            if leaf in lacking and found is not None and found.size != np.prod(leaf.shape):
-                cause = f"its gradient has shape {found.shape}, and {leaf.name} has {leaf.shape}"
-                return Breach("scratch", leaf.name, cause, f"backward gives it as number {n} of {len(given)}")
     if not roles.gradients and roles.unread and not any(roles.outputs) and not bout.foreign.is_pair:
         names = ", ".join(f"{leaf.name} {leaf.shape}" for leaf in lacking[:3])
         cause = f"what scratch returns at {roles.unread[0].strip()} is of the size of no parameter"

@@ -251,7 +251,7 @@ def settle_roles(bout: Bout, one: Draw, asked: tuple[bool, ...] = ()) -> None:
         bout.roles = assign(raw, bout.leaves, {}, run.outputs, run.loss, len(one.data), asked)
         raw = bout.foreign.call_once(one.values, one.data, bout.send_in("float64"))
     expected = bout.pairing.layout.gradients(run.gradients)
-    bout.roles = assign(raw, bout.leaves, expected, run.outputs, run.loss, len(one.data), asked)
+    bout.roles = assign(raw, bout.leaves, expected, run.outputs, run.loss, len(one.data), asked, run.inputs)
 
 
 def with_data(one: Draw, data: Sequence[Any], label: str) -> Draw:

@@ -116,6 +116,7 @@ def assign(
     loss: Array | None,
     n_data: int,
     asked: tuple[bool, ...] = (),
+    inputs: Sequence[Array | None] = (),
 ) -> Roles:
     """The roles, given what the reference has for the same numbers. `expected` are gradients by leaf."""
     roles = Roles()
@@ -134,7 +135,7 @@ def assign(
             given = [f for k, f in pool.items() if f.source == "returned" and k not in taken]
             if (output := output_by_value(given, golden)) is not None:
                 taken.add(output.key)
-    for find in (of_grads, by_name, by_structure, by_shape):
+    for find in (of_grads, by_name, misshapen, by_structure, by_shape):
         left = [leaf for leaf in leaves if leaf.name not in roles.gradients]
         for name, (key, rule) in find(left, [f for k, f in pool.items() if k not in taken], expected).items():
             roles.gradients[name], roles.rules[name] = key, rule
@@ -155,9 +156,28 @@ def assign(
         roles.outputs = [output_among(rest, golden, loss is not None and agrees) for golden in outputs]
         if roles.loss is None and loss is not None and not any(roles.outputs):
             roles.loss = loss_among(rest, loss, beside=True)
-    used = {roles.loss, *(output.key for output in roles.outputs if output)}
+    if raw.outputs is None:
+        roles.inputs = of_data(raw, [found for found in rest if is_array(found)], roles, leaves, inputs)
+    used = {roles.loss, *(output.key for output in roles.outputs if output), *roles.inputs.values()}
     roles.unread = [f"{found.path} {found.value.shape}" for found in rest if found.key not in used and is_array(found)]
     return roles
+
+
+def of_data(
+    raw: Raw, pool: Sequence[Found], roles: Roles, leaves: Sequence[Leaf], inputs: Sequence[Array | None]
+) -> dict[int, Key]:
+    """The data's own gradients among what is left: by value, or of a loss without parameters the one of its shape."""
+    taken = {output.key for output in roles.outputs if output}
+    chosen: dict[int, Key] = {}
+    for n, want in enumerate(inputs):
+        if want is None or not want.any() or n >= len(raw.data):
+            continue
+        shape = np.shape(raw.data[n])
+        alike = [f for f in pool if f.value.shape == shape and f.key not in taken and f.key not in chosen.values()]
+        equal = [f for f in alike if f.value.shape == want.shape and near(f.value, want)]
+        if equal or (len(alike) == 1 and not leaves):
+            chosen[n] = (equal or alike)[0].key
+    return chosen
 
 
 def is_array(found: Found) -> bool:
@@ -175,13 +195,13 @@ def by_place(roles: Roles, raw: Raw, leaves: Sequence[Leaf], n_data: int, asked:
         asks = [*asked, *[False] * n_data]
         roles.inputs = {n: ("place", str(n)) for n in range(n_data) if given[n] is not None or asks[n]}
         for n, leaf in enumerate(leaves, n_data):
-            if (found := given[n]) is not None and found.size == np.prod(leaf.shape):
+            if given[n] is not None:
                 roles.gradients[leaf.name], roles.rules[leaf.name] = ("place", str(n)), "the order of arguments"
     elif len(given) <= n_data:
         roles.inputs = {n: ("place", str(n)) for n in range(len(given)) if given[n] is not None}
     elif len(given) == len(leaves):
         for n, leaf in enumerate(leaves):
-            if (found := given[n]) is not None and found.size == np.prod(leaf.shape):
+            if given[n] is not None:
                 roles.gradients[leaf.name], roles.rules[leaf.name] = ("place", str(n)), "the order of arguments"
     for n, name in enumerate(raw.names):
         keyed = (one.key for one in raw.found if plain(last(one.path)) == name and one.source == "returned")
@@ -221,6 +241,16 @@ def by_name(leaves: Sequence[Leaf], pool: Sequence[Found], expected: Mapping[str
                 best, most = found, score
         if best is not None:
             chosen[leaf.name] = best.key, "its name"
+    return chosen
+
+
+def misshapen(leaves: Sequence[Leaf], pool: Sequence[Found], expected: Mapping[str, Array]) -> Assigned:
+    """Named as a parameter and of another size, where no other is named so: it is judged by its shape."""
+    chosen: Assigned = {}
+    for leaf in leaves:
+        named = [f for f in pool if f.source != "beside" and common(leaf.name, f.path) and f.value.ndim > 0]
+        if len(named) == 1:
+            chosen[leaf.name] = named[0].key, "its name"
     return chosen
 
 
