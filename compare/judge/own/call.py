@@ -79,7 +79,16 @@ def must_be_sound(call: Call) -> None:
             "data: expected at least one array, as judge(net.loss, torch_net, x, y); "
             "an update rule needs a torch.optim class, or a function from parameters to one, as its reference"
         )
+    if call.loss is not None and len(call.data) < 2:
+        raise BadCall("data: expected the target of loss= last, found 1 array; as judge(f, net, x, y, loss=...)")
+    if isinstance(call.data[0], str):
+        raise BadCall(f"data[0]: expected an array, found {kind(call.data[0])}; pass the numbers themselves")
     for n, array in enumerate(call.data):
+        if isinstance(array, list):
+            try:
+                array = np.asarray(array)
+            except ValueError:
+                raise BadCall(f"data[{n}]: expected rows of one length, found a ragged list of {len(array)}") from None
         if isinstance(array, np.ndarray) and array.dtype.kind not in "fiub":
             raise BadCall(f"data[{n}]: expected an array of floats or integers, found dtype {array.dtype}")
         if isinstance(array, np.ndarray) and array.dtype == np.float16:
@@ -92,8 +101,9 @@ def must_be_sound(call: Call) -> None:
         )
     if call.step is not None and not callable(call.step):
         raise BadCall(f"step: expected a callable, called as step(*data), found {kind(call.step)}")
-    if call.modes is not None and (len(tuple(call.modes)) != 2 or not all(map(callable, call.modes))):
-        raise BadCall("modes: expected two callables, (enter training, enter evaluation)")
+    modes = (None, None) if call.modes is None else call.modes
+    if call.modes is not None and not (isinstance(modes, tuple | list) and [callable(m) for m in modes] == [True] * 2):
+        raise BadCall(f"modes: expected two callables, (enter training, enter evaluation), found {kind(modes)}")
     if call.loss is not None and not callable(call.loss):
         raise BadCall(
             f"loss: expected a function of (output, target), such as F.cross_entropy, found {kind(call.loss)}"

@@ -237,7 +237,13 @@ def find(
     first = layouts[0]
     values, shares = draw(first, reference, seed)
     missing = lacking(first, shapes)
-    raw = called(foreign, values, data, send, seed)
+    try:
+        raw = called(foreign, values, data, send, seed)
+    except Exception as error:
+        raise BadCall(
+            f"scratch does not take its own data: {type(error).__name__}: {' '.join(str(error).split())}; "
+            f"it is called as scratch({', '.join(str(np.shape(a)) for a in data)})"
+        ) from None
     pairing = Pairing(first, hows[0], 0, False, missing)
     best = -1
     agreeing: list[tuple[Layout, tuple[Way, ...], dict[str, Array]]] = []

@@ -21,11 +21,17 @@ from twofold.compare.sides.foreign.reference import UsersReference, arity
 from twofold.compare.sides.foreign.trees import is_floating, is_module
 from twofold.scratch.module import Array
 
+NOTHING = (
+    "scratch: expected a loss, outputs or gradients, found nothing in what it returns nor beside its params; "
+    "return them, or pass the objects that hold them as params= and grads="
+)
+
 
 def prepared(call: Call) -> tuple[Bout, Draw]:
     """The bout, and a first draw of random parameters on the user's data. Raises BadCall."""
     foreign = made(call)
     must_run(foreign, call)
+    must_have_effect(foreign, call)
     reference = users_reference(call, foreign)
     if not is_explicit(call.params) and not call.kernel:
         named = " ".join((call.layout or {}).values())
@@ -46,7 +52,36 @@ def prepared(call: Call) -> tuple[Bout, Draw]:
     one = random_draw(bout, data, "random parameters", call.seed)
     must_take(bout, one, call)
     settle_roles(bout, one, call.asked)
+    must_give(bout, call)
     return bout, one
+
+
+def must_have_effect(foreign: Foreign, call: Call) -> None:
+    """Raises BadCall where all params together can be moved and nothing that a call gives follows."""
+    if call.kernel or not foreign.leaves:
+        return
+    rng = np.random.default_rng(3)
+    values = {leaf.name: near_own(leaf, rng) for leaf in foreign.leaves}
+    moved = {name: value + 0.1 * rng.standard_normal(value.shape) for name, value in values.items()}
+    one, other = results(foreign, values, call.data), results(foreign, moved, call.data)
+    if one is not None and not (
+        one.outputs or one.changed or call.step or [f for f in one.found if f.source != "beside"]
+    ):
+        raise BadCall(NOTHING)
+    finite = one is not None and all(np.isfinite(found.value).all() for found in one.found)
+    if call.params is not None and one is not None and other is not None and finite and same_results(one, other):
+        raise BadCall(
+            f"params: {listed(values, 4)} have no effect on what scratch gives; "
+            "pass those of the object that is called: judge(net.loss, ..., params=net)"
+        )
+
+
+def must_give(bout: Bout, call: Call) -> None:
+    """Raises BadCall where a call leaves nothing that torch has too."""
+    roles = bout.roles
+    if roles.loss or any(roles.outputs) or roles.gradients or roles.inputs or call.step or bout.buffers:
+        return
+    raise BadCall(NOTHING)
 
 
 def made(call: Call) -> Foreign:

@@ -92,10 +92,13 @@ class UsersReference:
             if not buffer.is_floating_point()
         ]
         modes = [(part, part.training) for module in self.modules.values() for part in module.modules()]
+        buffers = [(part, dict(part._buffers)) for module in self.modules.values() for part in module.modules()]
         seed = self.torch.get_rng_state()
         try:
             yield
         finally:
+            for part, own in buffers:
+                part._buffers.update(own)  # a forward may have bound others
             for tensor, data, values, grad, requires_grad in tensors:
                 tensor.data = data
                 tensor.data.copy_(values)
