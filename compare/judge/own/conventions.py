@@ -30,6 +30,7 @@ class Convention:
 
     text: str
     onward: str = ""
+    meant: bool = True  # False where scratch has the tensor and does not use it: a fault, if nothing else speaks
 
 
 def convention(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention | None:
@@ -231,12 +232,12 @@ def deviations(bout: Bout) -> Iterator[Deviation]:
         for kind in ("none", "tanh"):
             told = Convention(f"GELU is the one of approximate={kind!r}", f"nn.GELU(approximate={kind!r})")
             yield told, partial(everywhere, gelus, "approximate", kind)
-    yield from of_kinds(parts)
+    yield from of_kinds(bout, parts)
     if bout.reference.criterion is not None:
         yield from of_loss(bout)
 
 
-def of_kinds(parts: list[tuple[str, Any]]) -> Iterator[Deviation]:
+def of_kinds(bout: Bout, parts: list[tuple[str, Any]]) -> Iterator[Deviation]:
     """By the class of a module."""
     import torch
     from torch import nn
@@ -281,11 +282,14 @@ def of_kinds(parts: list[tuple[str, Any]]) -> Iterator[Deviation]:
                         f"{path or 'the activation'} is {other} where the reference has {type(part).__name__}"
                     )
                     yield told, partial(replaced, [(path, part)], partial(always, function))
+    layout = bout.pairing.layout.shown()
     for path, part in parts:
         if getattr(part, "bias", None) is not None and isinstance(part.bias, torch.Tensor):
             told = Convention(
                 f"{path or type(part).__name__} has no bias in scratch", f"nn.{type(part).__name__}(..., bias=False)"
             )
+            if own := layout.get(f"{path}.bias".lstrip(".")):
+                told = Convention(f"{own} is not used: with {path}.bias at 0 everything agrees", meant=False)
             yield told, partial(without_bias, part)
 
 

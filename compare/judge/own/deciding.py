@@ -38,7 +38,7 @@ def guilt(record: Record, failing: Compared, first: str) -> tuple[who.Told, Conv
         if forward == ["loss"] == failing.failed:
             return who.Told("scratch", f"every gradient agrees, the loss alone does not: {own.reason}", "loss"), None
         return own, None
-    if own is None or (own.side == "open" and known is not None):
+    if own is None or (own.side == "open" and known is not None and known.meant):
         count = sum(name.startswith("d ") for name in ours)
         reason = f"each side's gradients, {count} of {count}, are the derivatives of its own loss"
         reason = reason if own is None else own.reason
