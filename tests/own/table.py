@@ -9,7 +9,7 @@ from twofold import judge
 
 
 def main(words: list[str]) -> None:
-    print(f"{'case':<34}{'truth':<12}{'outcome':<11}{'side':<13}{'tensor':<22}seconds")
+    print(f"{'case':<38}{'truth':<12}{'outcome':<11}{'side':<13}{'tensor':<27}seconds")
     wrong = {"outcome": 0, "side": 0, "tensor": 0}
     slowest, count, different = 0.0, 0, 0
     for truth in TRUTH:
@@ -18,8 +18,8 @@ def main(words: list[str]) -> None:
         call = truth.make()
         verdict = judge(*call.arguments, **call.keywords)
         side, tensor = verdict.side or "", str(verdict.tensor or "")
-        told = f"{verdict.outcome:<11}{side:<13}{tensor:<22}{verdict.seconds:.2f}"
-        print(f"{truth.name:<34}{truth.side or '-':<12}{told}")
+        told = f"{verdict.outcome:<11}{side:<13}{tensor:<26} {verdict.seconds:.2f}"
+        print(f"{truth.name:<38}{truth.side or '-':<12}{told}")
         wrong["outcome"] += verdict.outcome != truth.outcome
         wrong["side"] += verdict.outcome == truth.outcome and verdict.side != truth.side
         wrong["tensor"] += bool(truth.tensors) and not any(name in tensor for name in truth.tensors)

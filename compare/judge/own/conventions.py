@@ -1,12 +1,9 @@
-"""Named deviations, tried on the reference: what makes both sides agree is told, with what to pass to go on.
+"""Conventions: what differs between two right nets, and what to pass to go on.
 
-Each is a way in which right nets differ from torch's. It is tried by running the reference with it, and told only where
-every tensor that is compared then agrees.
+A factor, a penalty, a constant and a clip are read off the numbers; what may be otherwise in a module of the reference
+is tried on it (deviations.py). Each is told only where every tensor that is compared then agrees.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from unittest.mock import patch
@@ -14,30 +11,20 @@ from unittest.mock import patch
 import numpy as np
 
 from twofold.compare.judge.own.bout import Bout, Draw, Tensors
-from twofold.compare.judge.own.contract import shown
+from twofold.compare.judge.own.deviations import Convention, deviations
 from twofold.compare.judge.own.roles import near
 from twofold.scratch.module import Array
 
 ALIKE = 1e-9  # of a tensor's largest entry: under a convention that explains everything all agree so nearly
 LEFT = 1e-3  # of what was apart: more than that may not be left under it
-EPSILONS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 0.0)
-SLOPES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.3)
-
-
-@dataclass(frozen=True)
-class Convention:
-    """What differs, and what to write where that is meant."""
-
-    text: str
-    onward: str = ""
-    meant: bool = True  # False where scratch has the tensor and does not use it: a fault, if nothing else speaks
+IN_LOG = (1e-7, 1e-8, 1e-12, 1e-10, 1e-15, 1e-9, 1e-6, 1e-5, 1e-11)
 
 
 def convention(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention | None:
     """The first that explains every tensor; None for none, as for numbers that are not finite."""
     if not all(np.isfinite(value).all() for value in ours.values()):
         return None
-    for find in (factor, penalty, constant, clipped):
+    for find in (factor, penalty, in_log, constant, clipped):
         if (found := find(bout, one, ours, theirs)) is not None:
             return found
     for told, deviating in deviations(bout):
@@ -172,6 +159,38 @@ def penalty(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention
     return Convention(told, f"loss=lambda out, y: loss(out, y) + {more}")
 
 
+def in_log(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention | None:
+    """A small number within the log of a cross-entropy that is reported; its gradient is the one without."""
+    rest = [name for name in ours if name != "loss"]
+    if "loss" not in ours or "loss" not in theirs or bout.reference.criterion is None:
+        return None
+    if not rest or not agree(ours, theirs, rest) or near(np.asarray(ours["loss"]), theirs["loss"], ALIKE):
+        return None
+    for eps in IN_LOG:
+        try:
+            with patch.object(bout.reference, "criterion", partial(entropy, bout, bout.reference.criterion, eps)):
+                run = bout.golden(one)
+        except Exception:  # another kind of loss
+            return None
+        if run.loss is not None and near(np.asarray(ours["loss"]), run.loss, ALIKE):
+            told = f"{eps:g} is added within the log of the loss that is reported, and no gradient knows of it"
+            return Convention(told, f"-np.log(p) without + {eps:g}", reported=True)
+    return None
+
+
+def entropy(bout: Bout, criterion: Any, eps: float, out: Any, target: Any) -> Any:
+    """The cross-entropy of probabilities or scores with a number within its log, scaled as torch's is."""
+    torch = bout.reference.torch
+    plain = criterion(out, target)
+    if target.is_floating_point() and target.shape == out.shape and out.min() >= 0 and out.max() <= 1:
+        terms = [-(target * torch.log(out + e) + (1 - target) * torch.log(1 - out + e)) for e in (0.0, eps)]
+    else:
+        p = torch.softmax(out, 1 if out.ndim > 1 else 0)
+        wanted = target if target.is_floating_point() else torch.nn.functional.one_hot(target, p.shape[-1])
+        terms = [-(wanted * torch.log(p + e)) for e in (0.0, eps)]
+    return plain * terms[1].sum() / terms[0].sum()
+
+
 def constant(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention | None:
     """A number in the loss that no gradient sees."""
     rest = [name for name in ours if name != "loss"]
@@ -197,236 +216,3 @@ def clipped(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention
     return Convention(
         f"gradients are clipped at {bound:.6g}", "clip in a reference_step=, or pass data of a smaller scale"
     )
-
-
-Deviation = tuple[Convention, Callable[[], AbstractContextManager[Any]]]
-
-
-def deviations(bout: Bout) -> Iterator[Deviation]:
-    """What may be otherwise in a module of the reference, or in its loss."""
-    parts = [
-        (f"{prefix}.{name}".strip("."), part)
-        for prefix, module in bout.reference.modules.items()
-        for name, part in module.named_modules()
-    ]
-    norms = [(name, part) for name, part in parts if hasattr(part, "eps") and not any(part.children())]
-    if norms:
-        kind = type(norms[0][1]).__name__
-        for eps in EPSILONS:
-            told = Convention(f"eps is {eps:g} where {kind} has {norms[0][1].eps:g}", f"nn.{kind}(..., eps={eps:g})")
-            yield told, partial(everywhere, [part for _, part in norms], "eps", eps)
-        for eps in dict.fromkeys((norms[0][1].eps, *EPSILONS)):
-            told = Convention(f"eps = {eps:g} is added to the deviation, where {kind} has it inside the root")
-            yield told, partial(replaced, norms, partial(with_norm, eps, False))
-            told = Convention(f"the variance is divided by n - 1, where {kind} divides by n (eps {eps:g})")
-            yield told, partial(replaced, norms, partial(with_norm, eps, True))
-    for name in ("negative_slope", "alpha"):
-        kinked = [part for _, part in parts if isinstance(getattr(part, name, None), float)]
-        for slope in SLOPES if kinked else ():
-            kind = type(kinked[0]).__name__
-            told = Convention(
-                f"{name} is {slope:g} where {kind} has {getattr(kinked[0], name):g}", f"nn.{kind}({slope:g})"
-            )
-            yield told, partial(everywhere, kinked, name, slope)
-    if gelus := [part for _, part in parts if hasattr(part, "approximate")]:
-        for kind in ("none", "tanh"):
-            told = Convention(f"GELU is the one of approximate={kind!r}", f"nn.GELU(approximate={kind!r})")
-            yield told, partial(everywhere, gelus, "approximate", kind)
-    yield from of_kinds(bout, parts)
-    if bout.reference.criterion is not None:
-        yield from of_loss(bout)
-
-
-def of_kinds(bout: Bout, parts: list[tuple[str, Any]]) -> Iterator[Deviation]:
-    """By the class of a module."""
-    import torch
-    from torch import nn
-
-    def some(*kinds: Any) -> list[tuple[str, Any]]:
-        return [(name, part) for name, part in parts if isinstance(part, kinds)]
-
-    if grus := some(nn.GRU):
-        told = Convention(
-            "the reset gate acts before the recurrent product, where nn.GRU has it after",
-            "a reference whose cell has tanh(W x + U (r h)), or the gate after the product",
-        )
-        yield told, partial(replaced, grus, lambda part: partial(gru_reset_first, part))
-    if lstms := some(nn.LSTM):
-        told = Convention(
-            "the cell is sent out without its tanh, h = o c, where nn.LSTM has h = o tanh(c)", "h = o * np.tanh(c)"
-        )
-        yield told, partial(replaced, lstms, lambda part: partial(lstm_without_tanh, part))
-    if rnns := some(nn.RNN):
-        told = Convention("the step is a ReLU where nn.RNN has a tanh", 'nn.RNN(..., nonlinearity="relu")')
-        yield told, partial(everywhere, [part for _, part in rnns], "mode", "RNN_RELU")
-    if convs := some(nn.Conv1d, nn.Conv2d, nn.Conv3d):
-        told = Convention(
-            "the kernel is reversed: a convolution, where torch's layer is a correlation",
-            "layout={'conv.weight': 'flip(W, (2, 3))'}",
-        )
-        yield told, partial(replaced, convs, lambda part: partial(reversed_kernel, part))
-    if acts := some(nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.ELU, nn.Softplus, nn.LeakyReLU):
-        others = {
-            "ReLU": torch.relu,
-            "Tanh": torch.tanh,
-            "Sigmoid": torch.sigmoid,
-            "GELU": nn.functional.gelu,
-            "SiLU": nn.functional.silu,
-            "Softplus": nn.functional.softplus,
-            "the identity": lambda x: x,
-        }
-        for path, part in acts:
-            for other, function in others.items():
-                if other != type(part).__name__:
-                    told = Convention(
-                        f"{path or 'the activation'} is {other} where the reference has {type(part).__name__}"
-                    )
-                    yield told, partial(replaced, [(path, part)], partial(always, function))
-    layout = bout.pairing.layout.shown()
-    for path, part in parts:
-        if getattr(part, "bias", None) is not None and isinstance(part.bias, torch.Tensor):
-            told = Convention(
-                f"{path or type(part).__name__} has no bias in scratch", f"nn.{type(part).__name__}(..., bias=False)"
-            )
-            if own := layout.get(f"{path}.bias".lstrip(".")):
-                told = Convention(f"{own} is not used: with {path}.bias at 0 everything agrees", meant=False)
-            yield told, partial(without_bias, part)
-
-
-def of_loss(bout: Bout) -> Iterator[Deviation]:
-    """What may be otherwise in the loss."""
-    torch, criterion = bout.reference.torch, bout.reference.criterion
-
-    def broadcast(out: Any, target: Any) -> Any:
-        return criterion(*torch.broadcast_tensors(out.reshape(-1, 1), target.reshape(1, -1)))
-
-    told = "(N, 1) and (N,) are broadcast to (N, N) in scratch's loss, where torch takes N pairs"
-    yield Convention(told, "y[:, None] in place of y"), partial(patch.object, bout.reference, "criterion", broadcast)
-    for name, function in (("softmax", lambda o: torch.softmax(o, -1)), ("sigmoid", torch.sigmoid)):
-        told = f"scratch's loss takes a {name} of the output first, the reference does not"
-        onward = f"loss=lambda out, y: loss(torch.{name}(out), y)"
-
-        def applied(out: Any, target: Any, function: Any = function) -> Any:
-            return criterion(function(out), target)
-
-        yield Convention(told, onward), partial(patch.object, bout.reference, "criterion", applied)
-
-
-@contextmanager
-def everywhere(parts: list[Any], name: str, value: Any) -> Iterator[None]:
-    with ExitStack() as stack:
-        for part in parts:
-            stack.enter_context(patch.object(part, name, value))
-        yield
-
-
-@contextmanager
-def replaced(parts: list[tuple[str, Any]], made: Callable[[Any], Any]) -> Iterator[None]:
-    """Other forwards on the instances."""
-    with ExitStack() as stack:
-        for _, part in parts:
-            stack.enter_context(patch.object(part, "forward", made(part)))
-        yield
-
-
-@contextmanager
-def without_bias(part: Any) -> Iterator[None]:
-    kept = part.bias
-    part.register_parameter("bias", None)
-    try:
-        yield
-    finally:
-        part.register_parameter("bias", kept)
-
-
-def normed(part: Any, eps: float, unbiased: bool, x: Any) -> Any:
-    """A norm with eps beside the deviation, or with the variance over n - 1."""
-    import torch
-
-    shape = getattr(part, "normalized_shape", None)
-    axes = tuple(range(x.ndim - len(shape), x.ndim)) if shape else (0, *range(2, x.ndim))
-    mean = x.mean(axes, keepdim=True)
-    variance = x.var(axes, keepdim=True, unbiased=unbiased)
-    if not part.training and getattr(part, "running_var", None) is not None:
-        view = [1, -1, *([1] * (x.ndim - 2))]
-        mean, variance = part.running_mean.view(view), part.running_var.view(view)
-    root = torch.sqrt(variance + eps) if unbiased else torch.sqrt(variance) + eps
-    out = (x - mean) / root
-    if part.weight is None:
-        return out
-    view = [1] * (x.ndim - len(shape)) + list(shape) if shape else [1, -1, *([1] * (x.ndim - 2))]
-    return out * part.weight.view(view) + (0 if part.bias is None else part.bias.view(view))
-
-
-def with_norm(eps: float, unbiased: bool, part: Any) -> Any:
-    return partial(normed, part, eps, unbiased)
-
-
-def always(function: Any, part: Any) -> Any:
-    return function
-
-
-def unrolled(part: Any, x: Any, cell: Callable[..., Any], state: Any) -> tuple[Any, Any]:
-    """A recurrent layer of one direction, step by step; `state` is a tuple of (layers, N, H) tensors."""
-    import torch
-
-    batched = x.ndim == 3
-    steps = x.transpose(0, 1) if batched and part.batch_first else x
-    steps = steps if batched else steps[:, None]
-    begun = [s if s.ndim == 3 else s[:, None] for s in state]
-    ends = []
-    for layer in range(part.num_layers):
-        held, outs = tuple(s[layer] for s in begun), []
-        tensors = [getattr(part, f"{kind}_l{layer}", None) for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-        for step in steps:
-            held = cell(step, held, *tensors)
-            outs.append(held[0])
-        steps = torch.stack(outs)
-        ends.append(held)
-    out = steps.transpose(0, 1) if batched and part.batch_first else steps
-    last = tuple(torch.stack([end[n] for end in ends]) for n in range(len(begun)))
-    return (out, last) if batched else (out[:, 0], tuple(s[:, 0] for s in last))
-
-
-def zeros(part: Any, x: Any) -> Any:
-    if x.ndim == 2:
-        return x.new_zeros(part.num_layers, part.hidden_size)
-    return x.new_zeros(part.num_layers, x.shape[0 if part.batch_first else 1], part.hidden_size)
-
-
-def gru_reset_first(part: Any, x: Any, h: Any = None) -> Any:
-    import torch
-    from torch.nn.functional import linear
-
-    size = part.hidden_size
-
-    def cell(step: Any, held: Any, w: Any, u: Any, b: Any, c: Any) -> Any:
-        (h,) = held
-        given = linear(step, w, b)
-        fed = linear(h, u[: 2 * size], None if c is None else c[: 2 * size])
-        r, z = torch.sigmoid(given[:, : 2 * size] + fed).split(size, 1)
-        n = torch.tanh(given[:, 2 * size :] + linear(r * h, u[2 * size :], None if c is None else c[2 * size :]))
-        return ((1 - z) * n + z * h,)
-
-    out, (last,) = unrolled(part, x, cell, (zeros(part, x) if h is None else h,))
-    return out, last
-
-
-def lstm_without_tanh(part: Any, x: Any, state: Any = None) -> Any:
-    import torch
-    from torch.nn.functional import linear
-
-    def cell(step: Any, held: Any, w: Any, u: Any, b: Any, d: Any) -> Any:
-        h, c = held
-        i, f, g, o = (linear(step, w, b) + linear(h, u, d)).chunk(4, 1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        return torch.sigmoid(o) * c, c
-
-    return unrolled(part, x, cell, (zeros(part, x), zeros(part, x)) if state is None else state)
-
-
-def reversed_kernel(part: Any, x: Any) -> Any:
-    return part._conv_forward(x, part.weight.flip(tuple(range(2, part.weight.ndim))), part.bias)
-
-
-__all__ = ["Convention", "convention", "shown"]

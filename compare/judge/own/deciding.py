@@ -32,7 +32,13 @@ def guilt(record: Record, failing: Compared, first: str) -> tuple[who.Told, Conv
     if not any(name.startswith("d ") for name in ours) and record.call.step is not None:
         ours = {**ours, **gradients_of_step(bout, record.call, one)}
         theirs = bout.of_run(bout.golden(one))
+    for name in (name for name in failing.failed if name.startswith("d ")):
+        if ours[name].shape != theirs[name].shape:
+            told = f"the gradient of {shown(bout, name)} has shape {ours[name].shape}, torch's {theirs[name].shape}"
+            return who.Told("scratch", told, name), None
     known = convention(bout, one, ours, theirs)
+    if known is not None and known.reported:
+        return who.Told("conventions", f"{len(ours) - 1} other tensors agree, the loss alone does not"), known
     own = who.own_derivatives(bout, one, ours, theirs)
     if own is not None and own.side in ("scratch", "reference"):
         if forward == ["loss"] == failing.failed:

@@ -218,7 +218,7 @@ def told_different(record: Record, failing: Compared) -> Verdict:
     first = first_tensor(record, failing)
     told, known = guilt(record, failing, first)
     forward = first == "loss" or first.startswith("output")
-    if told.tensor in failing.failed and told.side == "scratch" and not forward:
+    if told.tensor in failing.failed and told.side == "scratch" and (not forward or is_misshapen(failing, told.tensor)):
         first = told.tensor
     quantity, name = failing.quantities[first], shown(bout, first)
     lines = [line(name, differs(failing, first, quantity)), *around(record, failing, first)]
@@ -244,6 +244,11 @@ def told_different(record: Record, failing: Compared) -> Verdict:
         place=place_of(record, failing, first),
         evidence=evidence(record, failing, first, quantity),
     )
+
+
+def is_misshapen(failing: Compared, name: str) -> bool:
+    actual, golden = failing.actual.get(name), failing.golden.get(name)
+    return actual is not None and golden is not None and actual.shape != golden.shape
 
 
 def counted(text: str, failing: Compared, first: str) -> str:
