@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from twofold.compare.judge.own.judge import assert_equivalent, judge
-    from twofold.compare.judge.own.verdict import BadCall, Verdict
+    from twofold.compare.judge.own.telling.verdict import BadCall, Verdict
     from twofold.compare.pair import CheckSize, Draw, Pair, Recipe, Twin
 
 __version__ = "0.2.0"
@@ -33,7 +33,7 @@ if not (Path(__file__).parent / "scratch").is_dir():
 HOMES = {
     **dict.fromkeys(("CheckSize", "Draw", "Pair", "Recipe", "Twin"), "twofold.compare.pair"),
     **dict.fromkeys(("judge", "assert_equivalent"), "twofold.compare.judge.own.judge"),
-    **dict.fromkeys(("Verdict", "BadCall"), "twofold.compare.judge.own.verdict"),
+    **dict.fromkeys(("Verdict", "BadCall"), "twofold.compare.judge.own.telling.verdict"),
 }
 ROOMS = ("scratch", "reference", "compare")
 

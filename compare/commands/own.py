@@ -11,7 +11,7 @@ from rich.console import Console
 from twofold.compare.errors import BadInput
 from twofold.compare.judge.own import judge as judging
 from twofold.compare.judge.own.contract import line_of
-from twofold.compare.judge.own.verdict import Verdict
+from twofold.compare.judge.own.telling.verdict import Verdict
 from twofold.compare.output import write_json
 
 START = """

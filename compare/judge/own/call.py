@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from twofold.compare.judge.own.verdict import BadCall
+from twofold.compare.judge.own.telling.verdict import BadCall
 from twofold.compare.sides.foreign.trees import is_module, is_tensor
 
 KNOWN = ("float64", "float32", "bfloat16", "float16")

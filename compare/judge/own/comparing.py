@@ -8,7 +8,6 @@ import numpy as np
 from twofold.compare.judge.evidence.floor import judge
 from twofold.compare.judge.finding import Quantity
 from twofold.compare.judge.finding import Verdict as Mark
-from twofold.compare.judge.own.bout import Bout, Draw, Tensors, random_draw
 from twofold.compare.judge.own.call import Call, settled_call
 from twofold.compare.judge.own.contract import (
     Breach,
@@ -19,14 +18,16 @@ from twofold.compare.judge.own.contract import (
     repeats,
     text_of,
 )
+from twofold.compare.judge.own.deciding.kinks import at_a_kink, both_are_slopes, clear_of_kinks
 from twofold.compare.judge.own.gaps import forgotten
-from twofold.compare.judge.own.kernels import as_pair, is_kernel, strided
-from twofold.compare.judge.own.kinks import at_a_kink, both_are_slopes, clear_of_kinks
-from twofold.compare.judge.own.preparing import enter_mode, prepared, with_data
+from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors, random_draw
+from twofold.compare.judge.own.meeting.kernels import as_pair, is_kernel, strided
+from twofold.compare.judge.own.meeting.preparing import enter_mode, prepared, with_data
 from twofold.compare.judge.own.record import Compared, Record
-from twofold.compare.judge.own.steps import trained
-from twofold.compare.judge.own.telling import told_breach, told_different, told_same, told_undecided, told_unequal
-from twofold.compare.judge.own.verdict import BadCall, Verdict
+from twofold.compare.judge.own.steps.trained import trained
+from twofold.compare.judge.own.telling.different import told_breach, told_different
+from twofold.compare.judge.own.telling.same import told_same, told_undecided, told_unequal
+from twofold.compare.judge.own.telling.verdict import BadCall, Verdict
 from twofold.compare.sides.foreign.calls import Raw
 from twofold.compare.sides.foreign.data import redrawn
 

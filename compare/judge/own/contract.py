@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twofold.compare.judge.own.bout import Bout, Draw, Tensors
-from twofold.compare.judge.own.verdict import Place
+from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors
+from twofold.compare.judge.own.telling.verdict import Place
 from twofold.compare.sides.foreign.calls import Raw, WritesInput
 from twofold.compare.sides.foreign.data import in_dtype
 from twofold.compare.sides.foreign.trees import is_ours, is_users_file

@@ -3,8 +3,8 @@
 import numpy as np
 
 from twofold.compare.judge.own.contract import Breach
+from twofold.compare.judge.own.meeting.gradients import WORDS
 from twofold.compare.judge.own.record import Record
-from twofold.compare.judge.own.roles import WORDS
 from twofold.compare.sides.foreign.leaves import Leaf
 
 

@@ -10,7 +10,7 @@ from twofold.compare.judge.own.call import Call, must_be_sound
 from twofold.compare.judge.own.comparing import verdict_on
 from twofold.compare.judge.own.contract import innermost_is_users, line_of
 from twofold.compare.judge.own.rules import is_rule, judge_rule
-from twofold.compare.judge.own.verdict import BadCall, Verdict
+from twofold.compare.judge.own.telling.verdict import BadCall, Verdict
 from twofold.compare.threads import one_thread
 
 DTYPES = ("float64", "float32")

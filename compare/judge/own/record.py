@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 from twofold.compare.judge.finding import Quantity
-from twofold.compare.judge.own.bout import Bout, Draw, Tensors, failed
 from twofold.compare.judge.own.call import Call
-from twofold.compare.judge.own.preparing import is_explicit
-from twofold.compare.judge.own.who import order
+from twofold.compare.judge.own.deciding.who import order
+from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors, failed
+from twofold.compare.judge.own.meeting.preparing import is_explicit
 
 
 @dataclass

@@ -10,7 +10,7 @@ import torch
 from tests.own.rules.forms import MOMENTUM, RIGHT, SGD, plain
 from tests.own.rules.mistakes import CONVENTIONS, MISTAKES, Case, changed
 from twofold.compare.judge.own.rules import is_rule, judge_rule
-from twofold.compare.judge.own.verdict import MOST, BadCall, Verdict
+from twofold.compare.judge.own.telling.verdict import MOST, BadCall, Verdict
 
 ADAM = torch.optim.Adam
 

@@ -12,7 +12,6 @@ import numpy as np
 from twofold.compare.judge.diagnosis.formulae import near
 from twofold.compare.judge.finding import Quantity, worst_by_name
 from twofold.compare.judge.gates import LIMIT
-from twofold.compare.judge.own.reproducing import Evidence
 from twofold.compare.judge.own.rules import messages
 from twofold.compare.judge.own.rules.calling.bags import Arrays, Unfit
 from twofold.compare.judge.own.rules.calling.carried import is_global
@@ -23,7 +22,8 @@ from twofold.compare.judge.own.rules.runs import Tape, compared, drawn, first_ba
 from twofold.compare.judge.own.rules.state import matched
 from twofold.compare.judge.own.rules.torchs import Facts, Make, facts_of, maker, named, replay
 from twofold.compare.judge.own.rules.why.causes import Cause, cause_of
-from twofold.compare.judge.own.verdict import BadCall, Guilt, Place, Verdict
+from twofold.compare.judge.own.telling.reproducing import Evidence
+from twofold.compare.judge.own.telling.verdict import BadCall, Guilt, Place, Verdict
 from twofold.scratch.module import Array
 
 DTYPES = ("float64", "float32")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from twofold.compare.judge.own.verdict import Place
+from twofold.compare.judge.own.telling.verdict import Place
 
 OURS = ("/judge/own/rules/", "/site-packages/", "<__array_function__", "/numpy/", "/torch/", "/copy.py")
 

@@ -15,7 +15,7 @@ from twofold.compare.judge.own.rules.calling.bags import NAMES, Arrays, Bag
 from twofold.compare.judge.own.rules.calling.carried import Kept, kept, spots_of
 from twofold.compare.judge.own.rules.calling.running import FAR, Each, Manner, Running, Together, apart, copied
 from twofold.compare.judge.own.rules.places import place_of, raised
-from twofold.compare.judge.own.verdict import BadCall
+from twofold.compare.judge.own.telling.verdict import BadCall
 
 Make = Callable[..., Any]
 

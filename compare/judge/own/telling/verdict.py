@@ -11,7 +11,7 @@ from typing import Any, Literal
 from twofold.compare.environment import environment
 from twofold.compare.errors import BadInput
 from twofold.compare.judge.finding import Quantity
-from twofold.compare.judge.own.reproducing import Evidence, write
+from twofold.compare.judge.own.telling.reproducing import Evidence, write
 
 Outcome = Literal["same", "different", "undecided"]
 Guilt = Literal["scratch", "reference", "conventions", "open"]

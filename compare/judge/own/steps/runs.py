@@ -20,8 +20,8 @@ from twofold.compare.judge.evidence.trial import DOUBTFUL, RERUNS
 from twofold.compare.judge.finding import Quantity
 from twofold.compare.judge.finding import Verdict as Mark
 from twofold.compare.judge.gates import LIMIT
-from twofold.compare.judge.own.bout import Bout, Draw, Tensors, is_real
 from twofold.compare.judge.own.call import Call
+from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors, is_real
 from twofold.compare.sides.foreign.data import given, in_dtype, redrawn
 from twofold.compare.sides.foreign.trees import Reach, is_of_optim, is_tensor
 from twofold.scratch.module import Array

@@ -1,8 +1,8 @@
 """What a single step says of the gradients that it was taken with."""
 
-from twofold.compare.judge.own.bout import Bout, Draw, Tensors
 from twofold.compare.judge.own.call import Call
-from twofold.compare.judge.own.training import scratch_run
+from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors
+from twofold.compare.judge.own.steps.runs import scratch_run
 
 
 def learning_rate(bout: Bout, call: Call) -> float | None:

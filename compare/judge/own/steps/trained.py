@@ -7,15 +7,15 @@ import numpy as np
 from twofold.compare.judge.evidence.training import FREE_STEPS
 from twofold.compare.judge.finding import Verdict as Mark
 from twofold.compare.judge.gates import LIMIT
-from twofold.compare.judge.own import who
-from twofold.compare.judge.own.bout import Bout, Draw, Tensors
 from twofold.compare.judge.own.call import Call
 from twofold.compare.judge.own.contract import line_of, text_of
+from twofold.compare.judge.own.deciding import who
+from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors
 from twofold.compare.judge.own.record import Record
-from twofold.compare.judge.own.stepping import learning_rate
-from twofold.compare.judge.own.telling import base, differs_by, shortened
-from twofold.compare.judge.own.training import Run, Stepped, batches, compared, outside, scratch_run
-from twofold.compare.judge.own.verdict import BadCall, Place, Verdict
+from twofold.compare.judge.own.steps.gradients import learning_rate
+from twofold.compare.judge.own.steps.runs import Run, Stepped, batches, compared, outside, scratch_run
+from twofold.compare.judge.own.telling.lines import base, differs_by, shortened
+from twofold.compare.judge.own.telling.verdict import BadCall, Place, Verdict
 
 FACTORS = 1e-9  # of an update: how nearly all of it must be one multiple of torch's
 

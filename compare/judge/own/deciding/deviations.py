@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
-from twofold.compare.judge.own.bout import Bout
-from twofold.compare.judge.own.forwards import gru_reset_first, lstm_without_tanh, normed, reversed_kernel
+from twofold.compare.judge.own.deciding.forwards import gru_reset_first, lstm_without_tanh, normed, reversed_kernel
+from twofold.compare.judge.own.meeting.bout import Bout
 
 EPSILONS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 0.0)
 SLOPES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.3)

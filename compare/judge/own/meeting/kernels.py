@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from twofold.compare.judge.own.bout import Bout, Draw
 from twofold.compare.judge.own.call import Call
 from twofold.compare.judge.own.contract import Breach, relative, shown, unequal
-from twofold.compare.judge.own.roles import near
+from twofold.compare.judge.own.meeting.bout import Bout, Draw
+from twofold.compare.judge.own.meeting.images import near
 from twofold.compare.sides.foreign.calls import Foreign, Raw, WritesInput, is_function_of_torch
 from twofold.compare.sides.foreign.leaves import Leaf
 from twofold.compare.sides.foreign.reference import UsersReference

@@ -10,9 +10,9 @@ from unittest.mock import patch
 
 import numpy as np
 
-from twofold.compare.judge.own.bout import Bout, Draw, Tensors
-from twofold.compare.judge.own.deviations import Convention, deviations
-from twofold.compare.judge.own.roles import near
+from twofold.compare.judge.own.deciding.deviations import Convention, deviations
+from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors
+from twofold.compare.judge.own.meeting.images import near
 from twofold.scratch.module import Array
 
 ALIKE = 1e-9  # of a tensor's largest entry: under a convention that explains everything all agree so nearly

@@ -12,8 +12,9 @@ from twofold.compare.judge.evidence.operations import all_moved
 from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.trial import DOUBTFUL, MORE_RERUNS, RERUNS
 from twofold.compare.judge.finding import Quantity, Verdict
-from twofold.compare.judge.own.pairing import Pairing, draw, drawn_shares
-from twofold.compare.judge.own.roles import IMAGES, Roles, extracted
+from twofold.compare.judge.own.meeting.images import IMAGES
+from twofold.compare.judge.own.meeting.pairing import Pairing, draw, drawn_shares
+from twofold.compare.judge.own.meeting.roles import Roles, extracted
 from twofold.compare.sides.foreign.calls import Foreign, Raw
 from twofold.compare.sides.foreign.data import given, in_dtype, read_only
 from twofold.compare.sides.foreign.leaves import Leaf

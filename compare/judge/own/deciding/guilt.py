@@ -1,10 +1,10 @@
 """Whose a difference is: what convicts by itself, then a slope, then two right functions that are not the same."""
 
-from twofold.compare.judge.own import who
 from twofold.compare.judge.own.contract import shown
-from twofold.compare.judge.own.conventions import Convention, convention
+from twofold.compare.judge.own.deciding import who
+from twofold.compare.judge.own.deciding.conventions import Convention, convention
 from twofold.compare.judge.own.record import Compared, Record
-from twofold.compare.judge.own.stepping import gradients_of_step
+from twofold.compare.judge.own.steps.gradients import gradients_of_step
 
 
 def guilt(record: Record, failing: Compared, first: str) -> tuple[who.Told, Convention | None]:

@@ -48,7 +48,7 @@ def cause_of(record: Record, failing: Compared, first: str) -> str:
 
 
 def sizes(bout: Any, failing: Any) -> dict[str, int]:
-    from twofold.compare.judge.own.conventions import counts
+    from twofold.compare.judge.own.deciding.conventions import counts
 
     found = counts(bout, failing.one)
     return {"batch size": found["samples"], **{k: n for k, n in found.items() if k != "samples"}} if found else {}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from twofold.compare.judge.own.bout import Bout, Draw, Tensors
+from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors
 
 
 def without_effect(bout: Bout, one: Draw) -> list[str]:

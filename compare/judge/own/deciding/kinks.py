@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from twofold.compare.judge.own.bout import Bout, Draw
-from twofold.compare.judge.own.who import in_theirs, objective
+from twofold.compare.judge.own.deciding.who import in_theirs, objective
+from twofold.compare.judge.own.meeting.bout import Bout, Draw
 from twofold.scratch.module import Array
 
 CLEAR = 1e3  # units in the last place of the largest entry: how far every pre-activation must lie from its kink

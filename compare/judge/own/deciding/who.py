@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.judge.diagnosis.slopes import WIDE, settled
-from twofold.compare.judge.own.bout import Bout, Draw, Tensors, is_float_array
+from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors, is_float_array
 from twofold.compare.sides.foreign.data import in_dtype
 from twofold.scratch.module import Array
 

@@ -1,0 +1,1 @@
+"""Who is wrong and why: slopes, conventions, relations."""
