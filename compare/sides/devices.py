@@ -28,3 +28,11 @@ def devices(wanted: str) -> list[str]:
     if wanted == "cuda" and not present:
         raise SideError("--device cuda: expected a CUDA device that torch can use, found none; try --device cpu")
     return (["cpu"] if wanted == "auto" else []) + (["cuda"] if present else [])
+
+
+def seed_torch(seed: int) -> None:
+    """As torch.manual_seed, which asks for a traceback each time where CUDA has not been started."""
+    torch = import_torch()
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)

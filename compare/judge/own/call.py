@@ -84,6 +84,8 @@ def must_be_sound(call: Call) -> None:
     if isinstance(call.data[0], str):
         raise BadCall(f"data[0]: expected an array, found {kind(call.data[0])}; pass the numbers themselves")
     for n, array in enumerate(call.data):
+        if array is None:
+            raise BadCall(f"data[{n}]: expected an array as scratch takes it, found None")
         if isinstance(array, list):
             try:
                 array = np.asarray(array)

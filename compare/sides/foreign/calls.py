@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from twofold.compare.sides.devices import seed_torch
 from twofold.compare.sides.foreign.leaves import Leaf, last, leaves_of
 from twofold.compare.sides.foreign.trees import (
     CELL,
@@ -261,8 +262,8 @@ class Foreign:
     def seed(self, seed: int) -> None:
         np.random.seed(seed)  # noqa: NPY002 : the user's code draws from it
         random.seed(seed)
-        if torch := sys.modules.get("torch"):
-            torch.manual_seed(seed)
+        if "torch" in sys.modules:
+            seed_torch(seed)
         if seed:
             for bits in self.reach.generators:
                 reseed(bits, seed)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from twofold.compare import nest
-from twofold.compare.sides.devices import import_torch
+from twofold.compare.sides.devices import import_torch, seed_torch
 from twofold.compare.sides.foreign.data import is_word
 from twofold.compare.sides.foreign.trees import Reach, is_module, is_tensor
 from twofold.scratch.module import Array
@@ -156,7 +156,7 @@ class UsersReference:
             if training is not None:
                 for module in self.modules.values():
                     module.train(training)
-            self.torch.manual_seed(0)
+            seed_torch(0)
             tensors = [self.tensor(array, dtype) for array in data]
             if self.laid_out:
                 tensors = [self.laid_out(tensor).detach() if is_tensor(tensor) else tensor for tensor in tensors]

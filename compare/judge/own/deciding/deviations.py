@@ -73,7 +73,7 @@ def of_kinds(bout: Bout, parts: list[tuple[str, Any]]) -> Iterator[Deviation]:
     if grus := some(nn.GRU):
         told = Convention(
             "the reset gate acts before the recurrent product, where nn.GRU has it after",
-            "a reference whose cell has tanh(W x + U (r h)), or the gate after the product",
+            "a reference whose cell has n = tanh(W x + U (r h)), or the gate after the product",
         )
         yield told, partial(replaced, grus, lambda part: partial(gru_reset_first, part))
     if lstms := some(nn.LSTM):

@@ -28,7 +28,7 @@ def guilt(record: Record, failing: Compared, first: str) -> tuple[who.Told, Conv
         found = who.of_gradient(bout, one, first, ours[first], theirs[first], failing.coarse)
         return found, None
     if broken := next((name for name in failing.failed if failing.quantities[name].side == "scratch"), None):
-        return who.Told("scratch", f"{failing.quantities[broken].reason} in {shown(bout, broken)}"), None
+        return who.Told("scratch", f"{failing.quantities[broken].reason}: {shown(bout, broken)}"), None
     if not any(name.startswith("d ") for name in ours) and record.call.step is not None:
         ours = {**ours, **gradients_of_step(bout, record.call, one)}
         theirs = bout.of_run(bout.golden(one))

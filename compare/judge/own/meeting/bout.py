@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from twofold.compare.judge.evidence.floor import farther, judge, strays
+from twofold.compare.judge.evidence.floor import farther, judge, strays, sure
 from twofold.compare.judge.evidence.operations import all_moved
 from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.trial import DOUBTFUL, MORE_RERUNS, RERUNS
@@ -161,6 +161,9 @@ class Bout:
         """Every tensor judged, against the floor of the dtype `floor`, by default that of the run."""
         kind = floor or dtype
         golden = self.of_run(self.golden(one))
+        found = self.judged(actual, golden, {}, kind)
+        if sure(found.values()):
+            return found
         strayed = self.strayed(one, kind, golden, range(RERUNS))
         found = self.judged(actual, golden, strayed, kind)
         if any(DOUBTFUL[0] < q.ratio < DOUBTFUL[1] for q in found.values()):
