@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.judge.own.telling.verdict import BadCall
+from twofold.compare.sides.devices import devices
 from twofold.compare.sides.foreign.trees import is_module, is_tensor
 
 KNOWN = ("float64", "float32", "bfloat16", "float16")
@@ -71,6 +72,9 @@ def must_be_sound(call: Call) -> None:
             f"scratch: expected a callable or a pair (forward, backward), found {kind(call.scratch)}; "
             "as judge(net.loss, torch_net, x, y)"
         )
+    if call.device not in ("cpu", "cuda"):
+        raise BadCall(f"device: expected 'cpu' or 'cuda', on which torch's side runs, found {call.device!r}")
+    devices(call.device)
     for dtype in call.dtypes:
         if dtype not in KNOWN:
             raise BadCall(f"dtypes: expected some of {', '.join(KNOWN)}, found {dtype!r}")

@@ -115,6 +115,7 @@ def drawn(bout: Bout, call: Call, one: Draw, record: Record) -> list[Draw]:
         except Exception as error:
             record.not_checked.append(f"other data: scratch raises {type(error).__name__} on them")
     own = {name: value.astype(float) for name, value in bout.foreign.read().items()}
+    own |= bout.unmatched()
     own |= {f"buffer {leaf.name}": leaf.read().astype(float) for leaf in bout.foreign.kept_buffers}
     if own and all(np.isfinite(value).all() for value in own.values()):
         shares = {name: np.zeros_like(value) for name, value in one.shares.items()}

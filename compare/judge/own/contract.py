@@ -42,12 +42,10 @@ def line_of(error: BaseException) -> Place:
     return found
 
 
-def innermost_is_users(error: BaseException) -> bool:
-    """Whether the user's code, or a library that it called, raised it, and not ours."""
+def innermost_is_ours(error: BaseException) -> bool:
+    """Whether the judge itself raised it, and neither the user's code nor a library."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [n for n, frame in enumerate(frames) if is_ours(frame.filename)]
-    users = [n for n, frame in enumerate(frames) if is_users_file(frame.filename)]
-    return bool(users) and users[-1] > max(ours, default=-1)
+    return bool(frames) and is_ours(frames[-1].filename)
 
 
 def text_of(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from twofold.compare.judge.own.call import Call, must_be_sound
 from twofold.compare.judge.own.comparing import verdict_on
-from twofold.compare.judge.own.contract import innermost_is_users, line_of
+from twofold.compare.judge.own.contract import innermost_is_ours, line_of
 from twofold.compare.judge.own.rules import is_rule, judge_rule
 from twofold.compare.judge.own.telling.verdict import BadCall, Verdict
 from twofold.compare.threads import one_thread
@@ -63,10 +63,11 @@ def judge(
     except BadCall as error:
         raise error.with_traceback(None) from None
     except Exception as error:
-        if (place := line_of(error)).file is None or not innermost_is_users(error):
+        if innermost_is_ours(error):
             raise
-        told = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise BadCall(f"expected both sides to take the data, {place.file}:{place.line} raises {told}") from None
+        place, told = line_of(error), f"{type(error).__name__}: {' '.join(str(error).split())}"
+        where = f"{place.file}:{place.line}" if place.file else "torch"
+        raise BadCall(f"expected both sides to take the data in {', '.join(dtypes)}, {where} raises {told}") from None
 
 
 def judged(scratch: Any, reference: Any, data: tuple[Any, ...], given: Mapping[str, Any]) -> Verdict:

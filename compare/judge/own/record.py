@@ -6,7 +6,6 @@ from twofold.compare.judge.finding import Quantity
 from twofold.compare.judge.own.call import Call
 from twofold.compare.judge.own.deciding.who import order
 from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors, failed
-from twofold.compare.judge.own.meeting.preparing import is_explicit
 
 
 @dataclass
@@ -40,7 +39,7 @@ class Record:
     @property
     def explicit(self) -> bool:
         """Whether every parameter was meant by the user, who gave them one by one."""
-        return is_explicit(self.call.params)
+        return self.bout.explicit
 
     @property
     def failing(self) -> Compared | None:

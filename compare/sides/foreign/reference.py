@@ -31,7 +31,9 @@ class Run:
 class UsersReference:
     """Runs a module or a function of tensors; `loss` is torch's, of an output and the last of the data."""
 
-    def __init__(self, reference: Any, loss: Any = None, params: Mapping[str, Array] | None = None) -> None:
+    def __init__(
+        self, reference: Any, loss: Any = None, params: Mapping[str, Array] | None = None, device: str = "cpu"
+    ) -> None:
         self.torch = import_torch()
         self.reference, self.criterion = reference, loss
         reach = Reach({"": reference})
@@ -39,13 +41,14 @@ class UsersReference:
         self.modules = {"": reference} if is_module(reference) else modules
         if len(self.modules) == 1:
             self.modules = {"": next(iter(self.modules.values()))}
+        self.all_modules = {**self.modules, **({"loss": loss} if is_module(loss) else {})}  # a loss may hold weights
         self.free = {
             slot.name: slot.get()
             for slot in reach.slots
             if is_tensor(slot.get()) and slot.get().requires_grad and not is_module(reference)
         }
         self.arguments = params or {}  # tensors that the function takes behind the data
-        self.strict = True
+        self.strict, self.device = True, device
         self.laid_out: Callable[[Any], Any] | None = None  # what lays tensors out in memory otherwise
 
     @property
@@ -63,11 +66,17 @@ class UsersReference:
     def tensors(self) -> dict[str, Any]:
         """Parameters and floating buffers."""
         found = dict(self.parameters)
-        for prefix, module in self.modules.items():
+        for prefix, module in self.all_modules.items():
             for name, buffer in module.named_buffers():
                 if buffer.is_floating_point():
                     found[f"{prefix}.{name}" if prefix else name] = buffer
         return found
+
+    @property
+    def counters(self) -> list[Any]:
+        """Buffers of integers."""
+        buffers = (buffer for module in self.all_modules.values() for buffer in module.buffers())
+        return [buffer for buffer in buffers if not buffer.is_floating_point()]
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Of all parameters by name; of a function that takes them as arguments theirs."""
@@ -85,14 +94,9 @@ class UsersReference:
             (tensor, tensor.data, tensor.data.clone(), tensor.grad, tensor.requires_grad)
             for tensor in self.tensors.values()
         ]
-        counters = [
-            (buffer, buffer.clone())
-            for module in self.modules.values()
-            for buffer in module.buffers()
-            if not buffer.is_floating_point()
-        ]
-        modes = [(part, part.training) for module in self.modules.values() for part in module.modules()]
-        buffers = [(part, dict(part._buffers)) for module in self.modules.values() for part in module.modules()]
+        counters = [(buffer, buffer.data, buffer.clone()) for buffer in self.counters]
+        modes = [(part, part.training) for module in self.all_modules.values() for part in module.modules()]
+        buffers = [(part, dict(part._buffers)) for module in self.all_modules.values() for part in module.modules()]
         seed = self.torch.get_rng_state()
         try:
             yield
@@ -105,7 +109,8 @@ class UsersReference:
                 tensor.grad = grad
                 if tensor.is_leaf:
                     tensor.requires_grad_(requires_grad)
-            for buffer, values in counters:
+            for buffer, data, values in counters:
+                buffer.data = data
                 buffer.data.copy_(values)
             for part, training in modes:
                 part.training = training
@@ -118,25 +123,27 @@ class UsersReference:
         if is_tensor(value):
             value = value.detach().cpu().numpy() if value.dtype.itemsize > 2 or not value.is_floating_point() else value
         if is_tensor(value):
-            return value.to(getattr(self.torch, dtype))
+            return value.to(self.device, getattr(self.torch, dtype))
         array = np.asarray(value)
         if array.dtype.kind == "f":
-            return self.torch.from_numpy(np.array(array, np.float64)).to(getattr(self.torch, dtype))
+            return self.torch.from_numpy(np.array(array, np.float64)).to(self.device, getattr(self.torch, dtype))
         if array.dtype.kind in "iu":
-            return self.torch.from_numpy(np.array(array, np.int64))
-        return self.torch.from_numpy(np.array(array))
+            return self.torch.from_numpy(np.array(array, np.int64)).to(self.device)
+        return self.torch.from_numpy(np.array(array)).to(self.device)
 
     def load(self, state: Mapping[str, Array], dtype: str, gradients: bool = False) -> None:
         """The state in the dtype; gradients that are there stay only if asked for."""
         kind = getattr(self.torch, dtype)
         for name, tensor in self.tensors.items():
             tensor.data = (
-                self.torch.from_numpy(np.array(state[name], np.float64)).to(kind)
+                self.torch.from_numpy(np.array(state[name], np.float64)).to(self.device, kind)
                 if name in state
-                else tensor.data.to(kind)
+                else tensor.data.to(self.device, kind)
             )
             if not gradients:
                 tensor.grad = None
+        for counter in self.counters:
+            counter.data = counter.data.to(self.device)
 
     def run(
         self,

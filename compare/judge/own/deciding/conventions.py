@@ -99,6 +99,8 @@ def reasons(bout: Bout, one: Draw, by: float) -> tuple[str, str]:
                 return f": {half}the sum over {size} {name}, where torch takes the mean", onward
             if size > 1 and abs(by - scale / size) < 1e-6 * by:
                 told = f": {half}the mean over {size} {name}, where torch takes the sum"
+                if scale == 1:
+                    return told, 'loss=LOSS(reduction="mean")'
                 return told, f"loss=lambda out, y: {number(by)} * loss(out, y)"
     if abs(by - 0.5) < 1e-9:
         return ": halved", "loss=lambda out, y: 0.5 * loss(out, y)"

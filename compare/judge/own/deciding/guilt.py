@@ -7,6 +7,18 @@ from twofold.compare.judge.own.record import Compared, Record
 from twofold.compare.judge.own.steps.gradients import gradients_of_step
 
 
+def without_gradient(record: Record, failing: Compared, first: str) -> who.Told:
+    """Torch has no gradient for it at all: it is frozen there, or cut off, or scratch's is none of anything."""
+    bout = record.bout
+    names = [] if first.startswith("d data ") else bout.pairing.layout.torch_names(bout.leaf(first.removeprefix("d ")))
+    parameters = bout.reference.parameters
+    if frozen := [name for name in names if name in parameters and not parameters[name].requires_grad]:
+        return who.Told("conventions", f"{', '.join(frozen)}: frozen in the reference, requires_grad is False")
+    ours = failing.actual[first]
+    told = who.of_gradient(bout, failing.one, first, ours, ours * 0.0, failing.coarse)
+    return who.Told(told.side, f"torch has no gradient for {shown(bout, first)}, as behind a detach: {told.reason}")
+
+
 def guilt(record: Record, failing: Compared, first: str) -> tuple[who.Told, Convention | None]:
     """The side, the evidence, and where the two are conventions which."""
     bout, one = record.bout, failing.one
@@ -24,6 +36,8 @@ def guilt(record: Record, failing: Compared, first: str) -> tuple[who.Told, Conv
         return who.Told(
             "scratch", f"against torch.nn.{kind}, the definition: no derivative says what {shown(bout, first)} is"
         ), None
+    if first.startswith("d ") and first not in theirs:
+        return without_gradient(record, failing, first), None
     if not forward:
         found = who.of_gradient(bout, one, first, ours[first], theirs[first], failing.coarse)
         return found, None
@@ -32,7 +46,7 @@ def guilt(record: Record, failing: Compared, first: str) -> tuple[who.Told, Conv
     if not any(name.startswith("d ") for name in ours) and record.call.step is not None:
         ours = {**ours, **gradients_of_step(bout, record.call, one)}
         theirs = bout.of_run(bout.golden(one))
-    for name in (name for name in failing.failed if name.startswith("d ")):
+    for name in (name for name in failing.failed if name.startswith("d ") and name in theirs):
         if ours[name].shape != theirs[name].shape:
             told = f"the gradient of {shown(bout, name)} has shape {ours[name].shape}, torch's {theirs[name].shape}"
             return who.Told("scratch", told, name), None

@@ -73,7 +73,7 @@ def of_outputs(bout: Bout, one: Draw, tensors: Tensors) -> Any:
         raise ValueError("nothing that has a slope")
     if not bout.foreign.is_pair and bout.reference.criterion is not None:
         target = bout.reference.tensor(bout.pairing.ways[-1].apply(one.data[-1]), "float64")
-        out = bout.reference.torch.from_numpy(np.asarray(tensors[names[0]], np.float64))
+        out = bout.reference.torch.from_numpy(np.asarray(tensors[names[0]], np.float64)).to(bout.reference.device)
         return float(bout.reference.criterion(out, target))
     return sum((tensors[name] * bout.send(n, tensors[name])).sum() for n, name in enumerate(names))
 

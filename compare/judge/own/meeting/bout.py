@@ -43,6 +43,7 @@ class Bout:
     pairing: Pairing
     roles: Roles
     seed: int = 0
+    explicit: bool = False  # whether every parameter was given one by one, and so is meant
     training: bool | None = None
     shapes: list[tuple[int, ...]] = field(default_factory=list)  # of the reference's outputs
     buffers: dict[str, str] = field(default_factory=dict)  # torch's buffers by the stranger's
@@ -58,6 +59,13 @@ class Bout:
         """What a pair's backward is sent for its n-th output: random, in the shape that the output has here."""
         rng = np.random.default_rng([self.seed, 11, n])
         return rng.standard_normal(out.size).reshape(out.shape).astype(out.dtype)
+
+    def unmatched(self) -> Tensors:
+        """What torch has nothing for: a parameter, as what has a gradient is, is zero; all else stays as it was."""
+        alone = [leaf for leaf in self.leaves if not self.pairing.layout.covered(leaf)]
+        meant = {leaf.name for leaf in alone if self.explicit or leaf.name in self.roles.gradients}
+        own = self.foreign.read() if alone else {}
+        return {leaf.name: own[leaf.name] * (0.0 if leaf.name in meant else 1.0) for leaf in alone}
 
     # the reference
 
@@ -214,7 +222,7 @@ def is_real(value: Any) -> bool:
 
 def random_draw(bout: Bout, data: Sequence[Any], label: str, seed: int) -> Draw:
     values, shares = draw(bout.pairing.layout, bout.reference, seed)
-    return Draw(label, {**values, **drawn_buffers(bout, seed)}, shares, tuple(data))
+    return Draw(label, {**values, **bout.unmatched(), **drawn_buffers(bout, seed)}, shares, tuple(data))
 
 
 def drawn_buffers(bout: Bout, seed: int) -> Tensors:

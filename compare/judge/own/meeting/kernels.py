@@ -43,7 +43,7 @@ class Kernel(Foreign):
     """The hand-written side, in torch: the same verbs as over NumPy."""
 
     def __init__(self, call: Call, asked: Sequence[bool]) -> None:
-        self.side = UsersReference(call.scratch)
+        self.side = UsersReference(call.scratch, device=call.device)
         self.scratch, self.data, self.is_pair, self.is_torch = call.scratch, call.data, True, True
         self.forward, self.params, self.grads, self.buffers = call.scratch, None, None, None
         self.locked = False

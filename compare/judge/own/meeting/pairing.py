@@ -7,6 +7,7 @@ or several tensors of one shape, is decided by values: the candidate whose forwa
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,7 @@ def find(
     reference_data: Sequence[Any] | None,
     send: Any,
     seed: int,
+    still: Mapping[str, Array] = MappingProxyType({}),
 ) -> Pairing:
     """The pairing under which the forward passes agree, else the one under which most gradients do.
 
@@ -82,6 +84,7 @@ def find(
     layouts = [Layout(leaves, tuple(chosen)) for chosen in some]
     first = layouts[0]
     values, shares = draw(first, reference, seed)
+    values |= {leaf.name: still[leaf.name] for leaf in leaves if leaf.name in still and not first.covered(leaf)}
     missing = lacking(first, shapes)
     try:
         raw = called(foreign, values, data, send, seed)

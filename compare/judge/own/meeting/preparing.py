@@ -34,17 +34,21 @@ def prepared(call: Call) -> tuple[Bout, Draw]:
             "params: expected the arrays that are learned, found none on what scratch is bound to or closes over; "
             "pass them: params={'W1': W1, ...}, a list, or the object that holds them"
         )
-    bout = Bout(foreign, reference, Pairing(empty(foreign), ()), Roles(), call.seed)
+    bout = Bout(foreign, reference, Pairing(empty(foreign), ()), Roles(), call.seed, is_explicit(call.params))
     bout.buffers = matched_buffers(foreign, reference)
     if call.modes is not None:
         enter_mode(bout, call, True)
     send = bout.send_in("float64") if foreign.is_pair else None
     data = tuple(in_dtype(array, "float64") for array in call.data)
-    bout.pairing = find(foreign, reference, data, call.layout or {}, call.reference_data, send, call.seed)
+    given = (foreign, reference, data, call.layout or {}, call.reference_data, send, call.seed)
+    bout.pairing = find(*given, still={} if bout.explicit else foreign.read())
+    if not bout.pairing.decided and bout.pairing.unused and (other := find(*given)).decided:
+        bout.pairing = other
     must_cover(bout, call)
     one = random_draw(bout, data, "random parameters", call.seed)
     must_take(bout, one, call)
     settle_roles(bout, one, call.asked)
+    one = random_draw(bout, data, "random parameters", call.seed)
     must_give(bout, call)
     return bout, one
 
@@ -109,10 +113,11 @@ def users_reference(call: Call, foreign: Foreign) -> UsersReference:
     if not is_module(call.reference) and not call.kernel:
         taken = arity(call.reference)
         n = len(call.data) - (call.loss is not None)
-        plain = UsersReference(call.reference, call.loss)
+        plain = UsersReference(call.reference, call.loss, device=call.device)
         if not plain.parameters and taken is not None and taken == n + len(foreign.leaves) and foreign.leaves:
-            return UsersReference(call.reference, call.loss, {leaf.name: leaf.read() for leaf in foreign.leaves})
-    return UsersReference(call.reference, call.loss)
+            named = {leaf.name: leaf.read() for leaf in foreign.leaves}
+            return UsersReference(call.reference, call.loss, named, call.device)
+    return UsersReference(call.reference, call.loss, device=call.device)
 
 
 def settle_roles(bout: Bout, one: Draw, asked: tuple[bool, ...] = ()) -> None:

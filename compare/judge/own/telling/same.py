@@ -82,7 +82,7 @@ def told_unequal(record: Record) -> Verdict | None:
     """Everything agrees with a bias at zero that one side alone has: two conventions. None where both have the same."""
     pairing = record.bout.pairing
     lacking = list(pairing.extra)
-    more = [name for name in pairing.unused if record.explicit]
+    more = [name for name in pairing.unused if record.explicit or name in record.bout.roles.gradients]
     if not lacking and not more:
         return None
     count = len(record.compared)
