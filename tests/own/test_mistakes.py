@@ -100,6 +100,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
         lambda: judge(FIT.loss, NET, X, Y, reference_data=(X,), **MSE),
         ("reference_data", "2", "1"),
     ),
+    "device": (lambda: judge(FIT.loss, NET, X, Y, device="tpu", **MSE), ("device", "'cuda'", "'tpu'")),
     "modes": (lambda: judge(FIT.loss, NET, X, Y, modes=FIT.step, **MSE), ("modes", "two")),
 }
 

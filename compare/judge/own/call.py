@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.judge.own.telling.verdict import BadCall
-from twofold.compare.sides.devices import devices
+from twofold.compare.sides.devices import SideError, devices
 from twofold.compare.sides.foreign.trees import is_module, is_tensor
 
 KNOWN = ("float64", "float32", "bfloat16", "float16")
@@ -74,7 +74,10 @@ def must_be_sound(call: Call) -> None:
         )
     if call.device not in ("cpu", "cuda"):
         raise BadCall(f"device: expected 'cpu' or 'cuda', on which torch's side runs, found {call.device!r}")
-    devices(call.device)
+    try:
+        devices(call.device)
+    except SideError as error:
+        raise BadCall("device='cuda': expected a CUDA device that torch can use, found none; device='cpu'") from error
     for dtype in call.dtypes:
         if dtype not in KNOWN:
             raise BadCall(f"dtypes: expected some of {', '.join(KNOWN)}, found {dtype!r}")
