@@ -47,6 +47,7 @@ class Leaf:
     scalar: bool = False
     views: bool = field(default=False)  # whether other arrays look into the same memory
     original: Any = None
+    path: str = ""  # the whole of it, where the name is its end alone
 
     def read(self) -> Array:
         if self.scalar:
@@ -145,6 +146,7 @@ def named(leaves: list[Leaf]) -> list[Leaf]:
     ends = [keys[-1] if keys else "params" for keys in wraps]
     for leaf, keys, end in zip(leaves, wraps, ends, strict=True):
         alone = isinstance(end, str) and ends.count(end) == 1
+        leaf.path = written(keys)
         leaf.name = end if alone and isinstance(end, str) else written(keys)
     return leaves
 

@@ -51,11 +51,13 @@ def wanted(shapes: Mapping[str, tuple[int, ...]], n_leaves: int, joined: bool) -
     return found
 
 
-def same_name(name: str, leaf: str) -> bool:
+def same_name(name: str, leaf: Leaf) -> bool:
+    """Whether torch's name is the leaf's, or its whole path."""
+
     def bare(text: str) -> str:
         return re.sub(r"[\W_]+", ".", text.replace("'", "")).strip(".").lower()
 
-    return bare(name) == bare(leaf)
+    return bare(name) in (bare(leaf.name), bare(leaf.path))
 
 
 def candidates(
@@ -80,10 +82,7 @@ def candidates(
         forms = forms[:1]
     for want in forms:
         named = {
-            names: leaf
-            for names, shape in want
-            for leaf in free
-            if same_name(names[0], leaf.name) and fits(leaf, shape)
+            names: leaf for names, shape in want for leaf in free if same_name(names[0], leaf) and fits(leaf, shape)
         }
         rest = [leaf for leaf in free if leaf not in named.values()]
         for chosen in arrangements(want, rest, named):

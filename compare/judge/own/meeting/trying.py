@@ -31,7 +31,7 @@ def effective(foreign: Foreign, data: Sequence[Any], reference: UsersReference, 
     kept = []
     for leaf in foreign.leaves:
         mine = tuple(sorted(n for n in leaf.shape if n != 1))
-        called = any(same_name(name, leaf.name) for name in reference.shapes())
+        called = any(same_name(name, leaf) for name in reference.shapes())
         called = called or re.search(rf"(?<![\w.]){re.escape(leaf.name)}(?!\w)", named) is not None
         if called or leaf.scalar or int(np.prod(leaf.shape)) == total:
             kept.append(leaf)
