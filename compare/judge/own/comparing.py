@@ -22,7 +22,7 @@ from twofold.compare.judge.own.deciding.kinks import at_a_kink, both_are_slopes,
 from twofold.compare.judge.own.gaps import forgotten
 from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors, random_draw
 from twofold.compare.judge.own.meeting.kernels import as_pair, is_kernel, strided
-from twofold.compare.judge.own.meeting.preparing import enter_mode, prepared, with_data
+from twofold.compare.judge.own.meeting.preparing import enter_mode, prepared
 from twofold.compare.judge.own.record import Compared, Record
 from twofold.compare.judge.own.steps.trained import trained
 from twofold.compare.judge.own.telling.different import told_breach, told_different
@@ -106,7 +106,7 @@ def drawn(bout: Bout, call: Call, one: Draw, record: Record) -> list[Draw]:
 
         def new(n: int) -> Draw:
             data = tuple(redrawn(array, rng) for array in one.data)
-            return with_data(random_draw(bout, data, "other data", call.seed + 1 + n), data, "other data")
+            return random_draw(bout, data, "other data", call.seed + 1 + n)
 
         other = clear_of_kinks(bout, new)
         try:
@@ -137,14 +137,14 @@ def compare(record: Record, one: Draw, dtype: str) -> Breach | None:
     actual = bout.of_raw(raw)
     run = bout.golden(one)
     golden = bout.of_run(run)
-    quantities = bout.compare(one, dtype, actual)
+    quantities = bout.compare(one, dtype, actual, golden)
     torchs = {f"d {name}": value for name, value in bout.pairing.layout.gradients(run.gradients).items()}
     compared = Compared(dtype, one, actual, golden, quantities, bout.training, torchs=torchs)
     if record.call.kernel:
         missing = {name: judge(name, None, golden[name], None, dtype) for name in golden if name not in actual}
         compared = replace(compared, quantities={**quantities, **missing})
     if dtype == "float64" and compared.failed and is_coarse(bout, one, raw, proven(actual, quantities)):
-        compared = replace(compared, quantities=bout.compare(one, dtype, actual, "float32"), coarse=True)
+        compared = replace(compared, quantities=bout.compare(one, "float32", actual, golden), coarse=True)
     if one.label.startswith("your own") and compared.failed and all(n.startswith("d ") for n in compared.failed):
         compared = replace(compared, quantities=without_kinks(bout, compared))
     if compared.quantities:

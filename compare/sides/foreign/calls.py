@@ -291,7 +291,7 @@ class Foreign:
             self._call_pair(raw, data, send)
         else:
             self._returned(raw, self.forward(*data[: self.takes]))
-        grads = self.grads() if callable(self.grads) and not is_holder_of_arrays(self.grads) else self.grads
+        grads = self.grads() if inspect.isroutine(self.grads) else self.grads
         if grads is not None:
             for path, value in labelled_tree(grads):
                 raw.found.append(found_at("grads", path, value))
@@ -308,12 +308,14 @@ class Foreign:
                 raw.changed.add(found.key)
         raw.after = self.read()
         raw.data = data
-        raw.buffers = {leaf.name: leaf.read_now() for leaf in self.kept_buffers}
+        raw.buffers = {leaf.name: leaf.read() for leaf in self.kept_buffers}
         return raw
 
-    def call_once(self, values: Mapping[str, Array] | None, data: Sequence[Any], send: Any = None) -> Raw:
+    def call_once(
+        self, values: Mapping[str, Array] | None, data: Sequence[Any], send: Any = None, seed: int = 0
+    ) -> Raw:
         """One call from the state that everything was found in, in float64."""
-        with self.afresh(values):
+        with self.afresh(values, seed=seed):
             return self.call(data, send)
 
     def _call_pair(self, raw: Raw, data: tuple[Any, ...], send: Callable[[int, Array], Array] | None) -> None:
@@ -324,13 +326,13 @@ class Foreign:
         if send is None:
             return
         sent = [send(n, out) for n, out in enumerate(raw.outputs)]
-        given = self._backward_arguments(sent, cache, isinstance(result, tuple))
+        given = self._backward_arguments(sent, cache)
         self._returned(raw, self.scratch[1](*given))
         if self.twice:
             raw.again = Raw()
             self._returned(raw.again, self.scratch[1](*given))
 
-    def _backward_arguments(self, sent: list[Array], cache: list[Any], several: bool) -> list[Any]:
+    def _backward_arguments(self, sent: list[Array], cache: list[Any]) -> list[Any]:
         try:
             taken = [
                 one
@@ -393,10 +395,6 @@ def labelled_tree(tree: Any) -> list[tuple[str, Any]]:
     slots = Reach({"": tree}).slots
     arrays = [slot for slot in slots if is_floating(slot.get())]
     return [(slot.name, slot.get()) for slot in arrays or slots]
-
-
-def is_holder_of_arrays(value: Any) -> bool:
-    return not inspect.isroutine(value)
 
 
 def split_cache(result: Any) -> tuple[list[Any], list[Any]]:

@@ -84,33 +84,35 @@ class Layout:
             for leaf, start, stop in zip(self.leaves, self.offsets[:-1], self.offsets[1:], strict=True)
         }
 
+    def users(self, leaf: Leaf) -> list[Entry]:
+        """The entries that take any of a leaf."""
+        start, stop = self.span(leaf)
+        return [entry for entry in self.entries if ((entry.index >= start) & (entry.index < stop)).any()]
+
+    def span(self, leaf: Leaf) -> tuple[int, int]:
+        n = self.leaves.index(leaf)
+        return int(self.offsets[n]), int(self.offsets[n + 1])
+
     def alone(self, leaf: Leaf) -> Entry | None:
         """The one entry that takes all of a leaf and nothing else, each of it once."""
-        n = self.leaves.index(leaf)
-        start, stop = int(self.offsets[n]), int(self.offsets[n + 1])
-        users = [entry for entry in self.entries if ((entry.index >= start) & (entry.index < stop)).any()]
-        if len(users) != 1 or not np.array_equal(np.sort(users[0].index.ravel()), np.arange(start, stop)):
+        users = self.users(leaf)
+        if len(users) != 1 or not np.array_equal(np.sort(users[0].index.ravel()), np.arange(*self.span(leaf))):
             return None
         return users[0]
 
     def covered(self, leaf: Leaf) -> bool:
         """Whether any of torch's tensors comes from it."""
-        n = self.leaves.index(leaf)
-        start, stop = int(self.offsets[n]), int(self.offsets[n + 1])
-        return any(((entry.index >= start) & (entry.index < stop)).any() for entry in self.entries)
+        return bool(self.users(leaf))
 
     def torch_names(self, leaf: Leaf) -> list[str]:
-        n = self.leaves.index(leaf)
-        start, stop = int(self.offsets[n]), int(self.offsets[n + 1])
-        return [e.names[0] for e in self.entries if ((e.index >= start) & (e.index < stop)).any()]
+        return [entry.names[0] for entry in self.users(leaf)]
 
     def in_rows(self, leaf: Leaf, array: Array) -> Array:
         """A tensor of the stranger's shape as torch has it, where there is one of torch's for it: a row a unit."""
         entry = self.alone(leaf)
         if entry is None:
             return array
-        n = self.leaves.index(leaf)
-        return array.ravel()[entry.index - int(self.offsets[n])]
+        return array.ravel()[entry.index - self.span(leaf)[0]]
 
     def shown(self) -> dict[str, str]:
         return {entry.key: entry.text for entry in self.entries}

@@ -50,9 +50,8 @@ class Leaf:
     path: str = ""  # the whole of it, where the name is its end alone
 
     def read(self) -> Array:
-        if self.scalar:
-            return np.array([float(slot.get()) for slot in self.slots]).reshape(self.shape)
-        return array_in(self.slots[0].get())
+        """The value in its place, where a call may have put another array."""
+        return self.read_from({})
 
     def read_from(self, slots: Mapping[str, Slot]) -> Array:
         """The value that stands at its name now, if anything does."""
@@ -60,10 +59,6 @@ class Leaf:
         if self.scalar:
             return np.array([float(slot.get()) for slot in current]).reshape(self.shape)
         return array_in(current[0].get())
-
-    def read_now(self) -> Array:
-        """The value that stands there after a call, which may have put another array in its place."""
-        return array_in(self.slots[0].get())
 
     def write(self, value: Array, dtype: DTypeLike, reach: Reach) -> None:
         """In place keeps aliases alive; what is read-only or of another dtype is replaced wherever it stands."""

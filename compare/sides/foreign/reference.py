@@ -154,7 +154,6 @@ class UsersReference:
         moving: Callable[[], Any] | None = None,
         backward: bool = True,
         training: bool | None = None,
-        graph: Any = None,
     ) -> Run:
         """One pass; `send` draws what the outputs are sent where there is no loss. All of it in `moving`, if given."""
         with self.kept(), warnings.catch_warnings():
@@ -168,9 +167,9 @@ class UsersReference:
             if self.laid_out:
                 tensors = [self.laid_out(tensor).detach() if is_tensor(tensor) else tensor for tensor in tensors]
             with moving() if moving else nullcontext():
-                return self._pass(state, tensors, dtype, send, backward, graph)
+                return self._pass(state, tensors, dtype, send, backward)
 
-    def _pass(self, state: Any, tensors: list[Any], dtype: str, send: Any, backward: bool, graph: Any) -> Run:
+    def _pass(self, state: Any, tensors: list[Any], dtype: str, send: Any, backward: bool) -> Run:
         begun = {n: tensor.detach().clone() for n, tensor in enumerate(tensors) if is_tensor(tensor)}
         leaves = [tensor for tensor in tensors if is_tensor(tensor) and tensor.is_floating_point()]
         for leaf in leaves:
@@ -183,8 +182,6 @@ class UsersReference:
             sent = None
             if loss is None and send is not None:
                 sent = [self.tensor(send(n, array_of(part)), dtype) for n, part in enumerate(outputs)]
-            if graph is not None:
-                return graph(outputs, loss, {**self.parameters, **arguments})
             if backward:
                 self._backward(outputs, loss, sent)
         run = Run([array_of(part) for part in outputs], None if loss is None else array_of(loss))

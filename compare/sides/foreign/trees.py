@@ -28,7 +28,6 @@ class Slot:
     holder: Any
     kind: str
     key: Any = None
-    argument: bool = False  # whether it is handed over as an argument, and so is found nowhere else
 
     def get(self) -> Any:
         if self.kind == ITEM:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from twofold.compare.judge.diagnosis.slopes import WIDE, settled
+from twofold.compare.judge.diagnosis.slopes import WIDE, rms, settled
 from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors, is_float_array
 from twofold.compare.sides.foreign.data import in_dtype
 from twofold.scratch.module import Array
@@ -107,10 +107,6 @@ def reference_slope(bout: Bout, one: Draw, directions: Directions, within: float
         return float(sum((out * bout.send(n, out)).sum() for n, out in enumerate(run.outputs)))
 
     return settled(at, within)
-
-
-def rms(array: Array) -> float:
-    return float(np.sqrt(np.mean(np.square(array.astype(float))))) or 1.0
 
 
 def in_theirs(bout: Bout, name: str, value: Array) -> tuple[str, Array] | None:

@@ -16,7 +16,7 @@ from twofold.compare.judge.own.meeting.images import IMAGES
 from twofold.compare.judge.own.meeting.pairing import Pairing, draw, drawn_shares
 from twofold.compare.judge.own.meeting.roles import Roles, extracted
 from twofold.compare.sides.foreign.calls import Foreign, Raw
-from twofold.compare.sides.foreign.data import given, in_dtype, read_only
+from twofold.compare.sides.foreign.data import given, in_dtype, read_only, way_to
 from twofold.compare.sides.foreign.leaves import Leaf
 from twofold.compare.sides.foreign.reference import Run, UsersReference
 from twofold.scratch.module import Array
@@ -75,7 +75,7 @@ class Bout:
         kept = {torchs: values[f"buffer {own}"] for own, torchs in self.buffers.items() if f"buffer {own}" in values}
         return {**pairing.layout.to_torch(values, known), **pairing.extra, **kept}
 
-    def golden(self, one: Draw, dtype: str = "float64", moved: int | None = None, graph: Any = None) -> Any:
+    def golden(self, one: Draw, dtype: str = "float64", moved: int | None = None) -> Run:
         """The reference's run on a draw; with a seed everything in it is moved by one unit in the last place."""
         state = self.state(one.values, one.shares)
         data: tuple[Any, ...] = given(one.data, self.pairing.ways)
@@ -84,7 +84,7 @@ class Bout:
             state = perturbed({name: np.asarray(value, kind) for name, value in state.items()}, moved)
             data = tuple(perturbed(in_dtype(a, kind), moved) if is_real(a) else a for a in data)
         moving = partial(all_moved, moved) if moved is not None else None
-        return self.reference.run(state, data, dtype, self.send, moving, training=self.training, graph=graph)
+        return self.reference.run(state, data, dtype, self.send, moving, training=self.training)
 
     def of_run(self, run: Run) -> Tensors:
         """A run of the reference by the names of what is compared, gradients as the stranger has them."""
@@ -126,8 +126,6 @@ class Bout:
 
     def as_torchs(self, n: int, out: Array) -> Array:
         """An output in the shape that the reference gives it."""
-        from twofold.compare.sides.foreign.data import way_to
-
         output = self.roles.outputs[n] if n < len(self.roles.outputs) else None
         moved = way_to(out, self.shapes[n], output.way) if output is not None and n < len(self.shapes) else None
         return out if moved is None else moved
@@ -165,10 +163,8 @@ class Bout:
 
     # the comparison
 
-    def compare(self, one: Draw, dtype: str, actual: Tensors, floor: str | None = None) -> dict[str, Quantity]:
-        """Every tensor judged, against the floor of the dtype `floor`, by default that of the run."""
-        kind = floor or dtype
-        golden = self.of_run(self.golden(one))
+    def compare(self, one: Draw, kind: str, actual: Tensors, golden: Tensors) -> dict[str, Quantity]:
+        """Every tensor judged against the reference's in float64, by the floor of a dtype."""
         found = self.judged(actual, golden, {}, kind)
         if sure(found.values()):
             return found

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.judge.own.telling.verdict import BadCall
-from twofold.compare.sides.foreign.layout import Entry, Misfit, entry_of, fits
+from twofold.compare.sides.foreign.layout import Entry, Layout, Misfit, entry_of, fits
 from twofold.compare.sides.foreign.leaves import Leaf
 
 MOST = 600  # candidates that are tried
@@ -38,7 +38,7 @@ def listed(words: Any, most: int = 8) -> str:
 Wanted = list[tuple[tuple[str, ...], tuple[int, ...]]]  # torch's names, a sum of two biases as one, and the shape
 
 
-def wanted(shapes: Mapping[str, tuple[int, ...]], n_leaves: int, joined: bool) -> Wanted:
+def wanted(shapes: Mapping[str, tuple[int, ...]], joined: bool) -> Wanted:
     """Torch's tensors in order; `joined` takes a recurrent layer's two biases for one."""
     found: Wanted = []
     for name, shape in shapes.items():
@@ -65,9 +65,9 @@ def candidates(
 ) -> Iterator[list[Entry]]:
     """Layouts by names, order and shape, the likeliest first; all of torch's tensors that can be served are."""
     done = {name for entry in fixed for name in entry.names}
-    used = used_by(fixed, leaves)
+    given = Layout(tuple(leaves), tuple(fixed))
     open_shapes = {name: shape for name, shape in shapes.items() if name not in done}
-    free = [leaf for n, leaf in enumerate(leaves) if n not in used]
+    free = [leaf for leaf in leaves if not given.covered(leaf)]
     if not open_shapes:
         yield list(fixed)
         return
@@ -75,7 +75,7 @@ def candidates(
         for texts in from_one_vector(free[0], open_shapes):
             yield [*fixed, *(entry_of(names, text, leaves, open_shapes[names[0]]) for names, text in texts)]
         return
-    forms = [wanted(open_shapes, len(free), joined=False), wanted(open_shapes, len(free), joined=True)]
+    forms = [wanted(open_shapes, joined=False), wanted(open_shapes, joined=True)]
     if len(free) < len(forms[0]) > len(forms[1]):
         forms.reverse()
     else:  # with an array for each no bias stands for two
@@ -90,15 +90,6 @@ def candidates(
                 *fixed,
                 *(entry_of(names, text, leaves, open_shapes[names[0]]) for names, text in chosen.items()),
             ]
-
-
-def used_by(entries: Sequence[Entry], leaves: Sequence[Leaf]) -> set[int]:
-    offsets = np.cumsum([0, *(int(np.prod(leaf.shape)) for leaf in leaves)])
-    return {
-        n
-        for n in range(len(leaves))
-        if any(((e.index >= offsets[n]) & (e.index < offsets[n + 1])).any() for e in entries)
-    }
 
 
 def arrangements(

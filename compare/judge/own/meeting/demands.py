@@ -4,7 +4,7 @@ import numpy as np
 
 from twofold.compare.judge.own.call import Call
 from twofold.compare.judge.own.contract import line_of, text_of
-from twofold.compare.judge.own.meeting.bout import Bout, Draw
+from twofold.compare.judge.own.meeting.bout import Bout
 from twofold.compare.judge.own.meeting.candidates import listed
 from twofold.compare.judge.own.meeting.trying import near_own, results, same_results
 from twofold.compare.judge.own.telling.verdict import BadCall
@@ -76,24 +76,3 @@ def must_run(foreign: Foreign, call: Call) -> None:
             f"scratch raises {type(error).__name__}: {' '.join(str(error).split())}{where}; "
             f"it is called as scratch({', '.join(str(np.shape(a)) for a in call.data)})"
         ) from None
-
-
-def must_take(bout: Bout, one: Draw, call: Call) -> None:
-    """Raises BadCall where the user's code does not take the user's own data, or leaves nothing to compare."""
-    try:
-        bout.foreign.call_once(one.values, one.data, bout.send_in("float64") if bout.foreign.is_pair else None)
-    except Exception as error:
-        if raises_by_itself(bout, call):
-            raise BadCall(
-                f"scratch does not take its own data: {type(error).__name__}: {' '.join(str(error).split())}; "
-                f"it is called as scratch({', '.join(str(np.shape(a)) for a in call.data)})"
-            ) from None
-
-
-def raises_by_itself(bout: Bout, call: Call) -> bool:
-    """Whether it raises with its own parameters and the data as they were given."""
-    try:
-        bout.foreign.call_once(None, call.data, bout.send_in("float64") if bout.foreign.is_pair else None)
-    except Exception:
-        return True
-    return False

@@ -42,24 +42,18 @@ def draw(layout: Layout, reference: UsersReference, seed: int) -> tuple[dict[str
     """Random parameters: the stranger's by leaf, and torch's, of which those beside the first of a sum are free."""
     rng = np.random.default_rng([seed, 7])
     torchs = drawn_state({name: np.zeros(shape) for name, shape in reference.shapes().items()}, rng)
-    torchs = {name: fanned(name, value, rng) for name, value in torchs.items()}
+    torchs = {name: fanned(name, value) for name, value in torchs.items()}
     mapped = {name for entry in layout.entries for name in entry.names}
     values = layout.from_torch({name: value for name, value in torchs.items() if name in mapped})
     return values, {name: torchs[name] for entry in layout.entries for name in entry.names[1:]}
 
 
-def fanned(name: str, value: Array, rng: Any) -> Array:
+def fanned(name: str, value: Array) -> Array:
     """A bias of a name of its own, as a reference function's b, is drawn as one."""
     last = name.rpartition(".")[2].lower()
     if value.ndim < 2 and "weight" not in last and "gamma" not in last and "bias" not in last:
         return value if last.startswith(("g", "w", "s")) else 0.3 * (value - 1) / 0.5
     return value
-
-
-def torch_state(
-    layout: Layout, values: Mapping[str, Array], shares: Mapping[str, Array], missing: Any
-) -> dict[str, Array]:
-    return {**layout.to_torch(values, shares), **missing}
 
 
 def find(
@@ -87,7 +81,7 @@ def find(
     values |= {leaf.name: still[leaf.name] for leaf in leaves if leaf.name in still and not first.covered(leaf)}
     missing = lacking(first, shapes)
     try:
-        raw = called(foreign, values, data, send, seed)
+        raw = foreign.call_once(values, data, send, seed)
     except Exception as error:
         raise BadCall(
             f"scratch does not take its own data: {type(error).__name__}: {' '.join(str(error).split())}; "
@@ -102,7 +96,7 @@ def find(
             pairing.runs += 1
             if pairing.runs > MOST or len(agreeing) > 1:
                 break
-            state = torch_state(layout, values, drawn_shares(layout, shares, shapes), lacks)
+            state = {**layout.to_torch(values, drawn_shares(layout, shares, shapes)), **lacks}
             try:
                 run = reference.run(state, given(data, how), "float64", send)
             except Exception:  # these do not fit one another
@@ -140,11 +134,6 @@ def lacking(layout: Layout, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, 
     """Torch's parameters that nothing stands for, as zeros: a bias may be missing."""
     mapped = {name for entry in layout.entries for name in entry.names}
     return {name: np.zeros(shape) for name, shape in shapes.items() if name not in mapped}
-
-
-def called(foreign: Foreign, values: Mapping[str, Array] | None, data: Sequence[Any], send: Any, seed: int) -> Raw:
-    with foreign.afresh(values, "float64", seed):
-        return foreign.call(data, send)
 
 
 def data_ways(
@@ -215,8 +204,7 @@ def agreement(raw: Raw, run: Run, layout: Layout) -> tuple[bool, int]:
         numbers = [scalar(found.value) for found in raw.found if found.value.size == 1]
         agrees = any(near(np.asarray(number, float), run.loss.astype(float), 1e-9) for number in numbers)
     score = 3 * forward
-    for leaf, golden in layout.gradients(run.gradients).items():
-        del leaf
+    for golden in layout.gradients(run.gradients).values():
         score += any(alike(a, golden) for a in arrays)
     return agrees, score
 

@@ -1,21 +1,20 @@
 """From a call to two sides that can be run on the same numbers: parameters, layout, data, roles."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from twofold.compare.judge.own.call import Call
 from twofold.compare.judge.own.meeting.bout import Bout, Draw, random_draw
-from twofold.compare.judge.own.meeting.demands import must_cover, must_give, must_have_effect, must_run, must_take
+from twofold.compare.judge.own.meeting.demands import must_cover, must_give, must_have_effect, must_run
 from twofold.compare.judge.own.meeting.kernels import Kernel
 from twofold.compare.judge.own.meeting.pairing import Pairing, find
 from twofold.compare.judge.own.meeting.roles import Roles, assign
 from twofold.compare.judge.own.meeting.trying import effective
 from twofold.compare.judge.own.telling.verdict import BadCall
 from twofold.compare.sides.foreign.calls import Foreign, gradient_word
-from twofold.compare.sides.foreign.data import given, in_dtype
+from twofold.compare.sides.foreign.data import in_dtype
+from twofold.compare.sides.foreign.layout import Layout
 from twofold.compare.sides.foreign.reference import UsersReference, arity
 from twofold.compare.sides.foreign.trees import is_floating, is_module
 
@@ -46,7 +45,6 @@ def prepared(call: Call) -> tuple[Bout, Draw]:
         bout.pairing = other
     must_cover(bout, call)
     one = random_draw(bout, data, "random parameters", call.seed)
-    must_take(bout, one, call)
     settle_roles(bout, one, call.asked)
     one = random_draw(bout, data, "random parameters", call.seed)
     must_give(bout, call)
@@ -80,9 +78,7 @@ def matched_buffers(foreign: Foreign, reference: UsersReference) -> dict[str, st
     return found
 
 
-def empty(foreign: Foreign) -> Any:
-    from twofold.compare.sides.foreign.layout import Layout
-
+def empty(foreign: Foreign) -> Layout:
     return Layout(tuple(foreign.leaves), ())
 
 
@@ -122,10 +118,7 @@ def users_reference(call: Call, foreign: Foreign) -> UsersReference:
 
 def settle_roles(bout: Bout, one: Draw, asked: tuple[bool, ...] = ()) -> None:
     """What each tensor of a call is, by one run of each side."""
-    state = bout.state(one.values, one.shares)
-    data = given(one.data, bout.pairing.ways)
-    send = bout.send if bout.foreign.is_pair or bout.reference.criterion is None else None
-    run = bout.reference.run(state, data, "float64", send)
+    run = bout.golden(one)
     bout.shapes = [out.shape for out in run.outputs]
     raw = bout.foreign.call_once(one.values, one.data, bout.send_in("float64"))
     if raw.outputs is not None:
@@ -134,7 +127,3 @@ def settle_roles(bout: Bout, one: Draw, asked: tuple[bool, ...] = ()) -> None:
         raw = bout.foreign.call_once(one.values, one.data, bout.send_in("float64"))
     expected = bout.pairing.layout.gradients(run.gradients)
     bout.roles = assign(raw, bout.leaves, expected, run.outputs, run.loss, len(one.data), asked, run.inputs)
-
-
-def with_data(one: Draw, data: Sequence[Any], label: str) -> Draw:
-    return replace(one, data=tuple(data), label=label)

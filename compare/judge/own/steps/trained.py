@@ -14,7 +14,7 @@ from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors
 from twofold.compare.judge.own.record import Record
 from twofold.compare.judge.own.steps.gradients import learning_rate
 from twofold.compare.judge.own.steps.runs import Run, Stepped, batches, compared, outside, scratch_run
-from twofold.compare.judge.own.telling.lines import base, differs_by, shortened
+from twofold.compare.judge.own.telling.lines import base, differs_by, line, shortened
 from twofold.compare.judge.own.telling.verdict import BadCall, Place, Verdict
 
 FACTORS = 1e-9  # of an update: how nearly all of it must be one multiple of torch's
@@ -47,7 +47,6 @@ def trained(record: Record, one: Draw) -> Verdict | None:
             state = state or found.state
             if found.step is not None:
                 return told(record, start, found)
-    more = ""
     left = outside(bout, call, one, batches(bout, one, FREE_STEPS)) if "float64" in call.dtypes else None
     if left is not None:
         step, name = left
@@ -109,8 +108,8 @@ def told(record: Record, one: Draw, found: Stepped) -> Verdict:
     rows = bout.pairing.layout.in_rows
     lines = [
         ("step", f"{found.step} of {call.steps} is the first that differs, in {found.dtype}"),
-        (
-            first[:9],
+        line(
+            first,
             "its change is " + differs_by(rows(leaf, found.actual[first]), rows(leaf, found.golden[first]), quantity),
         ),
     ]
@@ -122,12 +121,9 @@ def told(record: Record, one: Draw, found: Stepped) -> Verdict:
         lines.append(("agree", f"{shortened(agree, 60)} ({len(agree)} tensors)"))
     side, reason = guilt(bout, call, one, found, first)
     lines.append(("who", reason))
-    cause, onward = explanation(record, found, failed)
+    cause = explanation(record, found, failed)
     if cause:
         lines.append(("cause", cause))
-    if onward:
-        lines.append(("to go on", onward))
-        side = "conventions"
     module = next(iter(bout.pairing.layout.torch_names(leaf)), "").rpartition(".")[0] or None
     return base(
         record,
@@ -177,21 +173,21 @@ def optimizer_name(bout: Bout, call: Call) -> str:
     return f"torch.optim.{type(made).__name__}({rate})"
 
 
-def explanation(record: Record, found: Stepped, failed: list[str]) -> tuple[str, str]:
+def explanation(record: Record, found: Stepped, failed: list[str]) -> str:
     """A factor that all changes have."""
     factors = []
     for name in failed:
         ours, theirs = found.actual[name].ravel(), found.golden[name].ravel()
         size = float(theirs @ theirs)
         if not size:
-            return "", ""
+            return ""
         factor = float(ours @ theirs) / size
         if np.abs(ours - factor * theirs).max() > FACTORS * np.abs(ours).max() + 1e-300:
-            return "", ""
+            return ""
         factors.append(factor)
     factor = factors[0]
     if max(abs(one - factor) for one in factors) > 1e-6 * abs(factor) or len(failed) < len(found.quantities):
-        return "", ""
+        return ""
     batch = batch_size(record)
     said = f"the whole step is {factor:.6g} times torch's"
     if abs(factor - batch) < 1e-6 * batch:
@@ -202,7 +198,7 @@ def explanation(record: Record, found: Stepped, failed: list[str]) -> tuple[str,
         said += ": it goes up, not down"
     elif abs(factor - 2) < 1e-6:
         said += ": it is taken twice"
-    return said, ""
+    return said
 
 
 def batch_size(record: Record) -> int:

@@ -12,7 +12,6 @@ from twofold.compare.judge.own.record import Compared, Record, first_tensor
 from twofold.compare.judge.own.telling.lines import base, coarse_line, differs_by, layout_line, line, shortened
 from twofold.compare.judge.own.telling.reproducing import Evidence
 from twofold.compare.judge.own.telling.verdict import Place, Verdict
-from twofold.scratch.module import Array
 
 
 def told_breach(record: Record, breach: Breach) -> Verdict:
@@ -127,7 +126,3 @@ def differs(failing: Compared, name: str, quantity: Quantity) -> str:
         if golden is None or name not in failing.actual
         else differs_by(failing.actual[name], golden, quantity)
     )
-
-
-def finite(array: Array) -> bool:
-    return bool(np.isfinite(array).all())
