@@ -1,24 +1,31 @@
-"""`python -m tests.own.table [WORDS]`: every case of the table of truth, what is said of it, and how long it took."""
+"""`python -m tests.own.table [WORDS]`: every case of the tables of truth, what is said of it, and how long it took."""
 
 import sys
+from collections import Counter
 
 import torch  # noqa: F401  its import is no part of a verdict's seconds
 
-from tests.own.truth import TRUTH
+from tests.own.case import IN_TORCH, PLACES
+from tests.own.truth import LAYOUTS, TRUTH
 from twofold import judge
 
 
 def main(words: list[str]) -> None:
-    print(f"{'case':<38}{'truth':<12}{'outcome':<11}{'side':<13}{'tensor':<27}seconds")
+    print(f"{'case':<38}{'truth':<12}{'outcome':<11}{'side':<13}{'tensor':<27}seconds  place")
     wrong = {"outcome": 0, "side": 0, "tensor": 0}
     slowest, count, different = 0.0, 0, 0
-    for truth in TRUTH:
+    places: dict[str, Counter[str]] = {}
+    for truth in (*TRUTH, *LAYOUTS):
         if words and not any(word in truth.name for word in words):
             continue
         call = truth.make()
         verdict = judge(*call.arguments, **call.keywords)
         side, tensor = verdict.side or "", str(verdict.tensor or "")
-        told = f"{verdict.outcome:<11}{side:<13}{tensor:<26} {verdict.seconds:.2f}"
+        told = f"{verdict.outcome:<11}{side:<13}{tensor:<26} {verdict.seconds:<7.2f}"
+        if truth.has_line:
+            placed = truth.placed(call, verdict.place)
+            told += f"  {placed}" + (f" {verdict.place.line}" if verdict.place.line else "")
+            places.setdefault("torch's" if truth.file in IN_TORCH else truth.kind_of, Counter())[placed] += 1
         print(f"{truth.name:<38}{truth.side or '-':<12}{told}")
         wrong["outcome"] += verdict.outcome != truth.outcome
         wrong["side"] += verdict.outcome == truth.outcome and verdict.side != truth.side
@@ -27,6 +34,16 @@ def main(words: list[str]) -> None:
         different += truth.outcome == "different"
     told = ", ".join(f"{number} with a wrong {what}" for what, number in wrong.items())
     print(f"{count} cases, {count - different} right and {different} wrong forms: {told}; slowest {slowest:.1f} s")
+    print_places(places)
+
+
+def print_places(places: dict[str, Counter[str]]) -> None:
+    """Where the mistakes in scratch's code were placed, kind by kind; those in torch code of scratch's stand apart."""
+    whole = sum((places[kind] for kind in places if kind != "torch's"), Counter())
+    print(f"\n{'mistake':<14}" + "".join(f"{place:>14}" for place in PLACES) + f"{'faulty line':>16}")
+    for kind, counted in [*sorted(places.items()), ("in NumPy", whole)]:
+        share = f"{100 * counted[PLACES[0]] / max(1, counted.total()):.0f} %"
+        print(f"{kind:<14}" + "".join(f"{counted[place]:>14}" for place in PLACES) + f"{share:>16}")
 
 
 if __name__ == "__main__":
