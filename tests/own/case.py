@@ -23,6 +23,7 @@ Array = NDArray[Any]
 STYLES = Path(__file__).parent / "styles"
 COPIES = count()
 PLACES = "faulty line", "first use", "elsewhere", "none"
+WITHOUT_LINES = ("no_lines",)  # the styles whose code lies in no file
 IN_TORCH = "tensors_with_g", "kernels", "functions"  # the styles whose hand-written side is torch's tensors
 
 
@@ -50,21 +51,27 @@ class Truth:
     kind: str = ""  # where it lies, and what it is: "backward: mean of the bias gradient"
     file: str = ""  # the style's, without .py
     edits: Mapping[str, str] = field(default_factory=dict)  # of its text: the mistake
+    base: Mapping[str, str] = field(default_factory=dict)  # edits before them, that are none
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """The style's text without the mistake and with it."""
+        return edited(self.file, self.base), edited(self.file, {**self.base, **self.edits})
 
     @cached_property
     def lines(self) -> tuple[int, ...]:
         """The lines of the file as written that hold the mistake: those of its statements, or around its hole."""
-        return faulty(edited(self.file, {}), edited(self.file, self.edits)) if self.edits else ()
+        return faulty(*self.texts) if self.edits else ()
 
     @cached_property
     def users(self) -> tuple[int, ...]:
         """The lines of the first statements that use what the mistaken one binds; of a `return` the caller's."""
-        return first_uses(edited(self.file, {}), edited(self.file, self.edits)) if self.edits else ()
+        return first_uses(*self.texts) if self.edits else ()
 
     @property
     def has_line(self) -> bool:
         """Whether a line of scratch's is at fault."""
-        return self.side == "scratch" and bool(self.lines)
+        return self.side == "scratch" and bool(self.lines) and self.file not in WITHOUT_LINES
 
     @property
     def kind_of(self) -> str:

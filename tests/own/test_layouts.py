@@ -28,6 +28,8 @@ def test_the_layout_is_the_true_one(truth: Truth) -> None:
     if call.torch:
         found = torchs(verdict.layout, call)
         assert any(agree(found, wanted) for wanted in call.torch), str(verdict)
+    if len(call.torch) > 1:  # symmetric
+        assert "exchanged" in dict(verdict.lines)["layout"], str(verdict)
     again = judge(*call.arguments, **{**call.keywords, "layout": verdict.layout, "dtypes": ("float64",)})
     assert again.same, str(again)
     assert again.layout == verdict.layout

@@ -9,13 +9,15 @@ from tests.own.tables import (
     mutations,
     objects,
     recurrent,
+    special,
     strangers,
     tensors,
     updates,
+    written,
 )
 
 TABLES = dense, convolution, objects, recurrent, tensors, modules, updates, strangers, mutations
 TRUTH: tuple[Truth, ...] = tuple(truth for table in TABLES for truth in table.TABLE)
-LAYOUTS: tuple[Truth, ...] = tuple(truth for table in (layouts,) for truth in table.TABLE)
+LAYOUTS: tuple[Truth, ...] = tuple(truth for table in (layouts, written, special) for truth in table.TABLE)
 
 __all__ = ["LAYOUTS", "TRUTH", "Call", "Truth"]

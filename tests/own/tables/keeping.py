@@ -68,9 +68,27 @@ def wrong(net: str, name: str, way: str, edits: Texts, kind: str, side: str = "s
     return Truth(f"{net}/{name}", owner.style, kept(owner, way, edits), "different", side, (), kind, owner.file, edits)
 
 
-def written(name: str, style: int, file: str, torchs: Ways, call: str = "call", edits: Texts | None = None) -> Truth:
-    """A net that is really so, with torch's tensors over the names in its params; edits are another order."""
-    return Truth(name, style, telling(maker(file, call, edits or {}), torchs), file=file)
+def written(
+    name: str, style: int, file: str, torchs: Ways = (), call: str = "call", base: Texts | None = None
+) -> Truth:
+    """A net that is really so, after edits that are no mistake; torch's tensors over the names in its params."""
+    return Truth(name, style, telling(maker(file, call, base or {}), torchs), file=file, base=base or {})
+
+
+def mistaken(
+    name: str,
+    style: int,
+    file: str,
+    edits: Texts,
+    kind: str,
+    side: str = "scratch",
+    call: str = "call",
+    base: Texts | None = None,
+) -> Truth:
+    """The same with a mistake."""
+    base = base or {}
+    make = maker(file, call, {**base, **edits})
+    return Truth(name, style, make, "different", side, (), kind, file, edits, base)
 
 
 def telling(make: Callable[[], Call], torchs: Ways) -> Callable[[], Call]:
@@ -79,7 +97,13 @@ def telling(make: Callable[[], Call], torchs: Ways) -> Callable[[], Call]:
 
     def made() -> Call:
         call = make()
-        arrays = drawn(call.keywords["params"])
-        return Call(call.arguments, call.keywords, call.file, arrays, tuple(evaluated(way, arrays) for way in ways))
+        arrays = drawn(call.keywords["params"]) if ways else {}
+        return replace(call, arrays=arrays, torch=tuple(evaluated(way, arrays) for way in ways))
 
     return made
+
+
+def stacked(name: str, order: str, torchs: str, size: int = 4) -> str:
+    """The gates of a stacked array, along its first axis, in torch's order."""
+    parts = [f"{name}[{order.index(gate) * size}:{order.index(gate) * size + size}]" for gate in torchs]
+    return f"concatenate([{', '.join(parts)}])"
