@@ -23,7 +23,6 @@ Array = NDArray[Any]
 STYLES = Path(__file__).parent / "styles"
 COPIES = count()
 PLACES = "faulty line", "first use", "elsewhere", "none"
-WITHOUT_LINES = ("no_lines",)  # the styles whose code lies in no file
 IN_TORCH = "tensors_with_g", "kernels", "functions"  # the styles whose hand-written side is torch's tensors
 
 
@@ -52,6 +51,7 @@ class Truth:
     file: str = ""  # the style's, without .py
     edits: Mapping[str, str] = field(default_factory=dict)  # of its text: the mistake
     base: Mapping[str, str] = field(default_factory=dict)  # edits before them, that are none
+    lined: bool = True  # whether its code lies in a file, so that there are lines to name
 
     @property
     def texts(self) -> tuple[str, str]:
@@ -71,7 +71,7 @@ class Truth:
     @property
     def has_line(self) -> bool:
         """Whether a line of scratch's is at fault."""
-        return self.side == "scratch" and bool(self.lines) and self.file not in WITHOUT_LINES
+        return self.side == "scratch" and self.lined and bool(self.lines)
 
     @property
     def kind_of(self) -> str:
@@ -106,9 +106,18 @@ def edited(style: str, edits: Mapping[str, str]) -> str:
     return text
 
 
-def module(style: str, edits: Mapping[str, str]) -> ModuleType:
-    """The style's file as a new module, with these edits."""
-    return written(style, edited(style, edits))
+def module(style: str, edits: Mapping[str, str], lined: bool = True) -> ModuleType:
+    """The style's file as a new module, with these edits; or without a file, so that there are no lines to be seen."""
+    text = edited(style, edits)
+    return written(style, text) if lined else built(style, text)
+
+
+def built(style: str, text: str) -> ModuleType:
+    """A text as a module that lies in no file."""
+    made = ModuleType(f"{style}_{next(COPIES)}")
+    sys.modules[made.__name__] = made
+    exec(compile(text, f"<{made.__name__}>", "exec"), vars(made))
+    return made
 
 
 def written(style: str, text: str) -> ModuleType:
@@ -125,14 +134,13 @@ def written(style: str, text: str) -> ModuleType:
     return made
 
 
-def file_of(made: ModuleType) -> Path:
-    assert made.__file__ is not None
-    return Path(made.__file__)
+def file_of(made: ModuleType) -> Path | None:
+    return Path(made.__file__) if getattr(made, "__file__", None) else None
 
 
-def maker(style: str, call: str, edits: Mapping[str, str]) -> Callable[[], Call]:
+def maker(style: str, call: str, edits: Mapping[str, str], lined: bool = True) -> Callable[[], Call]:
     def make() -> Call:
-        made = module(style, edits)
+        made = module(style, edits, lined)
         with torch.random.fork_rng(devices=[]):
             scratch, reference, data, keywords = getattr(made, call)()
         return Call((scratch, reference, *data), keywords, file_of(made))

@@ -6,7 +6,7 @@ placed elsewhere or nowhere in MISSED, each with its reason; a case that is mend
 
 import pytest
 
-from tests.own.case import PLACES, WITHOUT_LINES, Truth
+from tests.own.case import PLACES, Truth
 from tests.own.judged import cases, judged
 from tests.own.truth import LAYOUTS, TRUTH
 
@@ -24,7 +24,7 @@ def test_the_line_is_named(truth: Truth) -> None:
     assert truth.placed(call, verdict.place) in expected, f"{told}\n{verdict}"
 
 
-@pytest.mark.parametrize("truth", cases(tuple(truth for truth in LAYOUTS if truth.file in WITHOUT_LINES)))
+@pytest.mark.parametrize("truth", cases(tuple(truth for truth in LAYOUTS if not truth.lined)))
 def test_no_line_is_named_where_there_is_none(truth: Truth) -> None:
     _, verdict = judged(truth)
     assert (verdict.place.file, verdict.place.line) == (None, None), str(verdict)

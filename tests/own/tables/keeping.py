@@ -69,10 +69,17 @@ def wrong(net: str, name: str, way: str, edits: Texts, kind: str, side: str = "s
 
 
 def written(
-    name: str, style: int, file: str, torchs: Ways = (), call: str = "call", base: Texts | None = None
+    name: str,
+    style: int,
+    file: str,
+    torchs: Ways = (),
+    call: str = "call",
+    base: Texts | None = None,
+    lined: bool = True,
 ) -> Truth:
     """A net that is really so, after edits that are no mistake; torch's tensors over the names in its params."""
-    return Truth(name, style, telling(maker(file, call, base or {}), torchs), file=file, base=base or {})
+    make = telling(maker(file, call, base or {}, lined), torchs)
+    return Truth(name, style, make, file=file, base=base or {}, lined=lined)
 
 
 def mistaken(
@@ -84,11 +91,12 @@ def mistaken(
     side: str = "scratch",
     call: str = "call",
     base: Texts | None = None,
+    lined: bool = True,
 ) -> Truth:
     """The same with a mistake."""
     base = base or {}
-    make = maker(file, call, {**base, **edits})
-    return Truth(name, style, make, "different", side, (), kind, file, edits, base)
+    make = maker(file, call, {**base, **edits}, lined)
+    return Truth(name, style, make, "different", side, (), kind, file, edits, base, lined)
 
 
 def telling(make: Callable[[], Call], torchs: Ways) -> Callable[[], Call]:

@@ -2,6 +2,10 @@
 
 from tests.own.case import Truth
 from tests.own.tables.keeping import mistaken, written
+from tests.own.tables.written import PLAIN_NAMES, WINDOWS, gru, lstm
+
+TRANSPOSE, SQUARE = "backward: transpose forgotten", "backward: a square forgotten"
+MINUS, UNGATED, GATE = "forward: a bias taken off", "forward: a gate forgotten", "backward: a gate forgotten"
 
 TIED = {"emb.weight": "E", "mix.weight": "mix.T", "mix.bias": "shift"}
 LAST_ROW = {
@@ -180,23 +184,30 @@ TABLE: tuple[Truth, ...] = (
         "forward: a bias taken off",
         call="call_columns",
     ),
-    written("no-lines-built", 0, "no_lines", BUILT, "call_built"),
-    written("no-lines-numpy", 0, "no_lines", {"0.weight": "q7.T", "1.weight": "p0"}, "call_numpy"),
+    written("no-lines-built", 0, "no_lines", BUILT, "call_built", lined=False),
+    written("no-lines-numpy", 0, "no_lines", {"0.weight": "q7.T", "1.weight": "p0"}, "call_numpy", lined=False),
+    written("no-lines-lstm", 5, "lstm_gates", lstm("fgio", ("p0", "q7", "r2")), base=PLAIN_NAMES, lined=False),
+    written("no-lines-gru", 18, "gru_gates", gru("zrn", "-"), lined=False),
+    written("no-lines-windows", 4, "conv_windows", WINDOWS, lined=False),
+    written("no-lines-one-matrix", 0, "one_matrix", LAST_ROW, lined=False),
     *(
-        mistaken(f"no-lines-built:{name}", 0, "no_lines", edits, kind, call="call_built")
-        for name, edits, kind in (
-            ("transpose", {'dk @ p["q7"].T': 'dk @ p["q7"]'}, "backward: transpose forgotten"),
-            ("square", {"(1 - k**2)": "(1 - k)"}, "backward: a square forgotten"),
-            ("minus", {'h @ p["q7"] + p["u9"]': 'h @ p["q7"] - p["u9"]'}, "forward: a bias taken off"),
+        mistaken(f"no-lines-{name}", style, file, edits, kind, side, call, lined=False)
+        for style, file, call, name, edits, kind, side in (
+            (0, "no_lines", "call_built", "built:transpose", {'dk @ p["q7"].T': 'dk @ p["q7"]'}, TRANSPOSE, "scratch"),
+            (0, "no_lines", "call_built", "built:square", {"(1 - k**2)": "(1 - k)"}, SQUARE, "scratch"),
+            (0, "no_lines", "call_built", "built:minus", {'["q7"] + p["u9"]': '["q7"] - p["u9"]'}, MINUS, "scratch"),
+            (0, "no_lines", "call_numpy", "numpy:sum", {"kj,ij,ni->nk": "kj,ij,nl->nk"}, "forward: a sum", "open"),
+            (5, "lstm_gates", "call", "lstm:ungated", {"f * c + i * g": "f * c + g"}, UNGATED, "scratch"),
+            (5, "lstm_gates", "call", "lstm:forget", {"dz @ Wh.T, dc * f": "dz @ Wh.T, dc"}, GATE, "scratch"),
+            (
+                4,
+                "conv_windows",
+                "call",
+                "windows:turned",
+                {"dz)[::-1, ::-1]": "dz)"},
+                "backward: not turned",
+                "scratch",
+            ),
         )
-    ),
-    mistaken(
-        "no-lines-numpy:sum",
-        0,
-        "no_lines",
-        {'"kj,ij,ni->nk"': '"kj,ij,nl->nk"'},
-        "forward: a sum over all",
-        "open",
-        call="call_numpy",
     ),
 )
