@@ -63,9 +63,13 @@ class Source:
         found: set[int] = set()
         for function, nodes in by_function.items():
             start = after if function is home else 0
-            first = first_after([node for node in nodes if self.reads(node, name, wide, owner)], start)
-            parts = [node.lineno for node in nodes if writes_in(node, name)]  # dh[h <= 0] = 0: the rest stays
-            found |= first | {line for line in parts if start < line < min(first, default=line + 1)}
+            readers = [node for node in nodes if self.reads(node, name, wide, owner)]
+            first = first_after([node for node in readers if not keeps(node)], start)
+            passing = [node for node in nodes if writes_in(node, name) or (node in readers and keeps(node))]
+            found |= first
+            for node in passing:  # dh[h <= 0] = 0, states.append(h): what is used comes behind
+                if start < node.lineno < min(first, default=node.lineno + 1):
+                    found |= set(span(node))
         return found
 
     def function(self, node: ast.AST) -> ast.AST | None:
@@ -163,6 +167,19 @@ def targets_of(node: ast.stmt) -> list[ast.expr]:
         else:
             found.append(target)
     return found
+
+
+DISPLAYS = ast.Name | ast.Attribute | ast.Tuple | ast.List | ast.Dict | ast.Constant | ast.Subscript
+
+
+def keeps(node: ast.stmt) -> bool:
+    """Whether a statement does nothing but put values away: `self.cache = x, h`, `states.append(h)`."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        return named(node.value.func) in ("append", "save_for_backward")
+    if not isinstance(node, ast.Assign):
+        return False
+    parts = ast.walk(node.value)
+    return all(isinstance(part, DISPLAYS | ast.expr_context | ast.Slice) for part in parts)
 
 
 def writes_in(node: ast.stmt, name: Bound) -> bool:

@@ -6,12 +6,13 @@ from collections import Counter
 import torch  # noqa: F401  its import is no part of a verdict's seconds
 
 from tests.own.case import IN_TORCH, PLACES
+from tests.own.judged import runs
 from tests.own.truth import LAYOUTS, TRUTH
-from twofold import judge
+from twofold import BadCall, judge
 
 
 def main(words: list[str]) -> None:
-    print(f"{'case':<38}{'truth':<12}{'outcome':<11}{'side':<13}{'tensor':<27}seconds  place")
+    print(f"{'case':<38}{'truth':<12}{'outcome':<11}{'side':<13}{'tensor':<27}seconds  runs  place")
     wrong = {"outcome": 0, "side": 0, "tensor": 0}
     slowest, count, different = 0.0, 0, 0
     places: dict[str, Counter[str]] = {}
@@ -19,9 +20,15 @@ def main(words: list[str]) -> None:
         if words and not any(word in truth.name for word in words):
             continue
         call = truth.make()
-        verdict = judge(*call.arguments, **call.keywords)
+        count, different = count + 1, different + (truth.outcome == "different")
+        try:
+            verdict = judge(*call.arguments, **call.keywords)
+        except BadCall as error:
+            wrong["outcome"] += 1
+            print(f"{truth.name:<38}{truth.side or '-':<12}BadCall: {error}")
+            continue
         side, tensor = verdict.side or "", str(verdict.tensor or "")
-        told = f"{verdict.outcome:<11}{side:<13}{tensor:<26} {verdict.seconds:<7.2f}"
+        told = f"{verdict.outcome:<11}{side:<13}{tensor:<26} {verdict.seconds:<7.2f}{runs(verdict):>6}"
         if truth.has_line:
             placed = truth.placed(call, verdict.place)
             told += f"  {placed}" + (f" {verdict.place.line}" if verdict.place.line else "")
@@ -30,8 +37,7 @@ def main(words: list[str]) -> None:
         wrong["outcome"] += verdict.outcome != truth.outcome
         wrong["side"] += verdict.outcome == truth.outcome and verdict.side != truth.side
         wrong["tensor"] += bool(truth.tensors) and not any(name in tensor for name in truth.tensors)
-        slowest, count = max(slowest, verdict.seconds), count + 1
-        different += truth.outcome == "different"
+        slowest = max(slowest, verdict.seconds)
     told = ", ".join(f"{number} with a wrong {what}" for what, number in wrong.items())
     print(f"{count} cases, {count - different} right and {different} wrong forms: {told}; slowest {slowest:.1f} s")
     print_places(places)

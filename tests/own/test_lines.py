@@ -8,7 +8,51 @@ import pytest
 
 from tests.own.case import PLACES, Truth
 from tests.own.judged import cases, judged
+from tests.own.lines import faulty, first_uses
 from tests.own.truth import LAYOUTS, TRUTH
+
+BEFORE = """\
+class Layer:
+    def forward(self, x):
+        self.x = x
+        z = x @ self.w
+        self.seen.append(z)
+        return np.tanh(z)
+
+    def backward(self, d):
+        d = d / len(d)
+        d[self.x < 0] = 0
+        grads = {"w": 0}
+        grads["w"] = self.x.T @ d
+        grads["b"] = d.sum()
+        for k in (1, 0):
+            d = d @ self.w.T
+        return (
+            d,
+            grads,
+        )
+
+def run(layer, x):
+    return layer.forward(x)
+"""
+EXAMPLES = {  # what is exchanged, the faulty lines, the first uses, by hand
+    "a name, and what is put away": ("x @ self.w\n", "x @ self.v\n", (4,), (5, 6)),
+    "an entry of a dict": ('grads["w"] = self.x.T @ d', 'grads["w"] = self.x @ d', (12,), (16, 17, 18, 19)),
+    "an attribute": ("self.x = x", "self.x = 2 * x", (3,), (10, 12)),
+    "what is returned": ("return np.tanh(z)", "return z", (6,), (22,)),
+    "round the loop": ("d = d @ self.w.T", "d = d @ self.w", (15,), (16, 17, 18, 19)),
+    "a hole": ("        d = d / len(d)\n", "", (8, 9), (11,)),
+    "within a statement of four lines": ("            d,\n", "            -d,\n", (16, 17, 18, 19), ()),
+    "some entries": ("d[self.x < 0] = 0", "d[self.x > 0] = 0", (10,), (12,)),
+}
+
+
+@pytest.mark.parametrize("what", EXAMPLES)
+def test_lines_by_hand(what: str) -> None:
+    old, new, lines, users = EXAMPLES[what]
+    after = BEFORE.replace(old, new)
+    assert (faulty(BEFORE, after), first_uses(BEFORE, after)) == (lines, users)
+
 
 WITH_A_LINE = tuple(truth for truth in (*TRUTH, *LAYOUTS) if truth.has_line)
 FIRST_USES: frozenset[str] = frozenset()
