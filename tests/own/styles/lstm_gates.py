@@ -67,8 +67,51 @@ class States(nn.Module):
         return self.lstm(x)[0]
 
 
-def call():
+class TimeFirst(nn.Module):
+    """Steps first, as torch has it by default, in and out."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(302)
+        self.lstm = nn.LSTM(3, 4)
+
+    def forward(self, x):
+        return self.lstm(x)[0]
+
+
+class OneLinear(nn.Module):
+    """A cell of torch's parts: one linear map of input and state, its rows in the order i f g o."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(303)
+        self.gates = nn.Linear(7, 16)
+
+    def forward(self, x):
+        h = c = x.new_zeros(len(x), 4)
+        states = []
+        for step in x.unbind(1):
+            i, f, g, o = self.gates(torch.cat([step, h], 1)).chunk(4, 1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+            states.append(h)
+        return torch.stack(states, 1)
+
+
+def build(reference):
     rng = np.random.default_rng(301)
     layer = LSTM(3, 4, rng)
     keywords = {"params": layer.params, "grads": lambda: layer.grads}
-    return (layer.forward, layer.backward), States(), (rng.standard_normal((5, 6, 3)),), keywords
+    return (layer.forward, layer.backward), reference, (rng.standard_normal((5, 6, 3)),), keywords
+
+
+def call():
+    return build(States())
+
+
+def call_time_first():
+    return build(TimeFirst())
+
+
+def call_one_linear():
+    return build(OneLinear())

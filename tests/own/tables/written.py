@@ -45,6 +45,15 @@ def gru(order: str, sign: str) -> dict[str, str]:
     }
 
 
+ONE_LINEAR = {
+    "gates.weight": f"hstack([{stacked('Wx.T', 'fgio', 'ifgo')}, {stacked('Wh.T', 'fgio', 'ifgo')}])",
+    "gates.bias": stacked("b", "fgio", "ifgo"),
+}
+ONE_WIDTH = {
+    "LSTM(3, 4, rng)": "LSTM(4, 4, rng)",
+    "nn.LSTM(3, 4, batch_first=True)": "nn.LSTM(4, 4, batch_first=True)",
+    "(5, 6, 3)": "(4, 4, 4)",
+}
 APART = {
     "lstm.weight_ih_l0": "concatenate([Wi, Wf, Wg, Wo])",
     "lstm.weight_hh_l0": "concatenate([Ui, Uf, Ug, Uo])",
@@ -86,6 +95,9 @@ TABLE: tuple[Truth, ...] = (
         for order in LSTM_ORDERS
     ),
     written("lstm-gates-renamed", 5, "lstm_gates", lstm("fgio", ("p0", "q7", "r2")), base=PLAIN_NAMES),
+    written("lstm-gates-time-first", 5, "lstm_gates", lstm("fgio"), "call_time_first"),
+    written("lstm-gates-one-linear", 5, "lstm_gates", ONE_LINEAR, "call_one_linear"),
+    written("lstm-gates-one-width", 5, "lstm_gates", lstm("fgio", ("Wh", "Wx", "b")), base=LYING_NAMES | ONE_WIDTH),
     written("lstm-gates-lying", 5, "lstm_gates", lstm("fgio", ("Wh", "Wx", "b")), base=LYING_NAMES),
     *(
         mistaken(f"lstm-gates-{order}:{name}", 5, "lstm_gates", edits, kind, base=PLAIN_NAMES | ordered(order, "fgio"))
