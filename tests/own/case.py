@@ -51,6 +51,7 @@ class Truth:
     file: str = ""  # the style's, without .py
     edits: Mapping[str, str] = field(default_factory=dict)  # of its text: the mistake
     base: Mapping[str, str] = field(default_factory=dict)  # edits before them, that are none
+    brief: bool = False  # whether tests have it judged in float64 alone
     lined: bool = True  # whether its code lies in a file, so that there are lines to name
 
     @property

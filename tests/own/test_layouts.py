@@ -1,5 +1,7 @@
 """Layouts solved by value: right nets whatever form their arrays are kept in, and mistakes in them never a question."""
 
+import re
+
 import pytest
 
 from tests.own.case import Truth
@@ -29,7 +31,7 @@ def test_the_layout_is_the_true_one(truth: Truth) -> None:
         found = torchs(verdict.layout, call)
         assert any(agree(found, wanted) for wanted in call.torch), str(verdict)
     if len(call.torch) > 1:  # symmetric
-        assert "exchanged" in dict(verdict.lines)["layout"], str(verdict)
+        assert re.search("exchanged|as well", dict(verdict.lines)["layout"]), str(verdict)
     again = judge(*call.arguments, **{**call.keywords, "layout": verdict.layout, "dtypes": ("float64",)})
     assert again.same, str(again)
     assert again.layout == verdict.layout

@@ -60,7 +60,7 @@ def kept(owner: Owner, way: str, edits: Texts) -> Callable[[], Call]:
 def right(net: str, name: str, way: str, edits: Texts | None = None, torchs: Texts | None = None) -> Truth:
     """Where edits make another net of it that torch has too, `torchs` are the tensors that then differ."""
     owner = replace(OWNERS[net], torch={**OWNERS[net].torch, **(torchs or {})})
-    return Truth(f"{net}/{name}", owner.style, kept(owner, way, edits or {}), file=owner.file)
+    return Truth(f"{net}/{name}", owner.style, kept(owner, way, edits or {}), file=owner.file, brief=name != "shuffled")
 
 
 def wrong(net: str, name: str, way: str, edits: Texts, kind: str, side: str = "scratch") -> Truth:
@@ -96,7 +96,7 @@ def mistaken(
     """The same with a mistake."""
     base = base or {}
     make = maker(file, call, {**base, **edits}, lined)
-    return Truth(name, style, make, "different", side, (), kind, file, edits, base, lined)
+    return Truth(name, style, make, "different", side, (), kind, file, edits, base, lined=lined)
 
 
 def telling(make: Callable[[], Call], torchs: Ways) -> Callable[[], Call]:

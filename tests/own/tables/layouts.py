@@ -1,10 +1,12 @@
 """The styles' nets with their arrays renamed, shuffled, transposed, put together or apart, without any layout=."""
 
+from typing import Any
+
 from tests.own.case import Truth
 from tests.own.tables.convolution import HALF_SUM
 from tests.own.tables.keeping import NETS, right, wrong
 from tests.own.tables.kept import recurrent
-from tests.own.tables.recurrent import NO_TANH, OTHER_SIDE, RESET_FIRST
+from tests.own.tables.recurrent import CARRIED, CARRY, NO_TANH, OTHER_SIDE, RESET_FIRST
 
 # The update gate weighs the other side: torch's is 1 - z, all that goes into z with the other sign.
 COMPLEMENT = {
@@ -62,6 +64,23 @@ PUT_TOGETHER = {
 }
 SHUFFLED = {net: ways["shuffled"] for table in NETS for net, ways in table.WAYS.items()}
 
+CONVENTION, REFERENCE, DETACH = "conventions", "reference", "reference: a stray detach"
+# Of kinds beside forward and backward; who is wrong if not scratch.
+OTHERS: tuple[tuple[Any, ...], ...] = (
+    ("nodes-with-diffs", "no-tanh", NO_TANH, "convention: no tanh on the cell", CONVENTION),
+    ("gru-cell", "reset-first", RESET_FIRST, "convention: reset gate before the product", CONVENTION),
+    ("nhwc-conv", "half-sum", HALF_SUM, "convention: half the sum against the mean", CONVENTION),
+    ("columns", "sum", {"nn.BCELoss()": 'nn.BCELoss(reduction="sum")'}, "convention: sum against mean", CONVENTION),
+    ("params-dict", "less", {"nn.Linear(6, 6)": "nn.Linear(6, 6, bias=False)"}, "convention: a bias more", CONVENTION),
+    ("params-dict", "loss-line", {"[np.arange(N), y].mean()": "[np.arange(N), y].sum()"}, "loss: only its line"),
+    ("nodes-with-diffs", "added", {"    param.reset()\n    nodes": "    nodes"}, "contract: gradients add up"),
+    ("lists-of-references", "carried", {CARRIED: CARRY}, "state: carried from call to call"),
+    ("pixels", "wraps", {'X.astype(p["W1"].dtype) - 128': "X - 128"}, "integer: uint8 wraps"),
+    ("updated-inside", "twice", {"self.W = self.W - self": "self.W = self.W - 2 * self"}, "update: one tensor twice"),
+    ("modules", "detach", {"torch.tanh(self.fc1(x))": "torch.tanh(self.fc1(x)).detach()"}, DETACH, REFERENCE),
+    ("attention-layer", "detach", {"self.K(x), self.V(x))": "self.K(x).detach(), self.V(x))"}, DETACH, REFERENCE),
+)
+
 TABLE: tuple[Truth, ...] = (
     *(right(net, name, way) for table in NETS for net, ways in table.WAYS.items() for name, way in ways.items()),
     *(
@@ -82,14 +101,5 @@ TABLE: tuple[Truth, ...] = (
         for net, faults in table.FAULTS.items()
         for name, fault in faults.items()
     ),
-    *(
-        wrong(net, f"shuffled:{name}", SHUFFLED[net], edits, f"convention: {what}", "conventions")
-        for net, name, edits, what in (
-            ("nodes-with-diffs", "no-tanh", NO_TANH, "no tanh on the cell"),
-            ("gru-cell", "reset-first", RESET_FIRST, "reset gate before the product"),
-            ("nhwc-conv", "half-sum", HALF_SUM, "half the sum against the mean"),
-            ("columns", "sum", {"nn.BCELoss()": 'nn.BCELoss(reduction="sum")'}, "sum against mean"),
-            ("params-dict", "less", {"nn.Linear(6, 6)": "nn.Linear(6, 6, bias=False)"}, "a bias that torch lacks"),
-        )
-    ),
+    *(wrong(net, f"shuffled:{name}", SHUFFLED[net], edits, *rest) for net, name, edits, *rest in OTHERS),
 )
