@@ -7,12 +7,12 @@ import torch  # noqa: F401  its import is no part of a verdict's seconds
 
 from tests.own.case import IN_TORCH, PLACES
 from tests.own.judged import runs
-from tests.own.truth import LAYOUTS, TRUTH
+from tests.own.truth import LAYOUTS, TRUTH, Truth
 from twofold import BadCall, judge
 
 
 def main(words: list[str]) -> None:
-    print(f"{'case':<38}{'truth':<12}{'outcome':<11}{'side':<13}{'tensor':<27}seconds  runs  place")
+    print(f"  {'case':<36}{'truth':<12}{'outcome':<11}{'side':<13}{'tensor':<27}seconds  runs  place")
     wrong = {"outcome": 0, "side": 0, "tensor": 0}
     slowest, count, different = 0.0, 0, 0
     places: dict[str, Counter[str]] = {}
@@ -25,15 +25,18 @@ def main(words: list[str]) -> None:
             verdict = judge(*call.arguments, **call.keywords)
         except BadCall as error:
             wrong["outcome"] += 1
-            print(f"{truth.name:<38}{truth.side or '-':<12}BadCall: {error}")
+            print(f"! {truth.name:<36}{truth.side or '-':<12}BadCall: {error}")
+            if truth.has_line:
+                places.setdefault(kind_of(truth), Counter())[PLACES[-1]] += 1
             continue
         side, tensor = verdict.side or "", str(verdict.tensor or "")
         told = f"{verdict.outcome:<11}{side:<13}{tensor:<26} {verdict.seconds:<7.2f}{runs(verdict):>6}"
         if truth.has_line:
             placed = truth.placed(call, verdict.place)
             told += f"  {placed}" + (f" {verdict.place.line}" if verdict.place.line else "")
-            places.setdefault("torch's" if truth.file in IN_TORCH else truth.kind_of, Counter())[placed] += 1
-        print(f"{truth.name:<38}{truth.side or '-':<12}{told}")
+            places.setdefault(kind_of(truth), Counter())[placed] += 1
+        mark = " " if (verdict.outcome, verdict.side) == (truth.outcome, truth.side) else "!"
+        print(f"{mark} {truth.name:<36}{truth.side or '-':<12}{told}")
         wrong["outcome"] += verdict.outcome != truth.outcome
         wrong["side"] += verdict.outcome == truth.outcome and verdict.side != truth.side
         wrong["tensor"] += bool(truth.tensors) and not any(name in tensor for name in truth.tensors)
@@ -41,6 +44,10 @@ def main(words: list[str]) -> None:
     told = ", ".join(f"{number} with a wrong {what}" for what, number in wrong.items())
     print(f"{count} cases, {count - different} right and {different} wrong forms: {told}; slowest {slowest:.1f} s")
     print_places(places)
+
+
+def kind_of(truth: Truth) -> str:
+    return "torch's" if truth.file in IN_TORCH else truth.kind_of
 
 
 def print_places(places: dict[str, Counter[str]]) -> None:
