@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from tests.own.lines import faulty, first_uses
+from tests.own.lines import by_hand, faulty, first_uses
 
 Array = NDArray[Any]
 
@@ -73,6 +73,11 @@ class Truth:
     def has_line(self) -> bool:
         """Whether a line of scratch's is at fault."""
         return self.side == "scratch" and self.lined and bool(self.lines)
+
+    @cached_property
+    def is_by_hand(self) -> bool:
+        """Whether its lines are of the hand-written side, whoever is said to be wrong."""
+        return self.lined and bool(self.lines) and all(by_hand(self.texts[1], line) for line in self.lines)
 
     @property
     def kind_of(self) -> str:

@@ -237,3 +237,16 @@ def first_uses(before: str, after: str) -> tuple[int, ...]:
         for home, owner in homes.items():
             found |= source.uses(name, home, owner, min(new + beside))
     return tuple(sorted(found - set(faulty(before, after))))
+
+
+def by_hand(text: str, line: int) -> bool:
+    """Whether a line is of the hand-written side: in none of torch's modules, nor where a call is put together."""
+    source = Source(text)
+    node = source.at(line)
+    while node is not None:
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).endswith("Module") for base in node.bases):
+            return False
+        if isinstance(node, FUNCTIONS) and node.name.startswith(("call", "build", "sequential")):
+            return isinstance(source.function(node), FUNCTIONS)
+        node = source.around(node, (*FUNCTIONS, ast.ClassDef))  # type: ignore[assignment]
+    return True

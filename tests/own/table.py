@@ -26,12 +26,12 @@ def main(words: list[str]) -> None:
         except BadCall as error:
             wrong["outcome"] += 1
             print(f"! {truth.name:<36}{truth.side or '-':<12}BadCall: {error}")
-            if truth.has_line:
+            if truth.has_line or truth.is_by_hand:
                 places.setdefault(kind_of(truth), Counter())[PLACES[-1]] += 1
             continue
         side, tensor = verdict.side or "", str(verdict.tensor or "")
         told = f"{verdict.outcome:<11}{side:<13}{tensor:<26} {verdict.seconds:<7.2f}{runs(verdict):>6}"
-        if truth.has_line:
+        if truth.has_line or truth.is_by_hand:
             placed = truth.placed(call, verdict.place)
             told += f"  {placed}" + (f" {verdict.place.line}" if verdict.place.line else "")
             places.setdefault(kind_of(truth), Counter())[placed] += 1
@@ -47,12 +47,17 @@ def main(words: list[str]) -> None:
 
 
 def kind_of(truth: Truth) -> str:
-    return "torch's" if truth.file in IN_TORCH else truth.kind_of
+    if truth.side != "scratch":
+        return f"({truth.side})"
+    return "(torch)" if truth.file in IN_TORCH else truth.kind_of
 
 
 def print_places(places: dict[str, Counter[str]]) -> None:
-    """Where the mistakes in scratch's code were placed, kind by kind; those in torch code of scratch's stand apart."""
-    whole = sum((places[kind] for kind in places if kind != "torch's"), Counter())
+    """Where the mistakes in scratch's code were placed, kind by kind, in brackets those that do not count.
+
+    These are in torch code of scratch's, or, where no one is wrong or it is open who is, in whatever differs by hand.
+    """
+    whole = sum((places[kind] for kind in places if kind[0] != "("), Counter())
     print(f"\n{'mistake':<14}" + "".join(f"{place:>14}" for place in PLACES) + f"{'faulty line':>16}")
     for kind, counted in [*sorted(places.items()), ("in NumPy", whole)]:
         share = f"{100 * counted[PLACES[0]] / max(1, counted.total()):.0f} %"
