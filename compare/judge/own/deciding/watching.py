@@ -12,10 +12,11 @@ from twofold.compare.judge.own.record import Compared
 from twofold.compare.sides.foreign.calls import Raw
 from twofold.compare.sides.foreign.reference import Run
 from twofold.compare.sides.foreign.trees import array_in, is_floating, is_users_file
-from twofold.compare.watch.lines import Dropped, Trace, watched
+from twofold.compare.watch.lines import watched
 from twofold.compare.watch.locating import ONE, Flow, Parting, parted
 from twofold.compare.watch.matching import WITHIN, Pool, multiple
 from twofold.compare.watch.operations import Operations, explicit
+from twofold.compare.watch.trace import Dropped, Trace
 from twofold.scratch.module import Array
 
 AGAIN = 4  # runs in which what is unsteady would show

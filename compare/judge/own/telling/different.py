@@ -16,8 +16,8 @@ from twofold.compare.judge.own.record import Compared, Record, first_tensor
 from twofold.compare.judge.own.telling.lines import base, coarse_line, differs_by, layout_line, line, shortened
 from twofold.compare.judge.own.telling.reproducing import Evidence
 from twofold.compare.judge.own.telling.verdict import Place, Verdict
-from twofold.compare.watch.lines import Dropped
 from twofold.compare.watch.locating import Parting
+from twofold.compare.watch.trace import Dropped
 
 TEXT = 90  # letters of a line that is shown
 
