@@ -104,6 +104,10 @@ class Flow:
             return True
         if value in self.wrong.values():
             return False
+        return self.torch_has(value)
+
+    def torch_has(self, value: int) -> bool:
+        """Whether it, or each part that was stored in it, is torch's."""
         if self.fits([match.factor for match in self.matches(value)]):
             return True
         before = self.before(value)
@@ -190,8 +194,10 @@ class Flow:
         found = {v for v in among if not self.agrees(v) and (v in results or not self.neutral(v))}
         return sorted((v for v in found if v in self.trace.makers), key=self.place)
 
-    def place(self, value: int) -> tuple[int, int]:
-        return self.trace.makers[value].began, value
+    def place(self, value: int) -> tuple[bool, int, int]:
+        """Arrays first: of what is one number, a sum or a rate, torch has more seldom the like."""
+        lone = self.trace.values[value].ndim == 0 and value not in self.wrong.values()
+        return lone and self.has_arrays, self.trace.makers[value].began, value
 
     def begins(self, value: int, bad: set[int]) -> bool:
         """Whether nothing that its maker read is wrong, what says nothing seen through."""
@@ -227,11 +233,11 @@ def parted(flow: Flow) -> Parting | None:
     if not first:
         return None
     # what agrees only because a right result needed it may be wrong in a way that this result does not show
-    unsure = [read for value in first for read in flow.read_for(value) if doubtful(flow, read)]
+    unsure = doubtful_behind(flow, first[0])
     others = flow.behind([*flow.wrong.values(), *bad]) - set(bad) - set(unsure)
     before = sorted((value for value in others if value in makers), key=flow.place, reverse=True)
-    ranked = [*first[:1], *unsure, *first[1:], *(value for value in bad if value not in first), *before]
-    value, maker = first[0], makers[first[0]]
+    ranked = [*unsure, *first, *(value for value in bad if value not in first), *before]
+    value, maker = ranked[0], makers[ranked[0]]
     return Parting(
         maker.statement,
         name_of(maker, value),
@@ -242,8 +248,22 @@ def parted(flow: Flow) -> Parting | None:
     )
 
 
+def doubtful_behind(flow: Flow, value: int) -> list[int]:
+    """What stands between it and what torch has, the farthest first: a right result needed it, and may not show it."""
+    found: list[int] = []
+    left = list(flow.read_for(value))
+    while left:
+        read = left.pop()
+        if read not in found and doubtful(flow, read):
+            found.append(read)
+            left += flow.read_for(read)
+    return sorted(found, key=flow.place)
+
+
 def doubtful(flow: Flow, value: int) -> bool:
-    return value in flow.trace.makers and value in flow.used and not flow.matches(value) and not flow.neutral(value)
+    if not flow.trace.values[value].ndim or flow.torch_has(value):
+        return False
+    return value in flow.trace.makers and value in flow.used and not flow.neutral(value)
 
 
 def name_of(maker: Execution, value: int) -> str:

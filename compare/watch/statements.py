@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-Key = tuple[str, Any]  # ("attribute", "W"), ("key", "W1"), ("variable", "t"), ("any", None)
+# ("attribute", "W"), ("key", "W1"), ("computed", 't - 1'), ("named", '"w" + gate') of getattr, ("any", None)
+Key = tuple[str, Any]
 Chain = tuple[str, tuple[Key, ...]]  # a name, and what is reached from it: self.params["W1"], caches[t]
 Part = tuple[str, tuple[Chain, ...], frozenset[str]]  # the path, the variables, the names of what is called
 
@@ -84,6 +85,10 @@ def stored_by(node: ast.stmt) -> tuple[Chain, ...]:
     if isinstance(node, ast.AnnAssign | ast.For):
         targets = [node.target]
     found = [chain(target) for whole in targets for target in spread(whole)]
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "setattr":
+        read = {one for part in node.value.args[1:] for one in chains_of(part)}
+        named = by_name(node.value)
+        return () if named is None or named in read else (named,)
     value = [part for part in (getattr(node, "value", None), getattr(node, "iter", None)) if part is not None]
     read = {one for part in value for one in chains_of(part)}
     return tuple(one for one in found if one is not None and one not in read)
@@ -138,6 +143,11 @@ def chains_of(node: ast.expr) -> Iterator[Chain]:
             if isinstance(node, ast.Subscript):
                 yield from chains_of(node.slice)
             node = node.value
+        return
+    if isinstance(node, ast.Call) and (named := by_name(node)) is not None:
+        yield named
+        for part in node.args[1:]:
+            yield from chains_of(part)
         return
     if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
         yield from of_comprehension(node)
@@ -204,12 +214,26 @@ def chain(node: ast.expr) -> Chain | None:
     return node.id, tuple(reversed(keys))
 
 
+# What can be computed once more without running anything of the user's.
+PLAIN = (ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.JoinedStr, ast.FormattedValue, ast.Subscript)
+PLAIN_PARTS = (*PLAIN, ast.operator, ast.unaryop, ast.expr_context)
+
+
 def key_of(within: ast.expr) -> Key:
-    """What stands in brackets: a constant, a variable, or anything else, which may be every element."""
-    if isinstance(within, ast.Name):
-        return "variable", within.id
-    try:
-        constant = ast.literal_eval(within)
-    except ValueError:
-        return "any", None
-    return ("key", constant) if isinstance(constant, str | int) else ("any", None)
+    """What stands in brackets: a constant, what can be computed, or anything else, which may be every element."""
+    if isinstance(within, ast.Constant):
+        return ("key", within.value) if isinstance(within.value, str | int) else ("any", None)
+    if all(isinstance(part, PLAIN_PARTS) for part in ast.walk(within)):
+        return "computed", ast.unparse(within)
+    return "any", None
+
+
+def by_name(node: ast.Call) -> Chain | None:
+    """Of getattr(p, "w" + gate), or setattr, what it reaches."""
+    if not isinstance(node.func, ast.Name) or node.func.id not in ("getattr", "setattr") or len(node.args) < 2:
+        return None
+    kind, key = key_of(node.args[1])
+    found = chain(node.args[0])
+    if found is None or kind == "any":
+        return None
+    return found[0], (*found[1], ("named", key if kind == "computed" else repr(key)))

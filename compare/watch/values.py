@@ -3,12 +3,13 @@
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from types import FrameType
 from typing import Any
 
 import numpy as np
 
-from twofold.compare.watch.statements import Chain
+from twofold.compare.watch.statements import Chain, Key
 from twofold.scratch.module import Array
 
 MOST_PARTS = 400  # of a list, a dict or an object that is looked through
@@ -81,8 +82,30 @@ def resolved(chain: Chain, frame: FrameType, names: Mapping[str, Any]) -> Iterat
     """
     name, keys = chain
     value = names[name] if name in names else frame.f_globals.get(name)
-    known = [key if kind != "variable" else names.get(key, frame.f_globals.get(key)) for kind, key in keys]
-    yield from followed(name, value, list(zip((kind for kind, _ in keys), known, strict=True)))
+    yield from followed(name, value, [settled(key, frame, names) for key in keys])
+
+
+def settled(key: Key, frame: FrameType, names: Mapping[str, Any]) -> Key:
+    """With what is computed in brackets, or for getattr, worked out."""
+    kind, text = key
+    if kind not in ("computed", "named"):
+        return key
+    code = compiled(text)
+    scope = {name: names.get(name, frame.f_globals.get(name)) for name in code.co_names}
+    if not all(isinstance(value, int | str | list | tuple | np.integer) for value in scope.values()):
+        return "any", None  # what may run code of the user's
+    try:
+        value = eval(code, {"__builtins__": {}}, scope)
+    except Exception:  # an index out of range, as the statement itself will say
+        return "any", None
+    if kind == "named":
+        return "attribute", value
+    return ("key", value) if isinstance(value, str | int | tuple | np.integer) else ("any", None)
+
+
+@lru_cache(maxsize=4096)
+def compiled(text: str) -> Any:
+    return compile(text, "<key>", "eval")
 
 
 def followed(text: str, value: Any, keys: list[tuple[str, Any]]) -> Iterator[Place]:
@@ -99,7 +122,7 @@ def followed(text: str, value: Any, keys: list[tuple[str, Any]]) -> Iterator[Pla
             yield from followed(f"{text}.{key}", attribute(value, key), rest)
     elif not isinstance(value, list | tuple | dict):
         yield text, value, False
-    elif kind == "any" or not isinstance(key, str | int | tuple):
+    elif kind == "any":
         if not rest:
             yield text, value, True
             return
