@@ -26,6 +26,7 @@ class Statement:
     chains: tuple[Chain, ...]
     stored: tuple[Chain, ...]  # those of them that it only stores to
     parts: tuple[Part, ...]  # of what it makes by path, what each part is made from
+    constants: frozenset[float]  # the numbers that are written in it
     function: str  # the qualified name of what it stands in, "" for a file's own
 
 
@@ -48,7 +49,7 @@ def _statements(file: str, text: str) -> dict[int, Statement]:
         end = node.end_lineno or node.lineno if not isinstance(node, HEADED) else max(end, node.lineno)
         joined = " ".join(line.strip() for line in lines[node.lineno - 1 : end])
         chains = tuple(dict.fromkeys(chain for part in parts for chain in chains_of(part)))
-        one = Statement(file, node.lineno, end, joined, chains, stored_by(node), tuple(parts_of(node)), function)
+        one = Statement(file, node.lineno, end, joined, chains, stored_by(node), tuple(parts_of(node)), constants_in(parts), function)
         for line in range(node.lineno, end + 1):
             found[line] = one  # what is within comes later, and stays
     return found
@@ -77,6 +78,11 @@ def heads(node: ast.stmt) -> list[ast.expr]:
     return [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)] + [
         item.context_expr for item in getattr(node, "items", [])
     ]
+
+
+def constants_in(parts: list[ast.expr]) -> frozenset[float]:
+    inner = (one for part in parts for one in ast.walk(part) if isinstance(one, ast.Constant))
+    return frozenset(float(one.value) for one in inner if isinstance(one.value, int | float))
 
 
 def stored_by(node: ast.stmt) -> tuple[Chain, ...]:

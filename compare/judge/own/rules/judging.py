@@ -16,6 +16,7 @@ from twofold.compare.judge.own.rules import messages
 from twofold.compare.judge.own.rules.calling.bags import Arrays, Unfit
 from twofold.compare.judge.own.rules.calling.carried import is_global
 from twofold.compare.judge.own.rules.calling.shapes import ALIKE, USUAL, Form, form_of, forms, moves, source_of
+from twofold.compare.judge.own.rules.lines import parting_of_rule, placed
 from twofold.compare.judge.own.rules.messages import Judged, Line
 from twofold.compare.judge.own.rules.places import at, place_of, raised
 from twofold.compare.judge.own.rules.runs import Tape, compared, drawn, first_bad, repeats, run
@@ -236,6 +237,10 @@ def differs(
         who = f"against {facts}, the definition here; scratch follows another in all {len(bad.golden)} steps"
     lines += [*messages.state_lines(told, missing), ("who", who), *cause_lines(cause, len(bad.golden)), *notes]
     lines += [wrote.lines[0]] if wrote else []
+    place, where = Place(step=step), list[Line]()
+    if side != "reference":
+        place, where = placed(place, parting_of_rule(bad, form, facts, step))
+    lines[2:2] = where
     name = next(name for name in bad.golden[0] if form.name(name) == tensor)
     floor = max(q.floor for q in bad.steps[step - 1])
     arrays = [run[step - 1][name] for run in (bad.tape.left, bad.golden, bad.tape.before, bad.tape.gradients)]
@@ -244,7 +249,7 @@ def differs(
         "different",
         side,
         tensor,
-        Place(step=step),
+        place,
         cause.told if cause else "",
         quantities,
         lines=tuple(lines),
