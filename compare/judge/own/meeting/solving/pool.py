@@ -1,0 +1,108 @@
+"""The values that scratch's code made, and whether one of torch's is among them, whatever the order of its axes."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import permutations
+
+import numpy as np
+
+from twofold.scratch.module import Array
+
+LEAST = 4  # entries: fewer meet by chance
+MOST = 64  # slices along an axis
+EXACT, COARSE = 1e-9, 1e-5  # of a value's size, in float64 and in float32
+
+
+class Pool:
+    """Arrays by their size, with their slices, each by what no order of entries changes."""
+
+    def __init__(self, arrays: Iterable[Array]) -> None:
+        self.arrays: dict[int, list[Array]] = {}
+        self.marks: dict[int, Array] = {}
+        seen: set[tuple[int, bytes]] = set()
+        for array in with_slices(arrays):
+            mark = (array.size, array.tobytes())
+            if mark not in seen:
+                seen.add(mark)
+                self.arrays.setdefault(array.size, []).append(array)
+        for size, some in self.arrays.items():
+            self.marks[size] = np.array([marks(array) for array in some])
+
+    def __contains__(self, value: Array) -> bool:
+        """Whether it is there as a whole, or slice by slice along its first axis."""
+        if self.find(value) is not None:
+            return True
+        for axis in range(min(value.ndim, 2)):
+            n = value.shape[axis]
+            if value.ndim > 1 and value.size // n >= LEAST and n > 1:
+                ends = (value.take(k, axis) for k in (0, n - 1, n // 2))
+                if all(self.find(part) is not None for part in ends):
+                    return True
+        return False
+
+    def find(self, value: Array) -> Array | None:
+        """The array of the same entries in the order of its own axes."""
+        table = self.marks.get(value.size)
+        if table is None or not np.isfinite(value).all() or value.max() == value.min():
+            return None
+        total, square = marks(value)
+        scale = np.sqrt(square * value.size) or 1.0
+        with np.errstate(all="ignore"):
+            near = np.abs(table[:, 0] - total) <= COARSE * scale
+            near &= np.abs(table[:, 1] - square) <= 2 * COARSE * (square or 1.0)
+        for n in np.flatnonzero(near):
+            array = self.arrays[value.size][n]
+            within = (EXACT if array.dtype != np.float32 else COARSE) * np.abs(value).max(initial=0)
+            if within > 0 and any(np.abs(turned - value).max() <= within for turned in turnings(array, value.shape)):
+                return array
+        return None
+
+    def masked(self, value: Array) -> Array | None:
+        """The value times an array of zeros and one other number, where that product is there too."""
+        for array in self.arrays.get(value.size, ()):
+            kinds = np.unique(array)
+            if len(kinds) == 2 and 0 in kinds:
+                for turned in turnings(array, value.shape):
+                    for scale in (1.0, 1 / (turned != 0).mean()):
+                        if self.find(found := value * turned * scale) is not None:
+                            return found
+        return None
+
+
+def marks(array: Array) -> tuple[float, float]:
+    flat = array.ravel().astype(np.float64)
+    return float(flat.sum()), float(flat @ flat)
+
+
+def with_slices(arrays: Iterable[Array]) -> Iterator[Array]:
+    for array in arrays:
+        if array.size < LEAST or array.dtype.kind != "f" or not np.isfinite(array).all():
+            continue
+        yield array
+        for axis in range(array.ndim) if array.ndim > 1 else ():
+            if 1 < array.shape[axis] <= MOST and array.size // array.shape[axis] >= LEAST:
+                yield from np.moveaxis(array, axis, 0)
+
+
+def turnings(array: Array, shape: Sequence[int]) -> Iterator[Array]:
+    """The array with its axes in every order that has this shape, axes of one entry left out."""
+    bare, wanted = array.squeeze(), tuple(n for n in shape if n != 1)
+    if bare.size == int(np.prod(shape)) and bare.ndim == 1 != len(wanted):
+        yield bare.reshape(shape)
+    if bare.ndim != len(wanted):
+        if bare.ndim > 1:
+            yield from (turned.reshape(shape) for turned in merged(bare, wanted))
+        return
+    for axes in permutations(range(bare.ndim)):
+        if tuple(bare.shape[n] for n in axes) == wanted:
+            yield bare.transpose(axes).reshape(shape)
+
+
+def merged(bare: Array, wanted: tuple[int, ...]) -> Iterator[Array]:
+    """Of an array that has some of the axes as one, as (N, T H) of (N, T, H), those that it has apart, and the reverse."""
+    yield bare.reshape(wanted)
+    if bare.ndim == 2:
+        for axes in permutations(range(len(wanted))):
+            yield bare.reshape([wanted[n] for n in axes]).transpose(np.argsort(axes))
+    elif bare.ndim <= 4:
+        for axes in permutations(range(bare.ndim)):
+            yield bare.transpose(axes).reshape(wanted)

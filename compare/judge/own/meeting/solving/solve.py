@@ -1,0 +1,106 @@
+"""From both sides to a layout: scratch is run once under the watcher, and torch operation by operation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from twofold.compare.judge.own.meeting.solving.pool import Pool
+from twofold.compare.judge.own.meeting.solving.search import Outcome, Search, Solution
+from twofold.compare.judge.own.meeting.solving.seen import seen
+from twofold.compare.judge.own.meeting.solving.sources import Choice, Source, Sources
+from twofold.compare.judge.own.meeting.solving.stepping import Unit, Walker
+from twofold.compare.judge.own.meeting.solving.writing import entries
+from twofold.compare.sides.foreign.calls import Foreign
+from twofold.compare.sides.foreign.data import Way, given
+from twofold.compare.sides.foreign.layout import Entry
+from twofold.compare.sides.foreign.leaves import Leaf
+from twofold.compare.sides.foreign.reference import UsersReference
+from twofold.scratch.module import Array
+
+
+@dataclass
+class Solved:
+    """Layouts that explain all values, or the most of them; where torch's forward pass parted from scratch's."""
+
+    layouts: list[list[Entry]]
+    way: tuple[Way, ...]
+    runs: int
+    parted: str | None = None
+    seen: int = 0  # parts of parameters that values decided
+
+
+def solve(
+    foreign: Foreign,
+    reference: UsersReference,
+    data: Sequence[Any],
+    hows: Sequence[tuple[Way, ...]],
+    fixed: Sequence[Entry],
+    drawn: Mapping[str, Array],
+    send: Any,
+    seed: int,
+    still: Mapping[str, Array],
+    training: bool | None = None,
+) -> Solved | None:
+    """The layouts under which the values agree, operation by operation. None where scratch cannot be run."""
+    leaves = foreign.leaves
+    values = {leaf.name: still.get(leaf.name, drawn_leaf(leaf, seed)) for leaf in leaves}
+    try:
+        arrays = seen(foreign, values, data, send, seed)
+    except Exception:  # it does not take other values than its own
+        return None
+    pool, sources = Pool(arrays), Sources(leaves)
+    flat = np.concatenate([np.empty(0), *(values[leaf.name].ravel() for leaf in leaves)])
+    begun = [*map(choice_of, fixed)]
+    best: tuple[Outcome, tuple[Way, ...]] | None = None
+    runs = 1
+    with reference.kept():
+        for how in unlike(hows, data, reference.criterion is not None):
+            walker = Walker(reference, given(data, how), pool, training)
+            outcome = Search(walker, pool, sources, flat, drawn).solve(begun)
+            runs += walker.runs
+            if best is None or better(outcome, best[0]):
+                best = outcome, how
+            if outcome.solutions and outcome.parted is None:
+                break
+    if best is None or not best[0].solutions:
+        return None
+    outcome, how = best
+    shapes = reference.shapes()
+    layouts = [[*fixed, *entries(without(one, begun), sources, shapes)] for one in outcome.solutions]
+    parted = None if outcome.parted is None else outcome.parted.place or outcome.parted.names[0]
+    return Solved(layouts, how, runs, parted, outcome.seen)
+
+
+def better(one: Outcome, other: Outcome) -> bool:
+    return bool(one.solutions) and (one.parted is None, one.seen) > (other.parted is None, other.seen)
+
+
+def without(one: Solution, begun: Sequence[tuple[Unit, Choice]]) -> Solution:
+    return Solution(one.chosen[len(begun) :])
+
+
+def choice_of(entry: Entry) -> tuple[Unit, Choice]:
+    """What the user has given, as if it had been found."""
+    box = tuple((0, n) for n in entry.index.shape)
+    source = Source(entry.text, entry.sign * (entry.index + 1))
+    return Unit(entry.names, box), (source, *[None] * (len(entry.names) - 1))
+
+
+def unlike(hows: Sequence[tuple[Way, ...]], data: Sequence[Any], target: bool) -> list[tuple[Way, ...]]:
+    """Of the ways of the data the first of each that differ in what torch's forward pass takes."""
+    found: dict[tuple[str, ...], tuple[Way, ...]] = {}
+    for how in hows:
+        found.setdefault(tuple(way.text for way in (how[:-1] if target else how)), how)
+    return list(found.values())
+
+
+def drawn_leaf(leaf: Leaf, seed: int) -> Array:
+    """Small enough for any activation, and vectors positive: a bias, a factor, a variance."""
+    rng = np.random.default_rng([seed, 41, *leaf.name.encode()])
+    bare = [n for n in leaf.shape if n != 1]
+    normal = rng.standard_normal(leaf.shape)
+    if len(bare) < 2:
+        return np.asarray(0.2 + np.abs(0.5 * normal))
+    return normal / np.sqrt(max(float(np.median(bare)), 2.0))
