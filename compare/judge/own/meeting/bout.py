@@ -75,15 +75,18 @@ class Bout:
         kept = {torchs: values[f"buffer {own}"] for own, torchs in self.buffers.items() if f"buffer {own}" in values}
         return {**pairing.layout.to_torch(values, known), **pairing.extra, **kept}
 
-    def golden(self, one: Draw, dtype: str = "float64", moved: int | None = None) -> Run:
-        """The reference's run on a draw; with a seed everything in it is moved by one unit in the last place."""
+    def golden(self, one: Draw, dtype: str = "float64", moved: int | None = None, seen: Any = None) -> Run:
+        """The reference's run on a draw; with a seed everything in it is moved by one unit in the last place.
+
+        `seen` makes a context that the pass runs in.
+        """
         state = self.state(one.values, one.shares)
         data: tuple[Any, ...] = given(one.data, self.pairing.ways)
         if moved is not None:
             kind = dtype if dtype in ("float64", "float32") else "float32"
             state = perturbed({name: np.asarray(value, kind) for name, value in state.items()}, moved)
             data = tuple(perturbed(in_dtype(a, kind), moved) if is_real(a) else a for a in data)
-        moving = partial(all_moved, moved) if moved is not None else None
+        moving = partial(all_moved, moved) if moved is not None else seen
         return self.reference.run(state, data, dtype, self.send, moving, training=self.training)
 
     def of_run(self, run: Run) -> Tensors:

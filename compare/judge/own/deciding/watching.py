@@ -1,0 +1,131 @@
+"""Where a difference begins, by a watcher over the stranger's lines: file, line, name, and which time."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors
+from twofold.compare.judge.own.meeting.roles import value_at
+from twofold.compare.judge.own.record import Compared
+from twofold.compare.sides.foreign.calls import Raw
+from twofold.compare.sides.foreign.reference import Run
+from twofold.compare.sides.foreign.trees import is_users_file
+from twofold.compare.watch.lines import Dropped, Trace, watched
+from twofold.compare.watch.locating import Flow, Parting, parted
+from twofold.compare.watch.matching import WITHIN, Pool
+from twofold.compare.watch.operations import Operations, explicit
+from twofold.scratch.module import Array
+
+
+def watched_call(bout: Bout, one: Draw, dtype: str) -> tuple[Raw, Trace]:
+    """One run under the watcher. Raises Dropped, also where the run is not bit for bit that without."""
+    plain, foreign = bout.call(one, dtype), bout.foreign
+    with foreign.afresh(one.values, dtype), foreign.computing(dtype):
+        data, send = bout.given(one, dtype), bout.send_in(dtype)
+        with watched(is_users_file) as watcher:
+            raw = foreign.call(data, send)
+    if watcher.dropped:
+        raise Dropped(watcher.dropped)
+    for found, other in zip(plain.found, raw.found, strict=False):
+        if found.key != other.key or not np.array_equal(found.value, other.value, equal_nan=True):
+            raise Dropped(f"{found.path or 'what is returned'} is another with a watcher than without")
+    return raw, watcher.trace
+
+
+def torchs(bout: Bout, one: Draw) -> tuple[Run, Operations]:
+    """The reference's run with all that it computes on the way."""
+    reference = bout.reference
+    operations = Operations()
+    run = bout.golden(one, seen=lambda: explicit(operations, reference.all_modules, reference.parameters))
+    return run, operations
+
+
+def pool_of(bout: Bout, run: Run, operations: Operations) -> Pool:
+    """Every value and gradient that torch has, each by what it is."""
+
+    def arrays() -> Iterator[tuple[Any, Array]]:
+        for n, array in enumerate(run.inputs):
+            if array is not None:
+                yield ("gradient", f"data[{n}]"), array
+        for name, array in bout.pairing.layout.gradients(run.gradients).items():
+            yield ("gradient", name), array
+        for name, array in run.gradients.items():
+            yield ("gradient", name), array
+        for operation in operations:
+            yield ("value", operation.label), operation.value
+            if operation.gradient is not None:
+                yield ("gradient", operation.label), operation.gradient
+        for n, array in enumerate(run.outputs):
+            yield ("value", "output"), array
+            yield ("sent", "output"), bout.send(n, array)
+
+    return Pool(arrays())
+
+
+def parting_of(bout: Bout, failing: Compared) -> Parting | None:
+    """Where the results that fail begin to. Raises Dropped."""
+    raw, trace = watched_call(bout, failing.one, failing.dtype)
+    run, operations = torchs(bout, failing.one)
+    flow = Flow(trace, pool_of(bout, run, operations), failing.dtype if failing.dtype in WITHIN else "float32")
+    if failing.coarse:
+        flow.dtype = "float32"
+    wrong, right = results(bout, failing, raw, trace)
+    return parted(flow, wrong, right)
+
+
+def results(bout: Bout, failing: Compared, raw: Raw, trace: Trace) -> tuple[dict[str, int], set[int]]:
+    """The values in the trace that are wrong results, and right ones: whole, by rows, or entry by entry."""
+    wrong: dict[str, int] = {}
+    right: set[int] = set()
+    given = as_given(bout, raw)
+    for name in failing.quantities:
+        array = given.get(name)
+        if array is None or array.dtype.kind != "f":
+            continue
+        bad = name in failing.failed
+        if (number := trace.known(array)) is not None:
+            if bad:
+                wrong[name] = number
+            else:
+                right.add(number)
+            continue
+        golden, actual = failing.golden.get(name), failing.actual.get(name)
+        if golden is None or actual is None or golden.shape != actual.shape or not actual.ndim:
+            continue
+        size = float(np.abs(golden).max(initial=0)) or 1.0
+        for at, part, apart in pieces(actual, np.abs(actual - golden) > WITHIN["float32"] * size):
+            if (number := trace.known(part)) is None:
+                continue
+            if apart and bad:
+                wrong[f"{name}{at}"] = number
+            elif not apart:
+                right.add(number)
+    return wrong, right - set(wrong.values())
+
+
+def pieces(actual: Array, apart: Array) -> Iterator[tuple[list[int], Array, bool]]:
+    """Rows, then entries, each with whether it differs."""
+    for n, row in enumerate(actual):
+        if row.ndim:
+            yield [n], row, bool(apart[n].any())
+    if actual.size <= 2000:
+        for index in np.ndindex(*actual.shape):
+            yield list(index), np.asarray(actual[index]), bool(apart[index])
+
+
+def as_given(bout: Bout, raw: Raw) -> Tensors:
+    """What is compared as scratch gave it, axes where they were."""
+    roles, found = bout.roles, {}
+    if roles.loss is not None:
+        found["loss"] = raw.get(roles.loss)
+    for n, output in enumerate(roles.outputs):
+        name = "output" if len(roles.outputs) == 1 else f"output[{n}]"
+        if output is not None:
+            found[name] = (raw.outputs or [])[n] if output.key[0] == "output" else raw.get(output.key)
+    for leaf, key in roles.gradients.items():
+        found[f"d {leaf}"] = value_at(raw, key)
+    for n, key in roles.inputs.items():
+        found[f"d data {n}"] = value_at(raw, key)
+    found |= {f"buffer {own}": raw.buffers.get(own) for own in bout.buffers}
+    return {name: array for name, array in found.items() if array is not None}

@@ -1,0 +1,166 @@
+"""What a line of a file is: the innermost statement on it, its text, and the variables that it names."""
+
+import ast
+import linecache
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+Key = tuple[str, Any]  # ("attribute", "W"), ("key", "W1"), ("variable", "t"), ("any", None)
+Chain = tuple[str, tuple[Key, ...]]  # a name, and what is reached from it: self.params["W1"], caches[t]
+
+HEADED = (ast.For, ast.While, ast.If, ast.With, ast.FunctionDef, ast.ClassDef, ast.AsyncFor, ast.AsyncWith)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement, of a loop or a branch its head alone; `chains` are the variables that it names."""
+
+    file: str
+    line: int
+    end: int
+    text: str  # its first line, or all of it joined where it has several
+    chains: tuple[Chain, ...]
+    stored: tuple[Chain, ...]  # those of them that it only stores to
+    parts: tuple[tuple[str, tuple[Chain, ...]], ...]  # of what it makes by path, what each part is made from
+    function: str  # the qualified name of what it stands in, "" for a file's own
+
+
+def source_of(file: str) -> list[str]:
+    """A file's lines as they run: what was planted in memory is registered with linecache."""
+    return linecache.getlines(file)
+
+
+@lru_cache(maxsize=256)
+def _statements(file: str, text: str) -> dict[int, Statement]:
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return {}
+    lines = text.splitlines()
+    found: dict[int, Statement] = {}
+    for node, function in walked(tree, ""):
+        parts = heads(node)
+        end = max((part.end_lineno or part.lineno for part in parts), default=node.lineno)
+        end = node.end_lineno or node.lineno if not isinstance(node, HEADED) else max(end, node.lineno)
+        joined = " ".join(line.strip() for line in lines[node.lineno - 1 : end])
+        chains = tuple(dict.fromkeys(chain for part in parts for chain in chains_of(part)))
+        one = Statement(file, node.lineno, end, joined, chains, stored_by(node), tuple(parts_of(node)), function)
+        for line in range(node.lineno, end + 1):
+            found[line] = one  # what is within comes later, and stays
+    return found
+
+
+def statements_of(file: str) -> dict[int, Statement]:
+    """By line the innermost statement on it."""
+    return _statements(file, "".join(source_of(file)))
+
+
+def walked(tree: ast.AST, function: str) -> Iterator[tuple[ast.stmt, str]]:
+    """Every statement with the qualified name of its function, outer ones before inner ones."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.stmt):
+            yield node, function
+        inner = function
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            inner = f"{function}.{node.name}".strip(".")
+        yield from walked(node, inner)
+
+
+def heads(node: ast.stmt) -> list[ast.expr]:
+    """The expressions of a statement, without those of the statements in it."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+        return []
+    return [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)] + [
+        item.context_expr for item in getattr(node, "items", [])
+    ]
+
+
+def stored_by(node: ast.stmt) -> tuple[Chain, ...]:
+    """The variables that an assignment gives other values, and does not read."""
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    if isinstance(node, ast.AnnAssign | ast.For):
+        targets = [node.target]
+    found = [chain(target) for whole in targets for target in spread(whole)]
+    value = [part for part in (getattr(node, "value", None), getattr(node, "iter", None)) if part is not None]
+    read = {one for part in value for one in chains_of(part)}
+    return tuple(one for one in found if one is not None and one not in read)
+
+
+def spread(node: ast.expr) -> Iterator[ast.expr]:
+    if isinstance(node, ast.Tuple | ast.List):
+        for part in node.elts:
+            yield from spread(part)
+    else:
+        yield node.value if isinstance(node, ast.Starred) else node
+
+
+def parts_of(node: ast.stmt) -> Iterator[tuple[str, tuple[Chain, ...]]]:
+    """Of a tuple or dict that is written out what is in each place, by "return[1]['dW']" or the target's name."""
+    if isinstance(node, ast.Return) and node.value is not None:
+        yield from displayed("return", node.value)
+    elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+        target, value = node.targets[0], node.value
+        if isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
+            for one, other in zip(target.elts, value.elts, strict=False):
+                yield from displayed(ast.unparse(one), other)
+        elif isinstance(value, ast.Tuple | ast.List | ast.Dict):
+            yield from displayed(ast.unparse(target), value)
+
+
+def displayed(path: str, node: ast.expr) -> Iterator[tuple[str, tuple[Chain, ...]]]:
+    if isinstance(node, ast.Tuple | ast.List):
+        for n, part in enumerate(node.elts):
+            yield from displayed(f"{path}[{n}]", part)
+    elif isinstance(node, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.keys):
+        for key, part in zip(node.keys, node.values, strict=True):
+            yield from displayed(f"{path}[{ast.literal_eval(key)!r}]" if key else path, part)
+    else:
+        yield path, tuple(dict.fromkeys(chains_of(node)))
+
+
+def chains_of(node: ast.expr) -> Iterator[Chain]:
+    """Names with what is reached from them, as far as that can be read off: self.params["W1"], cache[t]."""
+    if (found := chain(node)) is not None:
+        yield found
+        if not isinstance(node, ast.Subscript):
+            return
+        while isinstance(node, ast.Subscript | ast.Attribute):  # what stands within the brackets
+            if isinstance(node, ast.Subscript):
+                yield from chains_of(node.slice)
+            node = node.value
+        return
+    for part in ast.iter_child_nodes(node):
+        if isinstance(part, ast.expr):
+            yield from chains_of(part)
+        elif isinstance(part, ast.keyword):
+            yield from chains_of(part.value)
+        elif isinstance(part, ast.comprehension):
+            yield from chains_of(part.iter)
+            for condition in part.ifs:
+                yield from chains_of(condition)
+
+
+def chain(node: ast.expr) -> Chain | None:
+    keys: list[Key] = []
+    while not isinstance(node, ast.Name):
+        if isinstance(node, ast.Attribute):
+            keys.append(("attribute", node.attr))
+        elif isinstance(node, ast.Subscript):
+            keys.append(key_of(node.slice))
+        else:
+            return None
+        node = node.value
+    return node.id, tuple(reversed(keys))
+
+
+def key_of(within: ast.expr) -> Key:
+    """What stands in brackets: a constant, a variable, or anything else, which may be every element."""
+    if isinstance(within, ast.Name):
+        return "variable", within.id
+    try:
+        constant = ast.literal_eval(within)
+    except ValueError:
+        return "any", None
+    return ("key", constant) if isinstance(constant, str | int) else ("any", None)
