@@ -12,10 +12,12 @@ from twofold.compare.judge.own.meeting.solving.stepping import Operation, Unit, 
 from twofold.scratch.module import Array
 
 LIKE = -1  # the rank of what was found for another gate of the same parameter
-RANKS = (LIKE, LIKE), (0, 0), (1, 0), (0, 1), (1, 1), (2, 2)  # of a weight, and of what is added to it
+REUSED = 2  # of arrays that serve something else already
+RANKS = (LIKE, LIKE), (0, 0), (1, 0), (0, 1), (1, 1), (REUSED, 0)  # of a weight, and of what is added to it
+UNBOUND = 60  # solutions that another part multiplies
 BEAM = 2000  # solutions that are held while no value tells them apart
 KEPT = 48  # of equally good ones
-MOST = 5000  # runs
+MOST = 2000  # runs
 ACTIVATIONS: tuple[Callable[[Array], Array], ...] = (
     lambda x: x,
     sigmoid,
@@ -67,14 +69,18 @@ class Search:
         self.flat = np.concatenate([[0.0], flat])  # numbers are from 1
 
     def solve(self, given: Sequence[tuple[Unit, Choice]] = ()) -> Outcome:
-        """From what is given to the end of torch's forward pass, or to where no candidate explains what scratch has."""
+        """From what is given to the end of torch's forward pass.
+
+        Where no candidate explains what scratch has, the two have parted: from there on what lies next is taken.
+        """
         first = self.probe(Solution(tuple(given)), None)
         if first is None:
             return Outcome([])
-        anchor = beam = [Solution(tuple(given), first.met, 0, first.operation)]
-        seen = 0
-        while beam[0].met is not None:
+        beam = [Solution(tuple(given), first.met, 0, first.operation)]
+        anchor, parted, seen = beam, None, 0
+        while beam and beam[0].met is not None:
             unbound: list[Solution] = []
+            found: list[Solution] = []
             for ranks in RANKS:
                 found, wider = self.through(beam, ranks)
                 unbound = unbound or wider
@@ -83,11 +89,20 @@ class Search:
             if found:
                 anchor = beam = found
                 seen += 1
-            elif unbound and unbound[0].met is not None and self.walker.runs < self.most:
+            elif parted is None and unbound and unbound[0].met is not None and len(unbound) <= UNBOUND:
                 beam = unbound  # nothing of it is bound: it is asked together with what follows
             else:
-                return Outcome(anchor, anchor[0].met, seen)
-        return Outcome(beam, None, seen)
+                parted = parted or anchor[0].met
+                beam = anchor = self.forced(anchor[0])
+        return Outcome(beam, parted, seen)
+
+    def forced(self, one: Solution) -> list[Solution]:
+        """The next part by what lies next, names and order; none where torch takes none of it."""
+        assert one.met is not None
+        likely = (choice for rank in (LIKE, 0, 1) for choice in self.open(one, rank, None))
+        further = one.with_choice(next(likely, (None,) * len(one.met.names)))
+        walk = self.probe(further, one.met)
+        return [] if walk is None else [Solution(further.chosen, walk.met, 0, walk.operation)]
 
     def through(self, beam: list[Solution], ranks: tuple[int, int]) -> tuple[list[Solution], list[Solution]]:
         """The solutions with the next part of which most is found; else all, past the parts that one result needs."""
@@ -99,7 +114,7 @@ class Search:
             walked = []
             for one in wider if len(wider) <= BEAM else ():
                 if self.walker.runs < self.most and (walk := self.probe(one, one.chosen[-1][0])) is not None:
-                    found = sum(value in self.pool for value in walk.values)
+                    found = self.found(walk)
                     walked.append(Solution(one.chosen, walk.met, found, walk.operation))
             best = max((one.seen for one in walked), default=0)
             if best:
@@ -107,6 +122,11 @@ class Search:
             if not walked or not together(group, walked[0].met):
                 return [], walked
             beam, rank = walked, ranks[1]
+
+    def found(self, walk: Walk) -> int:
+        """How much of what was computed is there: how far it reaches first, for what comes last rests on the rest."""
+        there = [n for n, value in enumerate(walk.values, 1) if value in self.pool]
+        return 1000 * there[-1] + len(there) if there else 0
 
     def fits(self, one: Solution, choice: Choice) -> bool:
         """Whether the operation by itself gives something that stands in scratch's values, as it is or activated."""
@@ -124,9 +144,9 @@ class Search:
         """The candidates for the part that comes next; of arrays that serve something already only in the last rank."""
         if one.met is None:
             return []
+        if rank == REUSED:
+            return [choice for choice in self.sources.of(one.met, 0) if choice[0] is not None]
         choices = self.sources.of(one.met, 0 if rank == 0 else 1)
-        if rank > 1:
-            return choices
         if rank == LIKE:
             earlier = [choice for unit, choice in one.chosen if unit.names == one.met.names]
             choices = [

@@ -1,48 +1,26 @@
-"""All float arrays that scratch's code makes in one call."""
+"""All float arrays that scratch's code makes in one call, as far as its lines can be watched."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from twofold.compare.sides.foreign.calls import Foreign
+from twofold.compare.sides.foreign.calls import Foreign, Raw
+from twofold.compare.sides.foreign.trees import is_users_file
+from twofold.compare.watch.lines import Dropped, watched
 from twofold.scratch.module import Array
 
 
 def seen(
     foreign: Foreign, values: Mapping[str, Array], data: Sequence[Any], send: Any, seed: int
-) -> list[Array]:
-    """Raises what the code raises."""
-    import sys
-    import numpy as np
-    found, ids = [], {}
-
-    def keep(v, depth=0):
-        if isinstance(v, np.ndarray) and v.dtype.kind == "f" and v.size >= 4:
-            k = (v.shape, v.tobytes())
-            if k not in ids:
-                ids[k] = 1
-                found.append(v.copy())
-        elif depth < 3 and isinstance(v, dict):
-            for x in v.values(): keep(x, depth + 1)
-        elif depth < 3 and isinstance(v, list | tuple):
-            for x in v: keep(x, depth + 1)
-        elif depth < 3 and hasattr(v, "__dict__") and not isinstance(v, type) and type(v).__module__ not in ("numpy",):
-            if type(v).__name__ != "module":
-                for x in list(vars(v).values()): keep(x, depth + 1)
-
-    def trace(frame, event, arg):
-        file = frame.f_code.co_filename
-        if "site-packages" in file or "twofold" in file or "/compare/" in file or "/lib/python" in file or file.startswith("<f"):
-            return None
-        def local(frame, event, arg):
-            for v in list(frame.f_locals.values()): keep(v)
-            if event == "return": keep(arg)
-            return local
-        return local
+) -> tuple[list[Array], bool]:
+    """The arrays, and whether lines bound any. Raises what the code raises."""
     with foreign.afresh(values, seed=seed):
-        old = sys.gettrace()
-        sys.settrace(trace)
         try:
-            raw = foreign.call(data, send)
-        finally:
-            sys.settrace(old)
-    return [*found, *(one.value for one in raw.found), *(raw.outputs or [])]
+            with watched(is_users_file) as watcher:
+                raw = foreign.call(data, send)
+        except Dropped:
+            return given_back(foreign.call(data, send)), False
+    return [*watcher.trace.values, *given_back(raw)], bool(watcher.trace.values)
+
+
+def given_back(raw: Raw) -> list[Array]:
+    return [*(found.value for found in raw.found), *(raw.outputs or [])]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.compare.judge.evidence.draws import redrawn as redrawn_state
 from twofold.compare.judge.own.meeting.solving.pool import Pool
 from twofold.compare.judge.own.meeting.solving.search import Outcome, Search, Solution
 from twofold.compare.judge.own.meeting.solving.seen import seen
@@ -29,6 +30,7 @@ class Solved:
     runs: int
     parted: str | None = None
     seen: int = 0  # parts of parameters that values decided
+    watched: bool = True
 
 
 def solve(
@@ -37,9 +39,8 @@ def solve(
     data: Sequence[Any],
     hows: Sequence[tuple[Way, ...]],
     fixed: Sequence[Entry],
-    drawn: Mapping[str, Array],
-    send: Any,
     seed: int,
+    send: Any,
     still: Mapping[str, Array],
     training: bool | None = None,
 ) -> Solved | None:
@@ -47,12 +48,14 @@ def solve(
     leaves = foreign.leaves
     values = {leaf.name: still.get(leaf.name, drawn_leaf(leaf, seed)) for leaf in leaves}
     try:
-        arrays = seen(foreign, values, data, send, seed)
+        arrays, bound = seen(foreign, values, data, send, seed)
     except Exception:  # it does not take other values than its own
         return None
     pool, sources = Pool(arrays), Sources(leaves)
     flat = np.concatenate([np.empty(0), *(values[leaf.name].ravel() for leaf in leaves)])
     begun = [*map(choice_of, fixed)]
+    rng = np.random.default_rng([seed, 43])
+    drawn = redrawn_state({name: np.zeros(shape) for name, shape in reference.shapes().items()}, rng)
     best: tuple[Outcome, tuple[Way, ...]] | None = None
     runs = 1
     with reference.kept():
@@ -70,7 +73,7 @@ def solve(
     shapes = reference.shapes()
     layouts = [[*fixed, *entries(without(one, begun), sources, shapes)] for one in outcome.solutions]
     parted = None if outcome.parted is None else outcome.parted.place or outcome.parted.names[0]
-    return Solved(layouts, how, runs, parted, outcome.seen)
+    return Solved(layouts, how, runs, parted, outcome.seen, bound)
 
 
 def better(one: Outcome, other: Outcome) -> bool:

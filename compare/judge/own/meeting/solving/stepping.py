@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from twofold.compare.judge.own.meeting.images import IMAGES
-from twofold.compare.judge.own.meeting.solving.fused import FORMS
+from twofold.compare.judge.own.meeting.solving.gates import forms
 from twofold.compare.judge.own.meeting.solving.pool import LEAST, Pool
 from twofold.compare.sides.devices import seed_torch
 from twofold.compare.sides.foreign.reference import UsersReference, array_of
@@ -96,6 +96,7 @@ class Stepping(TorchFunctionMode):
         self.pure: dict[int, tuple[tuple[str, ...], tuple[Tensor, ...] | None]] = {}
         self.flattened: dict[int, tuple[int, ...]] = {}
         self.masks: Pool | None = None
+        self.forms = forms()
         self.form = ""  # the fused operation that is taken apart
         for key, (name, tensor) in named.items():
             numbers = torch.arange(tensor.numel(), dtype=torch.float64).reshape(tensor.shape)
@@ -107,13 +108,15 @@ class Stepping(TorchFunctionMode):
         name = func.__self__.__name__ if name == "__get__" else name
         given = list(flat((*args, *kwargs.values())))
         pure = [tensor for tensor in given if id(tensor) in self.pure]
-        if name in FORMS and (len(pure) > 1 or name == "scaled_dot_product_attention"):
-            outer, self.form = self.form, name
+        if (form := self.forms.get(func)) is not None:
+            outer, self.form = self.form, self.form or name
             try:
                 with self:
-                    return FORMS[name](*args, **kwargs)
+                    out = form(*args, **kwargs)
             finally:
                 self.form = outer
+            if out is not NotImplemented:
+                return out
         if name == "dropout" and self.masks is not None and (dropped := self.dropped(given[0], args, kwargs)) is not None:
             out = dropped
         elif pure and len(pure) == len(given):
