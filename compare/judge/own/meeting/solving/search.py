@@ -1,31 +1,22 @@
 """The search: each part of torch's parameters in the order of its forward pass, by whose value stands in scratch's."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from twofold.compare.judge.own.meeting.images import sigmoid, softmax
 from twofold.compare.judge.own.meeting.solving.pool import Pool
 from twofold.compare.judge.own.meeting.solving.sources import Choice, Source, Sources
-from twofold.compare.judge.own.meeting.solving.stepping import Operation, Unit, Walk, Walker
+from twofold.compare.judge.own.meeting.solving.stepping import Unit, Walk, Walker
 from twofold.scratch.module import Array
 
 LIKE = -1  # the rank of what was found for another gate of the same parameter
 REUSED = 2  # of arrays that serve something else already
 RANKS = (LIKE, LIKE), (0, 0), (1, 0), (0, 1), (1, 1), (REUSED, 0)  # of a weight, and of what is added to it
 UNBOUND = 60  # solutions that another part multiplies
-BEAM = 2000  # solutions that are held while no value tells them apart
+BEAM = 4000  # candidates that are held while no value tells them apart
 KEPT = 48  # of equally good ones
-MOST = 2000  # runs
-ACTIVATIONS: tuple[Callable[[Array], Array], ...] = (
-    lambda x: x,
-    sigmoid,
-    np.tanh,
-    lambda x: np.maximum(x, 0),
-    softmax,
-    lambda x: 1 - sigmoid(x),
-)
+MOST = 1500  # runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +25,6 @@ class Solution:
 
     chosen: tuple[tuple[Unit, Choice], ...] = ()
     met: Unit | None = None  # the part that comes next
-    seen: int = 0  # values found
-    operation: Operation | None = None  # that takes it
 
     def used(self, total: int) -> Array:
         taken = np.zeros(total + 1, bool)
@@ -47,7 +36,11 @@ class Solution:
 
     def with_choice(self, choice: Choice) -> "Solution":
         assert self.met is not None
-        return Solution((*self.chosen, (self.met, choice)), None, self.seen)
+        return Solution((*self.chosen, (self.met, choice)))
+
+    def beside(self, group: Unit | None) -> list[Source]:
+        """What was taken for the same rows of the same layer."""
+        return [source for unit, choice in self.chosen if together(group, unit) for source in choice if source]
 
 
 @dataclass
@@ -57,6 +50,14 @@ class Outcome:
     solutions: list[Solution]
     parted: Unit | None = None
     seen: int = 0
+
+
+@dataclass
+class Tried:
+    """A solution's candidates for what comes next, and a run with one of them."""
+
+    wider: list[Solution] = field(default_factory=list)
+    walk: Walk | None = None
 
 
 class Search:
@@ -73,10 +74,7 @@ class Search:
 
         Where no candidate explains what scratch has, the two have parted: from there on what lies next is taken.
         """
-        first = self.probe(Solution(tuple(given)), None)
-        if first is None:
-            return Outcome([])
-        beam = [Solution(tuple(given), first.met, 0, first.operation)]
+        beam = self.walked([Solution(tuple(given))], None)
         anchor, parted, seen = beam, None, 0
         while beam and beam[0].met is not None:
             unbound: list[Solution] = []
@@ -100,71 +98,86 @@ class Search:
         """The next part by what lies next, names and order; none where torch takes none of it."""
         assert one.met is not None
         likely = (choice for rank in (LIKE, 0, 1) for choice in self.open(one, rank, None))
-        further = one.with_choice(next(likely, (None,) * len(one.met.names)))
-        walk = self.probe(further, one.met)
-        return [] if walk is None else [Solution(further.chosen, walk.met, 0, walk.operation)]
+        return self.walked([one.with_choice(next(likely, (None,) * len(one.met.names)))], one.met)
 
     def through(self, beam: list[Solution], ranks: tuple[int, int]) -> tuple[list[Solution], list[Solution]]:
         """The solutions with the next part of which most is found; else all, past the parts that one result needs."""
-        group, rank = beam[0].met, ranks[0]
+        group = beam[0].met
+        tried = [Tried([one.with_choice(choice) for choice in self.open(one, ranks[0], group)]) for one in beam]
         while True:
-            open_to = [(one, choice) for one in beam for choice in self.open(one, rank, group)]
-            fit = [(one, choice) for one, choice in open_to if self.fits(one, choice)]
-            wider = [one.with_choice(choice) for one, choice in fit or open_to]
-            walked = []
-            for one in wider if len(wider) <= BEAM else ():
-                if self.walker.runs < self.most and (walk := self.probe(one, one.chosen[-1][0])) is not None:
-                    found = self.found(walk)
-                    walked.append(Solution(one.chosen, walk.met, found, walk.operation))
-            best = max((one.seen for one in walked), default=0)
+            tried = [one for one in tried if one.wider]
+            if not 0 < sum(len(one.wider) for one in tried) <= BEAM or self.walker.runs + len(tried) > self.most:
+                return [], []
+            for one in tried:
+                one.walk = self.probe(one.wider[0], group)
+            scored = [
+                (self.score(one.walk, wider, group), wider) for one in tried if one.walk for wider in one.wider
+            ]
+            best = max((score for score, _ in scored), default=0)
             if best:
-                return [one for one in walked if one.seen == best][:KEPT], []
-            if not walked or not together(group, walked[0].met):
-                return [], walked
-            beam, rank = walked, ranks[1]
+                return self.walked(self.twins([one for score, one in scored if score == best][:KEPT], group), group), []
+            met = next((one.walk.met for one in tried if one.walk), None)
+            wider = [Solution(one.chosen, met) for _, one in scored]
+            if met is None or not together(group, met):
+                return [], wider
+            for one in tried:
+                further = [Solution(part.chosen, met) for part in one.wider]
+                one.wider = [p.with_choice(choice) for p in further for choice in self.open(p, ranks[1], group)]
 
-    def found(self, walk: Walk) -> int:
-        """How much of what was computed is there: how far it reaches first, for what comes last rests on the rest."""
-        there = [n for n, value in enumerate(walk.values, 1) if value in self.pool]
+    def twins(self, solutions: list[Solution], group: Unit | None) -> list[Solution]:
+        """Beside each the one whose gate is the complement, which shows only where it is used."""
+        if group is None or not group.is_weighing(self.drawn[group.names[0]].shape):
+            return solutions
+        if any(unit.names == group.names and negative(choice) for one in solutions for unit, choice in one.chosen):
+            return solutions
+        others = []
+        for one in solutions:
+            chosen = [
+                (unit, tuple(s and s.negated() for s in choice) if together(group, unit) else choice)
+                for unit, choice in one.chosen
+            ]
+            others.append(Solution(tuple(chosen)))
+        return [*solutions, *others]
+
+    def walked(self, solutions: Sequence[Solution], tried: Unit | None) -> list[Solution]:
+        """With the parts that come next; without those with which torch does not run."""
+        walks = [(one, self.probe(one, tried)) for one in solutions]
+        return [Solution(one.chosen, walk.met) for one, walk in walks if walk is not None]
+
+    def score(self, walk: Walk, one: Solution, group: Unit | None) -> int:
+        """How much of what is computed is there: how far it reaches first, for what comes last rests on the rest."""
+        names = {name for unit, _ in one.chosen if together(group, unit) for name in unit.names}
+        state, _ = self.state(one)
+        values = walk.again({name: state[name] for name in names})
+        if values is None:
+            another = self.probe(one, group) if self.walker.runs < self.most else None
+            values = another.values() if another else []
+        there = [n for n, value in enumerate(values, 1) if value in self.pool]
         return 1000 * there[-1] + len(there) if there else 0
 
-    def fits(self, one: Solution, choice: Choice) -> bool:
-        """Whether the operation by itself gives something that stands in scratch's values, as it is or activated."""
-        if one.operation is None:
-            return False
-        value = one.operation.value(sum((self.entries(source, one.operation.unit) for source in choice), np.float64(0)))
-        return value is not None and any(image(value) in self.pool for image in ACTIVATIONS)
+    def open(self, one: Solution, rank: int, group: Unit | None) -> list[Choice]:
+        """The candidates for the part that comes next."""
+        if one.met is None:
+            return []
+        if rank == REUSED:
+            return [choice for choice in self.sources.of(one.met, 0) if choice[0] is not None]
+        used, beside = one.used(self.sources.total), one.beside(group)
+        earlier = [choice for unit, choice in one.chosen if unit.names == one.met.names]
+        found = [
+            choice
+            for choice in self.sources.of(one.met, 0 if rank == 0 else 1)
+            if not any(source and takes(source.numbers, used) for source in choice)
+            and (rank != LIKE or any(self.sources.alike(choice, other) for other in earlier))
+            and all(self.sources.share_units(source, other) for source in choice if source for other in beside)
+        ]
+        if any(negative((source,)) for source in beside):
+            return [tuple(source and source.negated() for source in choice) for choice in found]
+        return found
 
     def entries(self, source: Source | None, unit: Unit) -> Array:
         if source is None:
             return np.zeros(unit.shape)
         return np.sign(source.numbers) * self.flat[np.abs(source.numbers).astype(np.int64)]
-
-    def open(self, one: Solution, rank: int, group: Unit | None) -> list[Choice]:
-        """The candidates for the part that comes next; of arrays that serve something already only in the last rank."""
-        if one.met is None:
-            return []
-        if rank == REUSED:
-            return [choice for choice in self.sources.of(one.met, 0) if choice[0] is not None]
-        choices = self.sources.of(one.met, 0 if rank == 0 else 1)
-        if rank == LIKE:
-            earlier = [choice for unit, choice in one.chosen if unit.names == one.met.names]
-            choices = [
-                choice
-                for choice in choices
-                if any(
-                    all((s is None) == (o is None) and (s is None or o is None or self.sources.like(s, o)) for s, o in zip(choice, other))
-                    for other in earlier
-                )
-            ]
-        used = one.used(self.sources.total)
-        beside = [source for unit, choice in one.chosen if together(group, unit) for source in choice if source]
-        return [
-            choice
-            for choice in choices
-            if not any(source and takes(source.numbers, used) for source in choice)
-            and all(self.sources.share_units(source, other) for source in choice if source for other in beside)
-        ]
 
     def probe(self, one: Solution, tried: Unit | None) -> Walk | None:
         state, known = self.state(one)
@@ -186,6 +199,10 @@ class Search:
 
 def takes(numbers: Array, used: Array) -> bool:
     return bool(used[np.abs(numbers).astype(np.int64)].any())
+
+
+def negative(choice: Choice) -> bool:
+    return any(source is not None and source.numbers.flat[0] < 0 for source in choice)
 
 
 def together(one: Unit | None, other: Unit | None) -> bool:

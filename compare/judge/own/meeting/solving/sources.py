@@ -58,7 +58,7 @@ class Sources:
             for n, one in enumerate(singles):
                 for other in singles[n + 1 :]:
                     mine, theirs = self.leaves_in(one), self.leaves_in(other)
-                    if len(mine) == len(theirs) == 1 and mine != theirs and alike(one, other, mine[0], theirs[0]):
+                    if len(mine) == len(theirs) == 1 and mine != theirs and counterparts(one, other, mine[0], theirs[0]):
                         yield one, other
             yield from ((one, None) for one in singles)
         if len([n for n in unit.shape if n != 1]) < 2 and len(unit.shape) < 2:
@@ -70,9 +70,16 @@ class Sources:
     def leaf_at(self, number: int) -> int:
         return int(np.searchsorted(self.ends, number))
 
+    def alike(self, one: Choice, other: Choice) -> bool:
+        """Whether what stands for a part is like what stands for another part of the same parameter."""
+        return all(
+            self.like(mine, theirs) if mine and theirs else mine is theirs
+            for mine, theirs in zip(one, other, strict=True)
+        )
+
     def like(self, one: Source, other: Source) -> bool:
         """Whether it is the same part of another array of the same shape, or another such part of the same array."""
-        if one.numbers.shape != other.numbers.shape or (np.sign(one.numbers) != np.sign(other.numbers)).any():
+        if one.numbers.shape != other.numbers.shape:
             return False
         apart = np.abs(one.numbers) - np.abs(other.numbers)
         step = apart.flat[0]
@@ -93,11 +100,6 @@ class Sources:
         return bool((a == c).all() or (b == d).all())
 
     def singles(self, unit: Unit, rank: int) -> Iterator[Source]:
-        if rank > 0 and "gru" in unit.kind:  # one may weigh by the complement of the other's gate
-            for one in list(self.singles(Unit(unit.names, unit.box), rank)):
-                yield one
-                yield one.negated()
-            return
         flips = rank > 0 and "conv" in unit.kind
         for leaf in self.leaves:
             for one in oriented(leaf.name, self.numbers[leaf.name], unit.shape, unit.behind):
@@ -135,7 +137,7 @@ class Sources:
                 yield from oriented(f"stack([{inner}])", stacked, unit.shape, ())
 
 
-def alike(one: Source, other: Source, mine: Leaf, theirs: Leaf) -> bool:
+def counterparts(one: Source, other: Source, mine: Leaf, theirs: Leaf) -> bool:
     """Whether both take the same part, each of its own array, and in the order of the arrays."""
     return one.text.replace(mine.name, "*") == other.text.replace(theirs.name, "*")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ MOVES = frozenset(
 )
 PRODUCTS = frozenset(("matmul", "__matmul__", "__rmatmul__", "mm", "linear", "mv", "bmm"))
 
+LEFT = frozenset(("__get__", "size", "dim", "__setitem__", "shape", "dtype", "device", "is_cuda", "numel"))
+
 Box = tuple[tuple[int, int], ...]  # of a parameter from where to where, axis by axis
 
 
@@ -44,6 +47,10 @@ class Unit:
     def place(self) -> str:
         return self.names[0].rpartition(".")[0]
 
+    def is_weighing(self, shape: tuple[int, ...]) -> bool:
+        """Whether it is of the gate by which a GRU weighs the old state against the new."""
+        return "gru" in self.kind and 3 * self.box[0][0] == shape[0]
+
     def slices(self) -> tuple[slice, ...]:
         return tuple(slice(start, stop) for start, stop in self.box)
 
@@ -51,37 +58,75 @@ class Unit:
 class Met(Exception):
     """The operation takes what is not known yet."""
 
-    def __init__(self, units: Sequence[Unit], operation: "Operation | None") -> None:
-        self.units, self.operation = units, operation
+    def __init__(self, units: Sequence[Unit]) -> None:
+        self.units = units
 
 
 @dataclass
-class Operation:
-    """What was met, by itself: its value for entries of the unit."""
+class Step:
+    """One operation as it was run."""
 
-    unit: Unit
-    shape: tuple[int, ...]  # of the parameter
-    numbers: Tensor  # which of its entries the operation takes
-    run: Callable[[Tensor], Any]
+    run: Callable[..., Any]
+    args: Any
+    kwargs: Any
+    out: Any
 
-    def value(self, entries: Array) -> Array | None:
-        """None where it gives several tensors."""
-        whole = np.zeros(self.shape)
-        whole[self.unit.slices()] = entries
-        with torch.no_grad():
-            out = self.run(torch.from_numpy(whole.ravel()[self.numbers.numpy().astype(np.int64)]))
-        return array_of(out) if isinstance(out, Tensor) else None
+
+Pure = tuple[tuple[str, ...], tuple[Tensor, ...] | None]  # of which parameters it is the sum, and which entries of each
 
 
 @dataclass
 class Walk:
-    """What came of one forward pass: the values since a unit was first taken, and the unit that it stopped at."""
+    """What came of one forward pass: the steps since a unit was first taken, and the unit that it stopped at."""
 
-    values: list[Array]
     met: Unit | None
-    operation: Operation | None = None
-    outputs: list[Array] = field(default_factory=list)
+    steps: list[Step]
+    pure: dict[int, Pure]
+    outputs: list[Tensor]
     loss: Array | None = None
+
+    def values(self) -> list[Array]:
+        """Of the steps, and where the pass came to its end what may be made of the outputs."""
+        return self.numbers({})
+
+    def again(self, changed: Mapping[str, Array]) -> list[Array] | None:
+        """The values with other parameters in the steps. None where that takes a run."""
+        made: dict[int, Any] = {}
+        whole = {name: torch.from_numpy(value.ravel()) for name, value in changed.items()}
+
+        def put(value: Any) -> Any:
+            if isinstance(value, Tensor):
+                if id(value) in made:
+                    return made[id(value)]
+                names, parts = self.pure.get(id(value), ((), ()))
+                if not set(names) & whole.keys():
+                    return value
+                if parts is None or not set(names) <= whole.keys():
+                    raise LookupError
+                found = sum(whole[name][part.long()] for name, part in zip(names, parts, strict=True))
+                made[id(value)] = found
+                return found
+            return type(value)(map(put, value)) if type(value) in (list, tuple) else value
+
+        try:
+            with torch.no_grad():
+                for step in self.steps:
+                    args, kwargs = put(step.args), {key: put(value) for key, value in step.kwargs.items()}
+                    out = step.run(*args, **kwargs)
+                    for old, new in zip(flat([step.out]), flat([out]), strict=True):
+                        made[id(old)] = new
+        except Exception:  # these do not fit one another, or it cannot be told what they are made of
+            return None
+        return self.numbers(made)
+
+    def numbers(self, made: Mapping[int, Tensor]) -> list[Array]:
+        tensors = [made.get(id(tensor), tensor) for step in self.steps for tensor in flat([step.out])]
+        values = [array_of(tensor) for tensor in tensors if tensor.is_floating_point() and tensor.numel() >= LEAST]
+        for end in self.outputs if self.met is None else ():
+            if end.ndim and end.numel() >= LEAST:
+                value = array_of(made.get(id(end), end))
+                values += [image(value) for word, image in IMAGES.items() if word not in ("", "argmax")]
+        return values
 
 
 class Stepping(TorchFunctionMode):
@@ -90,10 +135,10 @@ class Stepping(TorchFunctionMode):
     def __init__(self, named: Mapping[int, tuple[str, Tensor]], known: Mapping[str, Array], tried: Unit | None) -> None:
         super().__init__()
         self.known, self.tried = known, tried
-        self.values: list[Tensor] = []
+        self.steps: list[Step] = []
         self.started = tried is None
         self.kept: list[Any] = []  # ids are of what lives
-        self.pure: dict[int, tuple[tuple[str, ...], tuple[Tensor, ...] | None]] = {}
+        self.pure: dict[int, Pure] = {}
         self.flattened: dict[int, tuple[int, ...]] = {}
         self.masks: Pool | None = None
         self.forms = forms()
@@ -117,16 +162,18 @@ class Stepping(TorchFunctionMode):
                 self.form = outer
             if out is not NotImplemented:
                 return out
-        if name == "dropout" and self.masks is not None and (dropped := self.dropped(given[0], args, kwargs)) is not None:
-            out = dropped
-        elif pure and len(pure) == len(given):
+        run = func
+        if name == "dropout" and self.masks is not None:
+            run = partial(self.dropped, func)
+        if pure and len(pure) == len(given):
             out = func(*args, **kwargs)
             self.follow(name, func, args, kwargs, pure, out)
             return out
-        else:
-            if pure and not (name in PRODUCTS and self.nothing(given)):
-                self.meet(name, func, args, kwargs, pure, given)
-            out = func(*args, **kwargs)
+        if pure and not (name in PRODUCTS and self.nothing(given)):
+            self.meet(name, pure, given)
+        out = run(*args, **kwargs)
+        if self.started and name not in LEFT:
+            self.steps.append(Step(run, args, kwargs, out))
         self.take(name, given, out)
         return out
 
@@ -151,25 +198,14 @@ class Stepping(TorchFunctionMode):
             self.kept.append(result)
             self.pure[id(result)] = names, part
 
-    def meet(
-        self, name: str, func: Any, args: Any, kwargs: Any, pure: Sequence[Tensor], given: Sequence[Tensor]
-    ) -> None:
+    def meet(self, name: str, pure: Sequence[Tensor], given: Sequence[Tensor]) -> None:
         behind = next((self.flattened[id(tensor)] for tensor in given if id(tensor) in self.flattened), ())
         units = [unit for tensor in pure for unit in self.units(tensor, f"{self.form} {name}", behind)]
         if self.tried is not None and self.tried in units:
             self.started = True
         open_units = [unit for unit in units if not self.known[unit.names[0]][unit.slices()].all()]
         if open_units:
-            parts = self.pure[id(pure[0])][1]
-            operation = None
-            if len(pure) == 1 and parts is not None and any(arg is pure[0] for arg in args):
-                shape = self.known[units[0].names[0]].shape
-
-                def run(other: Tensor) -> Any:
-                    return func(*replaced(args, pure[0], other), **kwargs)
-
-                operation = Operation(units[0], shape, parts[0], run)
-            raise Met(open_units, operation)
+            raise Met(open_units)
 
     def units(self, tensor: Tensor, kind: str, behind: tuple[int, ...]) -> list[Unit]:
         names, parts = self.pure[id(tensor)]
@@ -198,16 +234,12 @@ class Stepping(TorchFunctionMode):
                         self.flattened[id(result)] = dims[lead:]
                 elif id(source) in self.flattened and result.shape == source.shape:
                     self.flattened[id(result)] = self.flattened[id(source)]
-            if self.started and result.numel() >= LEAST and not name.startswith("__set"):
-                self.values.append(result.detach())
 
-    def dropped(self, input: Tensor, args: Any, kwargs: Any) -> Tensor | None:
+    def dropped(self, func: Any, input: Tensor, *args: Any, **kwargs: Any) -> Any:
         """What scratch made of it by a mask of its own, where it did."""
-        training = kwargs.get("training", args[2] if len(args) > 2 else True)
-        if not training or self.masks is None:
-            return None
-        found = self.masks.masked(array_of(input))
-        return None if found is None else torch.from_numpy(found)
+        training = kwargs.get("training", args[1] if len(args) > 1 else True)
+        found = self.masks.masked(array_of(input)) if training and self.masks is not None else None
+        return func(input, *args, **kwargs) if found is None else torch.from_numpy(found)
 
 
 def flat(values: Sequence[Any]) -> Iterator[Tensor]:
@@ -261,14 +293,11 @@ class Walker:
         mode = Stepping(named, known, tried)
         mode.masks = self.masks
         inputs = tensors[:-1] if reference.criterion else tensors
-        met, operation, outputs, loss = None, None, [], None
+        met, outputs, loss = None, [], None
         try:
             with torch.no_grad(), mode:
                 out = reference.reference(*inputs, *arguments.values())
                 outputs, loss = reference.parted(out, tensors[-1] if tensors else None)
         except Met as stop:
-            met, operation = stop.units[0], stop.operation
-        values = [array_of(value) for value in mode.values]
-        ends = [array_of(part) for part in outputs]
-        values += [image(end) for end in ends if end.ndim for word, image in IMAGES.items() if word != "argmax"]
-        return Walk(values, met, operation, ends, None if loss is None else array_of(loss))
+            met = stop.units[0]
+        return Walk(met, mode.steps, mode.pure, outputs, None if loss is None else array_of(loss))
