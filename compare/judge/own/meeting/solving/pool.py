@@ -1,5 +1,6 @@
 """The values that scratch's code made, and whether one of torch's is among them, whatever the order of its axes."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import permutations
 
@@ -13,46 +14,42 @@ EXACT, COARSE = 1e-9, 1e-5  # of a value's size, in float64 and in float32
 
 
 class Pool:
-    """Arrays by their size, with their slices, each by what no order of entries changes."""
+    """Arrays by their size and sum, with their slices."""
 
     def __init__(self, arrays: Iterable[Array]) -> None:
-        self.arrays: dict[int, list[Array]] = {}
-        self.marks: dict[int, Array] = {}
-        seen: set[tuple[int, bytes]] = set()
+        found: dict[int, dict[tuple[float, bytes], Array]] = {}
         for array in with_slices(arrays):
-            mark = (array.size, array.tobytes())
-            if mark not in seen:
-                seen.add(mark)
-                self.arrays.setdefault(array.size, []).append(array)
-        for size, some in self.arrays.items():
-            self.marks[size] = np.array([marks(array) for array in some])
+            found.setdefault(array.size, {}).setdefault((float(array.sum()), array.tobytes()), array)
+        self.arrays = {size: [some[key] for key in sorted(some)] for size, some in found.items()}
+        self.sums = {size: sorted(total for total, _ in some) for size, some in found.items()}
 
     def __contains__(self, value: Array) -> bool:
-        """Whether it is there as a whole, or slice by slice along its first axis."""
+        """Whether it is there as a whole, or slice by slice along one of its axes."""
         if self.find(value) is not None:
             return True
-        for axis in range(min(value.ndim, 2)):
+        for axis in range(min(value.ndim, 2) if value.ndim > 1 else 0):
             n = value.shape[axis]
-            if value.ndim > 1 and value.size // n >= LEAST and n > 1:
+            if n > 1 and value.size // n >= LEAST:
                 ends = (value.take(k, axis) for k in (0, n - 1, n // 2))
                 if all(self.find(part) is not None for part in ends):
                     return True
         return False
 
     def find(self, value: Array) -> Array | None:
-        """The array of the same entries in the order of its own axes."""
-        table = self.marks.get(value.size)
-        if table is None or not np.isfinite(value).all() or value.max() == value.min():
+        """The array of the same entries, in the order of its own axes."""
+        sums = self.sums.get(value.size)
+        if sums is None:
             return None
-        total, square = marks(value)
-        scale = np.sqrt(square * value.size) or 1.0
-        with np.errstate(all="ignore"):
-            near = np.abs(table[:, 0] - total) <= COARSE * scale
-            near &= np.abs(table[:, 1] - square) <= 2 * COARSE * (square or 1.0)
-        for n in np.flatnonzero(near):
-            array = self.arrays[value.size][n]
-            within = (EXACT if array.dtype != np.float32 else COARSE) * np.abs(value).max(initial=0)
-            if within > 0 and any(np.abs(turned - value).max() <= within for turned in turnings(array, value.shape)):
+        total, flat = float(value.sum()), value.ravel()
+        slack = COARSE * (float(flat @ flat) * value.size) ** 0.5
+        if not slack < np.inf:
+            return None
+        first, last = bisect_left(sums, total - slack), bisect_right(sums, total + slack)
+        for array in self.arrays[value.size][first:last]:
+            within = (COARSE if array.dtype == np.float32 else EXACT) * np.abs(flat).max()
+            if flat.max() > flat.min() and any(
+                np.abs(turned - value).max() <= within for turned in turnings(array, value.shape)
+            ):
                 return array
         return None
 
@@ -66,11 +63,6 @@ class Pool:
                         if self.find(found := value * turned * scale) is not None:
                             return found
         return None
-
-
-def marks(array: Array) -> tuple[float, float]:
-    flat = array.ravel().astype(np.float64)
-    return float(flat.sum()), float(flat @ flat)
 
 
 def with_slices(arrays: Iterable[Array]) -> Iterator[Array]:

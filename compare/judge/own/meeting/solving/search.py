@@ -31,7 +31,7 @@ class Solution:
         for _, choice in self.chosen:
             for source in choice:
                 if source is not None:
-                    taken[np.abs(source.numbers).astype(np.int64).ravel()] = True
+                    taken[source.places] = True
         return taken
 
     def with_choice(self, choice: Choice) -> "Solution":
@@ -68,6 +68,7 @@ class Search:
     ) -> None:
         self.walker, self.pool, self.sources, self.drawn, self.most = walker, pool, sources, drawn, most
         self.flat = np.concatenate([[0.0], flat])  # numbers are from 1
+        self.of_source: dict[Source, Array] = {}
 
     def solve(self, given: Sequence[tuple[Unit, Choice]] = ()) -> Outcome:
         """From what is given to the end of torch's forward pass.
@@ -166,7 +167,7 @@ class Search:
         found = [
             choice
             for choice in self.sources.of(one.met, 0 if rank == 0 else 1)
-            if not any(source and takes(source.numbers, used) for source in choice)
+            if not any(source and used[source.places].any() for source in choice)
             and (rank != LIKE or any(self.sources.alike(choice, other) for other in earlier))
             and all(self.sources.share_units(source, other) for source in choice if source for other in beside)
         ]
@@ -177,7 +178,9 @@ class Search:
     def entries(self, source: Source | None, unit: Unit) -> Array:
         if source is None:
             return np.zeros(unit.shape)
-        return np.sign(source.numbers) * self.flat[np.abs(source.numbers).astype(np.int64)]
+        if source not in self.of_source:
+            self.of_source[source] = np.sign(source.numbers) * self.flat[source.places]
+        return self.of_source[source]
 
     def probe(self, one: Solution, tried: Unit | None) -> Walk | None:
         state, known = self.state(one)
@@ -195,10 +198,6 @@ class Search:
                 state[name][unit.slices()] = self.entries(source, unit)
                 known[name][unit.slices()] = True
         return state, known
-
-
-def takes(numbers: Array, used: Array) -> bool:
-    return bool(used[np.abs(numbers).astype(np.int64)].any())
 
 
 def negative(choice: Choice) -> bool:

@@ -4,9 +4,11 @@ Each table of candidates is of one rank, the likeliest first: whole arrays in an
 and sets of them, kernels reversed; arrays that serve something else already.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import permutations, product
+from functools import cached_property
+from itertools import accumulate, permutations, product
 
 import numpy as np
 
@@ -26,6 +28,11 @@ class Source:
     text: str
     numbers: Array
 
+    @cached_property
+    def places(self) -> Array:
+        """The numbers without their signs."""
+        return np.abs(self.numbers).astype(np.int64)
+
     def negated(self) -> "Source":
         return Source(f"-({self.text})" if " " in self.text else f"-{self.text}", -self.numbers)
 
@@ -39,8 +46,8 @@ class Sources:
     def __init__(self, leaves: Sequence[Leaf]) -> None:
         self.leaves = leaves
         self.numbers = numbered(leaves)
-        self.ends = np.cumsum([array.size for array in self.numbers.values()])  # the last number of each
-        self.total = int(self.ends[-1]) if len(self.ends) else 0
+        self.ends = list(accumulate(array.size for array in self.numbers.values()))  # the last number of each
+        self.total = self.ends[-1] if self.ends else 0
         self.made: dict[tuple[Unit, int], list[Choice]] = {}
 
     def of(self, unit: Unit, rank: int) -> list[Choice]:
@@ -65,10 +72,10 @@ class Sources:
             yield (None,) * len(unit.names)
 
     def leaves_in(self, source: Source) -> list[Leaf]:
-        return [self.leaves[n] for n in np.unique(np.searchsorted(self.ends, np.abs(source.numbers)))]
+        return [self.leaves[n] for n in sorted({self.leaf_at(int(number)) for number in source.places.ravel()[:: max(1, source.places.size // 64)]})]
 
     def leaf_at(self, number: int) -> int:
-        return int(np.searchsorted(self.ends, number))
+        return bisect_left(self.ends, number)
 
     def alike(self, one: Choice, other: Choice) -> bool:
         """Whether what stands for a part is like what stands for another part of the same parameter."""
