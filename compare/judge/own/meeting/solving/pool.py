@@ -16,9 +16,12 @@ EXACT, COARSE = 1e-9, 1e-5  # of a value's size, in float64 and in float32
 class Pool:
     """Arrays by their size and sum, with their slices."""
 
-    def __init__(self, arrays: Iterable[Array]) -> None:
+    def __init__(self, arrays: Iterable[Array], given: Iterable[Array] = ()) -> None:
+        """What was `given` was not made: a parameter is no value of a layer that adds it to nothing."""
+        entries = {np.sort(array, axis=None).tobytes() for array in given}
         found: dict[int, dict[tuple[float, bytes], Array]] = {}
-        for array in with_slices(arrays):
+        made = (array for array in arrays if not entries or np.sort(array, axis=None).tobytes() not in entries)
+        for array in with_slices(made):
             found.setdefault(array.size, {}).setdefault((float(array.sum()), array.tobytes()), array)
         self.arrays = {size: [some[key] for key in sorted(some)] for size, some in found.items()}
         self.sums = {size: sorted(total for total, _ in some) for size, some in found.items()}

@@ -11,9 +11,11 @@ from twofold.compare.judge.own.meeting.solving.stepping import Unit, Walk, Walke
 from twofold.scratch.module import Array
 
 LIKE = -1  # the rank of what was found for another gate of the same parameter
-REUSED = 2  # of arrays that serve something else already
-RANKS = (LIKE, LIKE), (0, 0), (1, 0), (0, 1), (1, 1), (REUSED, 0)  # of a weight, and of what is added to it
+REUSED = 3  # of arrays that serve something else already
+# Of a weight, and of what is added to it.
+RANKS = (LIKE, LIKE), (0, 0), (1, 0), (0, 1), (1, 1), (2, 0), (2, 2), (REUSED, 0)
 UNBOUND = 60  # solutions that another part multiplies
+AGAIN = 9000  # single operations that are run again
 BEAM = 4000  # candidates that are held while no value tells them apart
 KEPT = 48  # of equally good ones
 MOST = 1500  # runs
@@ -64,11 +66,12 @@ class Search:
     """Over one run of scratch: its values by leaf, and the pool of all that it made."""
 
     def __init__(
-        self, walker: Walker, pool: Pool, sources: Sources, flat: Array, drawn: Mapping[str, Array], most: int = MOST
+        self, walker: Walker, pool: Pool, sources: Sources, flat: Array, drawn: Mapping[str, Array], most: int = AGAIN
     ) -> None:
         self.walker, self.pool, self.sources, self.drawn, self.most = walker, pool, sources, drawn, most
         self.flat = np.concatenate([[0.0], flat])  # numbers are from 1
         self.of_source: dict[Source, Array] = {}
+        self.again = 0
 
     def solve(self, given: Sequence[tuple[Unit, Choice]] = ()) -> Outcome:
         """From what is given to the end of torch's forward pass.
@@ -80,7 +83,7 @@ class Search:
         while beam and beam[0].met is not None:
             unbound: list[Solution] = []
             found: list[Solution] = []
-            for ranks in RANKS:
+            for ranks in RANKS if parted is None else RANKS[:2]:
                 found, wider = self.through(beam, ranks)
                 unbound = unbound or wider
                 if found:
@@ -98,7 +101,7 @@ class Search:
     def forced(self, one: Solution) -> list[Solution]:
         """The next part by what lies next, names and order; none where torch takes none of it."""
         assert one.met is not None
-        likely = (choice for rank in (LIKE, 0, 1) for choice in self.open(one, rank, None))
+        likely = (choice for rank in (LIKE, 0, 1, 2) for choice in self.open(one, rank, None))
         return self.walked([one.with_choice(next(likely, (None,) * len(one.met.names)))], one.met)
 
     def through(self, beam: list[Solution], ranks: tuple[int, int]) -> tuple[list[Solution], list[Solution]]:
@@ -107,8 +110,10 @@ class Search:
         tried = [Tried([one.with_choice(choice) for choice in self.open(one, ranks[0], group)]) for one in beam]
         while True:
             tried = [one for one in tried if one.wider]
-            if not 0 < sum(len(one.wider) for one in tried) <= BEAM or self.walker.runs + len(tried) > self.most:
+            count = sum(len(one.wider) for one in tried)
+            if not 0 < count <= BEAM or self.walker.runs + len(tried) > MOST or self.again + count > self.most:
                 return [], []
+            self.again += count
             for one in tried:
                 one.walk = self.probe(one.wider[0], group)
             scored = [
@@ -148,10 +153,9 @@ class Search:
     def score(self, walk: Walk, one: Solution, group: Unit | None) -> int:
         """How much of what is computed is there: how far it reaches first, for what comes last rests on the rest."""
         names = {name for unit, _ in one.chosen if together(group, unit) for name in unit.names}
-        state, _ = self.state(one)
-        values = walk.again({name: state[name] for name in names})
+        values = walk.again(self.parameters(one, names))
         if values is None:
-            another = self.probe(one, group) if self.walker.runs < self.most else None
+            another = self.probe(one, group) if self.walker.runs < MOST else None
             values = another.values() if another else []
         there = [n for n, value in enumerate(values, 1) if value in self.pool]
         return 1000 * there[-1] + len(there) if there else 0
@@ -166,7 +170,7 @@ class Search:
         earlier = [choice for unit, choice in one.chosen if unit.names == one.met.names]
         found = [
             choice
-            for choice in self.sources.of(one.met, 0 if rank == 0 else 1)
+            for choice in self.sources.of(one.met, self.sources.last if rank == LIKE else rank)
             if not any(source and used[source.places].any() for source in choice)
             and (rank != LIKE or any(self.sources.alike(choice, other) for other in earlier))
             and all(self.sources.share_units(source, other) for source in choice if source for other in beside)
@@ -191,13 +195,19 @@ class Search:
 
     def state(self, one: Solution) -> tuple[dict[str, Array], dict[str, Array]]:
         """Torch's parameters and which of their entries are known."""
-        state = {name: value.copy() for name, value in self.drawn.items()}
-        known = {name: np.zeros(value.shape, bool) for name, value in state.items()}
+        known = {name: np.zeros(value.shape, bool) for name, value in self.drawn.items()}
+        for unit, _ in one.chosen:
+            for name in unit.names:
+                known[name][unit.slices()] = True
+        return self.parameters(one, set(self.drawn)), known
+
+    def parameters(self, one: Solution, names: set[str]) -> dict[str, Array]:
+        found = {name: self.drawn[name].copy() for name in names}
         for unit, choice in one.chosen:
             for name, source in zip(unit.names, choice, strict=True):
-                state[name][unit.slices()] = self.entries(source, unit)
-                known[name][unit.slices()] = True
-        return state, known
+                if name in found:
+                    found[name][unit.slices()] = self.entries(source, unit)
+        return found
 
 
 def negative(choice: Choice) -> bool:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.judge.evidence.draws import redrawn as redrawn_state
+from twofold.compare.judge.own.meeting.candidates import same_name
 from twofold.compare.judge.own.meeting.solving.pool import Pool
-from twofold.compare.judge.own.meeting.solving.search import Outcome, Search, Solution
+from twofold.compare.judge.own.meeting.solving.search import AGAIN, Outcome, Search, Solution
 from twofold.compare.judge.own.meeting.solving.seen import seen
 from twofold.compare.judge.own.meeting.solving.sources import Choice, Source, Sources
 from twofold.compare.judge.own.meeting.solving.stepping import Unit, Walker
@@ -51,21 +52,22 @@ def solve(
         arrays, bound = seen(foreign, values, data, send, seed)
     except Exception:  # it does not take other values than its own
         return None
-    pool, sources = Pool(arrays), Sources(leaves)
+    pool, sources = Pool(arrays, values.values()), Sources(leaves)
     flat = np.concatenate([np.empty(0), *(values[leaf.name].ravel() for leaf in leaves)])
     begun = [*map(choice_of, fixed)]
     rng = np.random.default_rng([seed, 43])
     drawn = redrawn_state({name: np.zeros(shape) for name, shape in reference.shapes().items()}, rng)
+    named = all(any(same_name(name, leaf) for leaf in leaves) for name in drawn)  # then little is asked
     best: tuple[Outcome, tuple[Way, ...]] | None = None
     runs = 1
     with reference.kept():
         for how in unlike(hows, data, reference.criterion is not None):
             walker = Walker(reference, given(data, how), pool, training)
-            outcome = Search(walker, pool, sources, flat, drawn).solve(begun)
+            outcome = Search(walker, pool, sources, flat, drawn, AGAIN // 6 if named else AGAIN).solve(begun)
             runs += walker.runs
             if best is None or better(outcome, best[0]):
                 best = outcome, how
-            if outcome.solutions and outcome.parted is None:
+            if outcome.solutions and (outcome.parted is None or outcome.seen > 1):
                 break
     if best is None or not best[0].solutions:
         return None

@@ -1,7 +1,7 @@
 """From where in a stranger's arrays a part of one of torch's parameters may come: as code, with the entries it takes.
 
-Each table of candidates is of one rank, the likeliest first: whole arrays in another order of axes; parts of arrays
-and sets of them, kernels reversed; arrays that serve something else already.
+Candidates are of three ranks, the likeliest first: whole arrays in another order of axes; parts of arrays as they lie,
+kernels reversed; every n-th of an axis, and sets of arrays.
 """
 
 from bisect import bisect_left
@@ -43,6 +43,8 @@ Choice = tuple[Source | None, ...]  # for each name of a unit; None: nothing sta
 class Sources:
     """The candidates for each of torch's units among the stranger's arrays."""
 
+    last = 2  # rank
+
     def __init__(self, leaves: Sequence[Leaf]) -> None:
         self.leaves = leaves
         self.numbers = numbered(leaves)
@@ -68,7 +70,7 @@ class Sources:
                     if len(mine) == len(theirs) == 1 and mine != theirs and counterparts(one, other, mine[0], theirs[0]):
                         yield one, other
             yield from ((one, None) for one in singles)
-        if len([n for n in unit.shape if n != 1]) < 2 and len(unit.shape) < 2:
+        if len(unit.shape) == 1 and "mul" not in unit.kind:  # a bias may be missing
             yield (None,) * len(unit.names)
 
     def leaves_in(self, source: Source) -> list[Leaf]:
@@ -115,8 +117,9 @@ class Sources:
                     yield from flipped(one)
         if rank > 0:
             for leaf in self.leaves:
-                for text, part in pieces(leaf.name, self.numbers[leaf.name], unit.shape):
+                for text, part in pieces(leaf.name, self.numbers[leaf.name], unit.shape, rank > 1):
                     yield from oriented(text, part, unit.shape, ())
+        if rank > 1:
             yield from self.sets(unit)
 
     def sets(self, unit: Unit) -> Iterator[Source]:
@@ -220,7 +223,7 @@ def flipped(one: Source) -> Iterator[Source]:
         yield Source(f"{one.text}[{inner}]", one.numbers[turned])
 
 
-def pieces(name: str, array: Array, shape: tuple[int, ...]) -> Iterator[tuple[str, Array]]:
+def pieces(name: str, array: Array, shape: tuple[int, ...], strided: bool) -> Iterator[tuple[str, Array]]:
     """Parts of an array that have torch's shape or its transpose: blocks, every n-th, what is left beside others."""
     wanted = bare(shape)
     if array.size <= int(np.prod(shape)) or len(wanted) > 2 or array.ndim == 0:
@@ -230,15 +233,15 @@ def pieces(name: str, array: Array, shape: tuple[int, ...]) -> Iterator[tuple[st
     if small.ndim == 3 and small.shape[0] <= PARTS:
         for n in range(small.shape[0]):
             yield f"{name}[{n}]", small[n]
-            yield from pieces(f"{name}[{n}]", small[n], shape)
+            yield from pieces(f"{name}[{n}]", small[n], shape, strided)
     if small.ndim == 1 and len(wanted) == 1:
-        for text, cut in cuts(len(small), wanted[0]):
+        for text, cut in cuts(len(small), wanted[0], strided):
             yield f"{name}[{text}]", small[cut]
     if small.ndim == 2:
         rows, columns = small.shape
         two = wanted if len(wanted) == 2 else (1, *wanted) if wanted else (1, 1)
         for height, width in dict.fromkeys((two, two[::-1])):
-            for (up, cut), (across, other) in product(cuts(rows, height), cuts(columns, width)):
+            for (up, cut), (across, other) in product(cuts(rows, height, strided), cuts(columns, width, strided)):
                 if (height == 1 and width < columns and cut.start not in (0, rows - 1)) or (
                     width == 1 and height < rows and other.start not in (0, columns - 1)
                 ):
@@ -246,7 +249,7 @@ def pieces(name: str, array: Array, shape: tuple[int, ...]) -> Iterator[tuple[st
                 yield f"{name}[{up}, {across}]".replace(", :]", "]"), small[cut, other]
 
 
-def cuts(length: int, part: int) -> Iterator[tuple[str, slice]]:
+def cuts(length: int, part: int, strided: bool) -> Iterator[tuple[str, slice]]:
     """Where a part of an axis may lie: in blocks, every n-th, or at an end, with one entry beside it or none."""
     if part >= length:
         if part == length:
@@ -258,6 +261,6 @@ def cuts(length: int, part: int) -> Iterator[tuple[str, slice]]:
         if 0 <= start <= length - part:
             text = f"{start}:{start + part}" if part > 1 else f"{start}:{start + 1}"
             yield text, slice(start, start + part)
-    if 1 < count <= PARTS and part > 1:
+    if strided and 1 < count <= PARTS and part > 1:
         for start in range(count):
             yield f"{start}::{count}", slice(start, None, count)

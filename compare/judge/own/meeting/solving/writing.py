@@ -44,7 +44,7 @@ def written(name: str, parts: Parts, sources: Sources, shape: tuple[int, ...]) -
     if np.isnan(numbers).any():
         return None
     unit = whole(name, shape)
-    for rank in (0, 1):
+    for rank in range(sources.last + 1):
         for one in sources.singles(Unit(unit.names, unit.box, (), "conv"), rank):
             if np.array_equal(one.numbers, numbers):
                 return one.text
