@@ -49,7 +49,7 @@ def formulas() -> Mapping[Any, Formula]:
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     product = x @ weight.t() if weight.ndim == 2 else x @ weight
-    return product if bias is None else product + bias
+    return product if bias is None else product + bias.view_as(bias)  # a view: what this one use adds to its gradient
 
 
 def convolution(function: Any) -> Formula:

@@ -5,6 +5,7 @@ numbers under another name are the same value, made by the statement that had th
 makers with what they read are the flow of the data.
 """
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ class Execution:
 
     statement: Statement
     read: tuple[tuple[Chain, int], ...]
+    began: int = 0  # in the order in which statements begin
     writes: dict[str, int] = field(default_factory=dict)
     times: int = 0  # how often it had bound something before
     made: list[int] = field(default_factory=list)  # of what it bound: the values that were not there before
@@ -98,7 +100,7 @@ def arrays_in(value: Any, belongs: Belongs, depth: int = DEPTH) -> Iterator[tupl
         yield from parts_of(enumerate(value), belongs, depth)
     elif isinstance(value, dict):
         yield from parts_of(value.items(), belongs, depth)
-    elif hasattr(value, "detach") and hasattr(value, "is_floating_point"):
+    elif is_tensor(value):
         if value.is_floating_point():
             yield "", (value.float() if value.dtype.itemsize == 2 else value).detach().cpu().numpy()
     elif is_of(type(value), belongs) and depth:
@@ -123,44 +125,77 @@ def slots_of(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in names if hasattr(value, name)}
 
 
+def is_tensor(value: Any) -> bool:
+    """One of torch's, without importing it."""
+    return hasattr(value, "detach") and hasattr(value, "is_floating_point")
+
+
+def nothing(file: str) -> bool:
+    """Of no file: objects are not looked into."""
+    return False
+
+
 def is_of(kind: type, belongs: Belongs) -> bool:
     """Whether a class is written in a file that is watched."""
     module = sys.modules.get(kind.__module__)
     return belongs(getattr(module, "__file__", None) or "")
 
 
-def resolved(chain: Chain, frame: FrameType, names: Mapping[str, Any]) -> tuple[str, Any, bool]:
+Place = tuple[str, Any, bool]
+
+
+def resolved(chain: Chain, frame: FrameType, names: Mapping[str, Any]) -> Iterator[Place]:
     """What a chain says now: how far it can be followed as text, the value there, whether that is all of it.
 
     Arrays end it. Of a dict or list by a key that is computed it is the whole.
     """
     name, keys = chain
     value = names[name] if name in names else frame.f_globals.get(name)
-    text = name
-    for kind, key in keys:
-        if value is None or isinstance(value, np.ndarray | float | int) or callable(value):
-            return text, value, False
-        if kind == "attribute":
-            held = getattr(value, "__dict__", {})
-            if key not in held and not (hasattr(type(value), "__slots__") and hasattr(value, key)):
-                return text, value, False
-            value, text = held[key] if key in held else getattr(value, key), f"{text}.{key}"
-            continue
-        if kind == "variable":
-            key = names.get(key, frame.f_globals.get(key))
-        if not isinstance(value, list | tuple | dict):
-            return text, value, False
-        if kind == "any" or not isinstance(key, str | int | tuple):
-            return text, value, True
+    known = [key if kind != "variable" else names.get(key, frame.f_globals.get(key)) for kind, key in keys]
+    yield from followed(name, value, list(zip((kind for kind, _ in keys), known, strict=True)))
+
+
+def followed(text: str, value: Any, keys: list[tuple[str, Any]]) -> Iterator[Place]:
+    if not keys:
+        yield text, value, True
+        return
+    (kind, key), rest = keys[0], keys[1:]
+    if value is None or isinstance(value, np.ndarray | float | int) or callable(value):
+        yield text, value, False
+    elif kind == "attribute":
+        if isinstance(value, list | tuple | dict | set) or (is_tensor(value) and key not in vars(value)):
+            yield text, value, False  # a method of theirs
+        else:
+            yield from followed(f"{text}.{key}", attribute(value, key), rest)
+    elif not isinstance(value, list | tuple | dict):
+        yield text, value, False
+    elif kind == "any" or not isinstance(key, str | int | tuple):
+        if not rest:
+            yield text, value, True
+            return
+        for n, part in list(value.items() if isinstance(value, dict) else enumerate(value))[:MOST_PARTS]:
+            yield from followed(f"{text}[{n!r}]", part, rest)
+    else:
         try:
-            value, text = element(value, key), f"{text}[{key!r}]"
+            part = element(value, key)
         except (KeyError, IndexError, TypeError):
-            return text, None, True
-    return text, value, True
+            return
+        yield from followed(f"{text}[{key!r}]", part, rest)
 
 
 def element(value: Any, key: Any) -> Any:
     return value[key]
+
+
+def attribute(value: Any, name: str) -> Any:
+    """What an object holds under a name; None for what it has not, and for methods."""
+    held = getattr(value, "__dict__", {})
+    if name in held:
+        return held[name]
+    kind = getattr(type(value), name, None)
+    if isinstance(kind, property) or inspect.ismemberdescriptor(kind) or (kind is not None and not callable(kind)):
+        return getattr(value, name, None)
+    return None
 
 
 @dataclass
@@ -179,6 +214,8 @@ class Watcher:
         self.statements: dict[str, dict[int, Statement]] = {}
         self.open: dict[int, Open] = {}
         self.counts: dict[tuple[str, int], int] = {}
+        self.given: set[int] = set()  # values that no statement made
+        self.begun = 0
         self.dropped = ""
 
     def line(self, frame: FrameType) -> None:
@@ -193,7 +230,30 @@ class Watcher:
             raise Dropped(f"more than {MOST_STATEMENTS} statements run")
         before = list(self.seen(statement, frame))
         read = tuple((chain, number) for chain, _, number, whole in before if not (whole and chain in statement.stored))
-        self.open[id(frame)] = Open(Execution(statement, read), frozenset(number for _, _, number, _ in before))
+        self.begun += 1
+        execution = Execution(statement, read, self.begun)
+        self.open[id(frame)] = Open(execution, frozenset(number for _, _, number, _ in before))
+        self.given |= {number for _, number in read if number not in self.trace.makers}
+
+    def enter(self, frame: FrameType) -> None:
+        """A call: an argument that is new was made by the statement that calls."""
+        above = frame.f_back
+        while above is not None and id(above) not in self.open:
+            above = above.f_back
+        if above is None:
+            return
+        execution = self.open[id(above)].execution
+        code, names = frame.f_code, frame.f_locals
+        for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+            for path, array in arrays_in(names.get(name), nothing):
+                number = self.trace.number(array)
+                if number not in self.trace.makers and number not in self.given:
+                    self.make(execution, f"{name}{path}", number)
+
+    def make(self, execution: Execution, name: str, number: int) -> None:
+        execution.writes[name] = number
+        execution.made.append(number)
+        self.trace.makers[number] = execution
 
     def leave(self, frame: FrameType, value: Any) -> None:
         """A return: what the last statement left, and what is handed back."""
@@ -210,16 +270,16 @@ class Watcher:
         after = self.seen(statement, frame)
         writes = [(name, number) for _, name, number, _ in after if number not in begun.before]
         writes += more or []
-        if not writes:
+        if not writes and not execution.made:
             return
         place = statement.file, statement.line
         execution.times = self.counts.get(place, 0)
         self.counts[place] = execution.times + 1
         for name, number in writes:
-            execution.writes[name] = number
-            if number not in self.trace.makers and number not in begun.before:
-                self.trace.makers[number] = execution
-                execution.made.append(number)
+            if number in self.trace.makers or number in begun.before:
+                execution.writes[name] = number
+            else:
+                self.make(execution, name, number)
         self.trace.executions.append(execution)
 
     def seen(self, statement: Statement, frame: FrameType) -> Iterator[tuple[Chain, str, int, bool]]:
@@ -229,9 +289,9 @@ class Watcher:
         """
         names = frame.f_locals
         for chain in statement.chains:
-            text, value, whole = resolved(chain, frame, names)
-            for path, array in arrays_in(value, self.belongs):
-                yield chain, f"{text}{path}", self.trace.number(array), whole
+            for text, value, whole in resolved(chain, frame, names):
+                for path, array in arrays_in(value, self.belongs):
+                    yield chain, f"{text}{path}", self.trace.number(array), whole
 
     def guarded(self, told: Callable[..., None], *what: Any) -> None:
         """A watcher's own trouble ends the watch, and nothing else."""
@@ -265,7 +325,10 @@ def watched(belongs: Belongs) -> Iterator[Watcher]:
         return of_frame
 
     def of_call(frame: FrameType, event: str, value: Any) -> Any:
-        return of_frame if watcher.belongs(frame.f_code.co_filename) else None
+        if watcher.dropped or not watcher.belongs(frame.f_code.co_filename):
+            return None
+        watcher.guarded(watcher.enter, frame)
+        return of_frame
 
     sys.settrace(of_call)
     try:
@@ -282,6 +345,12 @@ def monitored(watcher: Watcher) -> Iterator[None]:
     tool = next((n for n in (3, 4) if monitoring.get_tool(n) is None), None)
     if tool is None or sys.gettrace() is not None or monitoring.get_tool(monitoring.DEBUGGER_ID) is not None:
         raise Dropped("a debugger or a coverage measurement traces already")
+
+    def start(code: Any, offset: int) -> Any:
+        if not watcher.belongs(code.co_filename):
+            return monitoring.DISABLE
+        watcher.guarded(watcher.enter, sys._getframe(1))
+        return None
 
     def line(code: Any, number: int) -> Any:
         if not watcher.belongs(code.co_filename):
@@ -300,11 +369,17 @@ def monitored(watcher: Watcher) -> Iterator[None]:
             watcher.guarded(watcher.leave, sys._getframe(1), None)
 
     monitoring.use_tool_id(tool, "twofold")
-    calls = {events.LINE: line, events.PY_RETURN: leave, events.PY_YIELD: leave, events.PY_UNWIND: unwind}
+    calls = {
+        events.PY_START: start,
+        events.LINE: line,
+        events.PY_RETURN: leave,
+        events.PY_YIELD: leave,
+        events.PY_UNWIND: unwind,
+    }
     try:
         for event, call in calls.items():
             monitoring.register_callback(tool, event, call)
-        monitoring.set_events(tool, events.LINE | events.PY_RETURN | events.PY_YIELD | events.PY_UNWIND)
+        monitoring.set_events(tool, sum(calls))
         monitoring.restart_events()
         yield
     finally:

@@ -1,20 +1,24 @@
 """Where two sides part: the statement whose result differs though all that it read agrees.
 
-Every value that a statement made stands for right, wrong or neither. Right is what torch has as well, up to a factor,
-and what a right result was computed from. Wrong is what a wrong result was computed from and is not right. The first
-of those in the flow of the data, whose readings are none of them, is where the two part.
+Every value that a statement made agrees, is wrong, or says nothing. It agrees if torch has it as well, up to a factor,
+or if a right result was computed from it. It is wrong if a wrong result was computed from it and it does not agree.
+The first of those in the flow of the data, whose readings are none of them, is where the two part.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from twofold.compare.watch.lines import Execution, Trace
 from twofold.compare.watch.matching import Match, Pool
 from twofold.compare.watch.statements import Statement
+from twofold.scratch.module import Array
 
 ONE = 1e-9
+CHOOSING = re.compile(r"\b(max|min|maximum|minimum|where|sort|clip|argmax|argsort|partition|median)\b")
 
 
 @dataclass(frozen=True)
@@ -41,100 +45,189 @@ class Parting:
 
 @dataclass
 class Flow:
-    """The values of a trace, each as right or wrong as far as can be told."""
+    """The values of a trace beside torch's.
+
+    `wrong` are results that differ, `right` such as agree, `off` the factors by which results differ, if by factors.
+    """
 
     trace: Trace
     pool: Pool
+    wrong: Mapping[str, int]
+    right: Iterable[int]
+    off: Iterable[float] = ()
     dtype: str = "float64"
-    matches: dict[int, Match | None] = field(default_factory=dict)
+    found: dict[int, list[Match]] = field(default_factory=dict)
+    judged: dict[int, bool] = field(default_factory=dict)
 
-    def match(self, value: int) -> Match | None:
-        if value not in self.matches:
-            self.matches[value] = self.pool.find(self.trace.values[value], self.dtype)
-        return self.matches[value]
+    def matches(self, value: int) -> list[Match]:
+        if value not in self.found:
+            every = self.pool.matches(self.trace.values[value], self.dtype)
+            self.found[value] = sorted((match for match in every if match.exact), key=likely)
+        return self.found[value]
 
-    def behind(self, values: Iterable[int], stop: Callable[[int], bool] = lambda value: False) -> set[int]:
-        """The values and all that they were computed from; of what stops it nothing further back."""
+    def behind(self, values: Iterable[int]) -> set[int]:
+        """The values and all that they were computed from."""
         found: set[int] = set()
         left = list(values)
         while left:
             value = left.pop()
-            if value in found:
-                continue
-            found.add(value)
-            if (maker := self.trace.makers.get(value)) is not None and not stop(value):
-                left += maker.reads_of(value)
+            if value not in found:
+                found.add(value)
+                left += self.read_for(value)
         return found
 
-    def neutral(self, value: int) -> bool:
-        """Whether it says nothing: a mask, an index, zeros and ones."""
-        array = self.trace.values[value]
-        return array.dtype.kind not in "fc" or (array.size > 1 and bool((array == array.flat[0]).all()))
+    def read_for(self, value: int) -> tuple[int, ...]:
+        maker = self.trace.makers.get(value)
+        return () if maker is None else maker.reads_of(value)
 
+    @cached_property
+    def used(self) -> set[int]:
+        """All that right results were computed from."""
+        return self.behind(self.right)
 
-def parted(flow: Flow, wrong: Mapping[str, int], right: Iterable[int]) -> Parting | None:
-    """Where the wrong results begin to be wrong; None where no statement made them."""
-    trace = flow.trace
-    sound = flow.behind(right)
-    off = {m.factor for value in wrong.values() if (m := flow.match(value)) is not None and abs(m.factor - 1) > ONE}
-    turned = any(factor < 0 for factor in off)
+    def agrees(self, value: int) -> bool:
+        """Whether torch has it, or a right result needed it, or it was given."""
+        if value not in self.judged:
+            self.judged[value] = self._agrees(value)
+        return self.judged[value]
 
-    def agrees(value: int) -> bool:
-        if value in sound or value not in trace.makers:
+    def _agrees(self, value: int) -> bool:
+        if value not in self.trace.makers or value in self.used:
             return True
-        if value in wrong.values() or (match := flow.match(value)) is None or not match.exact:
+        if value in self.wrong.values():
             return False
-        if turned and match.factor < 0:
+        return self.fits([match.factor for match in self.matches(value)]) or self.updated(value)
+
+    def fits(self, factors: list[float]) -> bool:
+        """Whether one of the factors to torch's is none by which results are wrong."""
+        if any(abs(factor - 1) <= ONE for factor in factors):
+            return True
+        off = list(self.off)
+        if any(abs(factor - other) <= ONE * abs(other) for factor in factors for other in off):
             return False
-        return not any(abs(match.factor - factor) <= ONE * abs(factor) for factor in off)
+        turned = any(factor < 0 for factor in off)
+        return any(factor > 0 or not turned for factor in factors)
 
-    slice_ = flow.behind(wrong.values(), agrees)
-    bad = {value for value in slice_ if not agrees(value) and not flow.neutral(value)}
+    def updated(self, value: int) -> bool:
+        """Whether it is an array that agreed with a part stored or added that torch has."""
+        array = self.trace.values[value]
+        for read in self.read_for(value):
+            before = self.trace.values[read]
+            if before.shape != array.shape or before.dtype != array.dtype or not array.ndim:
+                continue
+            changed = np.argwhere(array != before)
+            if not len(changed):
+                continue
+            box = tuple(slice(low, high + 1) for low, high in zip(changed.min(0), changed.max(0), strict=True))
+            parts = array[box], array[box] - before[box]
+            if any(self.fits([m.factor for m in self.pool.matches(part, self.dtype) if m.exact]) for part in parts):
+                return self.neutral(read) or (read < value and self.agrees(read))
+        return False
 
-    def begins(value: int) -> bool:
-        """Whether nothing that its maker read is wrong, masks and indices seen through."""
+    def neutral(self, value: int) -> bool:
+        """Whether it says nothing: a mask, an index, zeros and ones, what was only put in another place."""
+        array = self.trace.values[value]
+        if array.dtype.kind not in "fc" or (array.size > 1 and bool((array == array.flat[0]).all())):
+            return True
+        return self.arranged(value)
+
+    def arranged(self, value: int) -> bool:
+        """Whether its maker only takes out, joins or pads what it read, and leaves out none by its value."""
+        maker = self.trace.makers.get(value)
+        if maker is None or CHOOSING.search(maker.statement.text):
+            return False
+        array = self.trace.values[value]
+        read = [self.trace.values[number] for number in maker.reads_of(value)]
+        read = [other for other in read if other.dtype.kind == "f"]
+        if array.size < 2 or not read:
+            return False
+        if not np.isin(array[array != 0], np.concatenate([other.ravel() for other in read])).all():
+            return False
+        return not any(masked(array, other) for other in read)
+
+    def bad(self) -> list[int]:
+        """The wrong results and what is wrong behind them, in the order in which statements began.
+
+        Where no statement made the results, as where torch's autograd did, all that does not agree.
+        """
+        for value in sorted(self.trace.makers):  # each after what it may be an update of
+            if self.trace.values[value].dtype.kind == "f":
+                self.agrees(value)
+        among: set[int] = set()
+        left = list(self.wrong.values()) or list(self.trace.makers)
+        while left:
+            value = left.pop()
+            if value not in among:
+                among.add(value)
+                if not self.agrees(value):
+                    left += self.read_for(value)
+        results = set(self.wrong.values())
+        found = {v for v in among if not self.agrees(v) and (v in results or not self.neutral(v))}
+        return sorted((v for v in found if v in self.trace.makers), key=self.place)
+
+    def place(self, value: int) -> tuple[int, int]:
+        return self.trace.makers[value].began, value
+
+    def begins(self, value: int, bad: set[int]) -> bool:
+        """Whether nothing that its maker read is wrong, what says nothing seen through."""
         seen: set[int] = set()
-        left = list(trace.makers[value].reads_of(value))
+        left = list(self.read_for(value))
         while left:
             read = left.pop()
-            if read in seen:
-                continue
-            seen.add(read)
             if read in bad:
                 return False
-            if flow.neutral(read) and read in trace.makers and read not in sound:
-                left += trace.makers[read].reads_of(read)
+            if read not in seen and read not in self.used and self.neutral(read):
+                left += self.read_for(read)
+            seen.add(read)
         return True
 
-    order = {id(execution): n for n, execution in enumerate(trace.executions)}
-    made = sorted(bad, key=lambda value: (order.get(id(trace.makers[value]), 0), value))
-    first = [value for value in made if begins(value)]
+
+def likely(match: Match) -> tuple[bool, bool, int]:
+    return abs(match.factor - 1) > ONE, match.factor < 0, len(match.at)
+
+
+def masked(array: Array, other: Array) -> bool:
+    """Whether it is the other with entries set to zero."""
+    if other.shape != array.shape:
+        return False
+    gone = array == 0
+    return bool(((array == other) | gone).all() and (other[gone] != 0).any())
+
+
+def parted(flow: Flow) -> Parting | None:
+    """Where the wrong results begin to be wrong; None where no statement made them."""
+    makers = flow.trace.makers
+    bad = flow.bad()
+    first = [value for value in bad if flow.begins(value, set(bad))]
     if not first:
         return None
-    whole = flow.behind(wrong.values()) - bad
-    before = sorted((v for v in whole if v in trace.makers), key=lambda v: -order.get(id(trace.makers[v]), 0))
-    ranked = [*first, *(value for value in made if value not in first), *before]
-    statements = tuple(dict.fromkeys(trace.makers[value].statement for value in ranked))
-    value = first[0]
-    maker = trace.makers[value]
-    runs = sum(one.statement is maker.statement and bool(one.made) for one in trace.executions)
+    # what agrees only because a right result needed it may be wrong in a way that this result does not show
+    unsure = [read for value in first for read in flow.read_for(value) if doubtful(flow, read)]
+    others = flow.behind([*flow.wrong.values(), *bad]) - set(bad) - set(unsure)
+    before = sorted((value for value in others if value in makers), key=flow.place, reverse=True)
+    ranked = [*first[:1], *unsure, *first[1:], *(value for value in bad if value not in first), *before]
+    value, maker = first[0], makers[first[0]]
     return Parting(
-        maker.statement, name_of(maker, value), maker.times, runs, tuple(known(flow, maker, agrees)), statements
+        maker.statement,
+        name_of(maker, value),
+        maker.times,
+        sum(one.statement is maker.statement and bool(one.made) for one in flow.trace.executions),
+        tuple(known(flow, maker, value)),
+        tuple(dict.fromkeys(makers[value].statement for value in ranked)),
     )
+
+
+def doubtful(flow: Flow, value: int) -> bool:
+    return value in flow.trace.makers and value in flow.used and not flow.matches(value) and not flow.neutral(value)
 
 
 def name_of(maker: Execution, value: int) -> str:
     return next((name for name, number in maker.writes.items() if number == value), "")
 
 
-def known(flow: Flow, maker: Execution, agrees: Callable[[int], bool]) -> Iterable[Known]:
+def known(flow: Flow, maker: Execution, value: int) -> Iterator[Known]:
     """What it read that torch has as well, by name."""
-    for read in maker.reads:
+    for read in maker.reads_of(value):
         origin = flow.trace.makers.get(read)
-        if origin is None or not agrees(read) or (match := flow.match(read)) is None:
-            continue
-        yield Known(origin.statement, name_of(origin, read), origin.times, match)
-
-
-def finite_only(flow: Flow) -> bool:
-    return all(np.isfinite(value).all() for value in flow.trace.values if value.dtype.kind == "f")
+        if origin is not None and flow.agrees(read) and (found := flow.matches(read)):
+            yield Known(origin.statement, name_of(origin, read), origin.times, found[0])

@@ -82,7 +82,7 @@ class Pool:
             label, whole = self.arrays[number]
             other = part(whole, at)
             factor = multiple(ordered, other.ravel(), within)
-            if factor is not None:
+            if factor is not None and (not at or is_count(factor)):
                 yield Match(label, at, factor, moved(value, factor * other, within))
 
     def numbers(self, value: Array, within: float) -> Iterator[Match]:
@@ -97,6 +97,12 @@ class Pool:
 
 def rank(match: Match) -> tuple[bool, bool, int]:
     return not match.exact, abs(match.factor - 1) > 1e-9, len(match.at)
+
+
+def is_count(factor: float) -> bool:
+    """Whether a slice may be meant: rows of a gradient of rank one are multiples of one another by any number."""
+    size = max(abs(factor), 1 / abs(factor))
+    return abs(size - round(size)) <= 1e-9 * size
 
 
 def alike(flat: Array) -> bool:

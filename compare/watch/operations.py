@@ -55,6 +55,8 @@ class Operation:
     uses: tuple[str, ...] = ()  # the parameters that it was given, as they are or otherwise arranged
     gradient: Array | None = None
     inputs: tuple[int, ...] = ()  # the numbers of the operations whose results it was given
+    sent: list[Array] = field(default_factory=list)  # what it sends back to each of its inputs
+    arranged: bool = False  # it is a parameter, otherwise arranged: its gradient is the part of one use
 
     @property
     def label(self) -> str:
@@ -67,6 +69,7 @@ class Operations:
     """All of them in order of execution."""
 
     found: list[Operation] = field(default_factory=list)
+    back: list[Operation] = field(default_factory=list)  # in the order in which their gradients came
 
     def __iter__(self) -> Iterator[Operation]:
         return iter(self.found)
@@ -94,6 +97,7 @@ def explicit(operations: Operations, modules: Mapping[str, Any], parameters: Map
     made: dict[int, int] = {}
     held: list[Any] = []  # so that no id is given twice
     stack: list[str] = []
+    nodes: set[int] = set()
     watching = True
 
     def tensors_in(values: Any) -> Iterator[Any]:
@@ -109,21 +113,31 @@ def explicit(operations: Operations, modules: Mapping[str, Any], parameters: Map
         uses = tuple(dict.fromkeys(use for tensor in given for use in origins.get(id(tensor), ())))
         for part in tensors_in(out):
             held.append(part)
-            if name in ARRANGING and uses:
-                origins[id(part)] = uses
-                continue
             if not part.is_floating_point():
                 continue
             inputs = tuple(made[id(tensor)] for tensor in given if id(tensor) in made)
-            kept = Operation(name, stack[-1] if stack else "", array_of(part), uses, None, inputs)
+            arranged = name in ARRANGING and bool(uses)
+            if arranged:
+                origins[id(part)] = uses
+            kept = Operation(name, stack[-1] if stack else "", array_of(part), uses, None, inputs, arranged=arranged)
             made[id(part)] = len(operations.found)
             operations.found.append(kept)
             if part.requires_grad:
                 part.register_hook(lambda gradient, kept=kept: gradient_of(kept, gradient))
+            node = part.grad_fn
+            if node is not None and id(node) not in nodes:
+                nodes.add(id(node))
+                held.append(node)
+                node.register_hook(lambda sent, given, kept=kept: sent_back(kept, sent))
 
     def gradient_of(kept: Operation, gradient: Any) -> None:
         if watching:
             kept.gradient = array_of(gradient)
+            operations.back.append(kept)
+
+    def sent_back(kept: Operation, gradients: Any) -> None:
+        if watching:
+            kept.sent = [array_of(gradient) for gradient in gradients if gradient is not None]
 
     class Explicit(TorchFunctionMode):
         def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

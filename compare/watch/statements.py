@@ -2,7 +2,7 @@
 
 import ast
 import linecache
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -131,15 +131,56 @@ def chains_of(node: ast.expr) -> Iterator[Chain]:
                 yield from chains_of(node.slice)
             node = node.value
         return
+    if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
+        yield from of_comprehension(node)
+        return
     for part in ast.iter_child_nodes(node):
         if isinstance(part, ast.expr):
             yield from chains_of(part)
         elif isinstance(part, ast.keyword):
             yield from chains_of(part.value)
-        elif isinstance(part, ast.comprehension):
-            yield from chains_of(part.iter)
-            for condition in part.ifs:
-                yield from chains_of(condition)
+
+
+def of_comprehension(node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Iterator[Chain]:
+    """What is used of each element, where that can be read off: node.h for node in nodes is nodes[any].h."""
+    inner = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+    elements: dict[str, Chain] = {}
+    for part in node.generators:
+        inner += part.ifs
+        for target, source in pairs_of(part.target, part.iter):
+            found = chain(source)
+            if isinstance(target, ast.Name) and found is not None:
+                elements[target.id] = through(found, elements)
+            else:
+                inner.append(source)
+    for one in inner:
+        for found in chains_of(one):
+            yield through(found, elements)
+
+
+def through(found: Chain, elements: Mapping[str, Chain]) -> Chain:
+    name, keys = found
+    if name not in elements:
+        return found
+    source, before = elements[name]
+    return source, (*before, ("any", None), *keys)
+
+
+def pairs_of(target: ast.expr, source: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Which target runs over what: seen through zip, enumerate and reversed."""
+    if isinstance(source, ast.Call) and isinstance(source.func, ast.Name):
+        if source.func.id in ("reversed", "list", "sorted") and len(source.args) == 1:
+            yield from pairs_of(target, source.args[0])
+            return
+        names = list(target.elts) if isinstance(target, ast.Tuple) else []
+        if source.func.id == "zip" and len(names) == len(source.args):
+            for one, other in zip(names, source.args, strict=True):
+                yield from pairs_of(one, other)
+            return
+        if source.func.id == "enumerate" and len(names) == 2 and source.args:
+            yield from pairs_of(names[1], source.args[0])
+            return
+    yield target, source
 
 
 def chain(node: ast.expr) -> Chain | None:

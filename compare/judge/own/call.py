@@ -34,6 +34,7 @@ class Call:
     dtypes: Sequence[str] = ("float64", "float32")
     device: str = "cpu"
     seed: int = 0
+    watch: bool = True
     kernel: bool = False  # both sides are torch
     asked: tuple[bool, ...] = ()  # of a kernel: the data that ask for a gradient
 

@@ -49,8 +49,8 @@ def judge(
     function that returns one; `buffers` what changes without a gradient. `modes` are two callables that enter training
     and evaluation. `step` is a training step of scratch's that changes params, `optimizer` a function from parameters
     to torch's optimizer, or `reference_step` torch's own step. `reference_data` are the data as torch takes them.
-    `layout` says what stands for what, as a verdict prints it: {"fc1.weight": "W1.T"}. `watch` is for a watcher over
-    lines, which is not there yet: it changes nothing.
+    `layout` says what stands for what, as a verdict prints it: {"fc1.weight": "W1.T"}. Where a difference was found
+    scratch is run once more with its lines watched, to name the one with which it begins; watch=False leaves that out.
 
     Never raises on a difference. Raises BadCall, a ValueError, for a mistake in the call. Everything that was changed
     meanwhile, parameters, state, generators of random numbers, is put back.

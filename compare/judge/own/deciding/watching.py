@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.compare.judge.own.contract import shown
 from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors
 from twofold.compare.judge.own.meeting.roles import value_at
 from twofold.compare.judge.own.record import Compared
@@ -12,25 +13,38 @@ from twofold.compare.sides.foreign.calls import Raw
 from twofold.compare.sides.foreign.reference import Run
 from twofold.compare.sides.foreign.trees import is_users_file
 from twofold.compare.watch.lines import Dropped, Trace, watched
-from twofold.compare.watch.locating import Flow, Parting, parted
-from twofold.compare.watch.matching import WITHIN, Pool
+from twofold.compare.watch.locating import ONE, Flow, Parting, parted
+from twofold.compare.watch.matching import WITHIN, Pool, multiple
 from twofold.compare.watch.operations import Operations, explicit
 from twofold.scratch.module import Array
 
+AGAIN = 4  # runs in which what is unsteady would show
 
-def watched_call(bout: Bout, one: Draw, dtype: str) -> tuple[Raw, Trace]:
-    """One run under the watcher. Raises Dropped, also where the run is not bit for bit that without."""
-    plain, foreign = bout.call(one, dtype), bout.foreign
+
+def watched_call(bout: Bout, one: Draw, dtype: str, plain: Tensors) -> tuple[Raw, Trace]:
+    """One run under the watcher. Raises Dropped, also where it does not give bit for bit what it gave without."""
+    foreign = bout.foreign
     with foreign.afresh(one.values, dtype), foreign.computing(dtype):
         data, send = bout.given(one, dtype), bout.send_in(dtype)
         with watched(is_users_file) as watcher:
             raw = foreign.call(data, send)
     if watcher.dropped:
         raise Dropped(watcher.dropped)
-    for found, other in zip(plain.found, raw.found, strict=False):
-        if found.key != other.key or not np.array_equal(found.value, other.value, equal_nan=True):
-            raise Dropped(f"{found.path or 'what is returned'} is another with a watcher than without")
+    seen = bout.of_raw(raw)
+    for name, array in plain.items():
+        if name not in seen or not (same_bits(array, seen[name]) or is_unsteady(bout, one, dtype, name, array)):
+            raise Dropped(f"{shown(bout, name)} is another with a watcher than without")
     return raw, watcher.trace
+
+
+def is_unsteady(bout: Bout, one: Draw, dtype: str, name: str, array: Array) -> bool:
+    """Whether it is another in every run by rounding, as a sum over a set is."""
+    runs = (bout.of_raw(bout.call(one, dtype)) for _ in range(AGAIN))
+    return any(not same_bits(array, run[name]) for run in runs)
+
+
+def same_bits(one: Array, other: Array) -> bool:
+    return bool(np.array_equal(one, other, equal_nan=True))
 
 
 def torchs(bout: Bout, one: Draw) -> tuple[Run, Operations]:
@@ -52,10 +66,13 @@ def pool_of(bout: Bout, run: Run, operations: Operations) -> Pool:
             yield ("gradient", name), array
         for name, array in run.gradients.items():
             yield ("gradient", name), array
+        yield from by_use(bout, operations)
         for operation in operations:
             yield ("value", operation.label), operation.value
             if operation.gradient is not None:
                 yield ("gradient", operation.label), operation.gradient
+            for array in operation.sent:
+                yield ("gradient", f"what {operation.label} sends back"), array
         for n, array in enumerate(run.outputs):
             yield ("value", "output"), array
             yield ("sent", "output"), bout.send(n, array)
@@ -63,15 +80,51 @@ def pool_of(bout: Bout, run: Run, operations: Operations) -> Pool:
     return Pool(arrays())
 
 
+def by_use(bout: Bout, operations: Operations) -> Iterator[tuple[Any, Array]]:
+    """Of parameters that are used several times, as in each step of a sequence, what each use adds to the gradient.
+
+    As scratch has its parameters, alone and summed from the last use on.
+    """
+    uses: dict[str, list[Array]] = {}
+    for operation in operations.back:
+        if operation.arranged and len(operation.uses) == 1 and operation.gradient is not None:
+            name, gradient = operation.uses[0], operation.gradient
+            shape = bout.reference.shapes().get(name, ())
+            if gradient.shape[::-1] == shape and gradient.shape != shape:
+                gradient = gradient.T
+            if operation.name == "t" and gradient.ndim == 2:
+                gradient = operation.gradient.T
+            if gradient.shape == shape:
+                uses.setdefault(name, []).append(gradient)
+    most = max(map(len, uses.values()), default=0)
+    if most < 2:
+        return
+    sums: Tensors = {}
+    for n in range(most):
+        state = {name: found[n] for name, found in uses.items() if len(found) == most}
+        sums = {name: sums[name] + value if name in sums else value for name, value in state.items()}
+        for of in (state, sums):
+            for name, array in bout.pairing.layout.gradients(of).items():
+                yield ("gradient", name), array
+
+
 def parting_of(bout: Bout, failing: Compared) -> Parting | None:
     """Where the results that fail begin to. Raises Dropped."""
-    raw, trace = watched_call(bout, failing.one, failing.dtype)
+    raw, trace = watched_call(bout, failing.one, failing.dtype, failing.actual)
     run, operations = torchs(bout, failing.one)
-    flow = Flow(trace, pool_of(bout, run, operations), failing.dtype if failing.dtype in WITHIN else "float32")
-    if failing.coarse:
-        flow.dtype = "float32"
     wrong, right = results(bout, failing, raw, trace)
-    return parted(flow, wrong, right)
+    dtype = failing.dtype if failing.dtype in WITHIN and not failing.coarse else "float32"
+    return parted(Flow(trace, pool_of(bout, run, operations), wrong, right, list(factors(failing)), dtype))
+
+
+def factors(failing: Compared) -> Iterator[float]:
+    """By which results that differ by a factor do."""
+    for name in failing.failed:
+        actual, golden = failing.actual.get(name), failing.golden.get(name)
+        if actual is not None and golden is not None and actual.shape == golden.shape and actual.size > 1:
+            factor = multiple(np.sort(actual.ravel().astype(float)), golden.ravel(), WITHIN["float64"])
+            if factor is not None and abs(factor - 1) > ONE:
+                yield factor
 
 
 def results(bout: Bout, failing: Compared, raw: Raw, trace: Trace) -> tuple[dict[str, int], set[int]]:
