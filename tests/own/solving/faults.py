@@ -4,7 +4,7 @@ FORWARD: dict[str, tuple[str, str]] = {
     "three_layers": ('h2 = np.tanh(h1 @ p["a"] + p["x"])', 'h2 = np.tanh(h1 @ p["a"] - p["x"])'),
     "channels_last": ("a = np.maximum(z, 0)", "a = np.maximum(z, 0.1 * z)"),
     "flipped_kernels": ("a.mean(axis=(2, 3))", "a.sum(axis=(2, 3))"),
-    "lstm_four_matrices": ("c = forget * c + update * fresh", "c = update * c + forget * fresh"),
+    "lstm_four_matrices": ("c = forget * c + update * fresh", "c = forget * c + update * fresh * (1 - forget)"),
     "lstm_one_matrix": ("h = o * np.tanh(c)\n            hs.append", "h = o * c\n            hs.append"),
     "lstm_side_by_side": ("c = f * c + g * i", "c = f * c + g"),
     "gru_complement": ("inner = h @ p", "inner = (reset * h) @ p"),

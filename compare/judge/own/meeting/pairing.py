@@ -15,7 +15,7 @@ import numpy as np
 from twofold.compare.judge.evidence.draws import redrawn as drawn_state
 from twofold.compare.judge.own.meeting.candidates import MOST, candidates, explicit, listed
 from twofold.compare.judge.own.meeting.images import IMAGES, near, scalar
-from twofold.compare.judge.own.meeting.solving.solve import solve
+from twofold.compare.judge.own.meeting.solving.solve import Solved, solve
 from twofold.compare.judge.own.telling.verdict import BadCall
 from twofold.compare.sides.foreign.calls import Foreign, Raw
 from twofold.compare.sides.foreign.data import Way, combinations, given, reshaped
@@ -24,7 +24,7 @@ from twofold.compare.sides.foreign.leaves import Leaf
 from twofold.compare.sides.foreign.reference import Run, UsersReference
 from twofold.scratch.module import Array
 
-QUICK = 12  # layouts by order and shape that are tried before the values on the way are asked
+QUICK = 12  # runs of layouts by order and shape before the values on the way are asked
 PROBABLE = 200  # combinations of data that torch is asked to take
 
 
@@ -95,21 +95,33 @@ def find(
     pairing = Pairing(first, hows[0], 0, False, missing)
     trial = Trial(reference, raw, values, shares, send, data, pairing)
     sound = [layout for layout in layouts if not leaves_both(layout, shapes)]
-    trial.among(sound[:QUICK], hows)
+    trial.among(sound, hows, QUICK)
+    if not pairing.decided or (len(sound) > QUICK and not pairing.rivals):
+        by_values(trial, solve(foreign, reference, data, hows, entries, seed, send, dict(still)), hows)
     if not pairing.decided:
-        solved = solve(foreign, reference, data, hows, entries, seed, send, dict(still))
-        if solved is not None:
-            pairing.runs += solved.runs
-            pairing.parted, pairing.unwatched = solved.parted, not solved.watched
-            more = [Layout(leaves, tuple(chosen)) for one in solved.layouts for chosen in completed(one, leaves, shapes)]
-            trial.among(more, [solved.way, *(how for how in hows if how is not solved.way)], first=solved.seen > 0)
-            if not pairing.decided and solved.parted is None:
-                pairing.layout, pairing.ways, pairing.decided = more[0], solved.way, True
-                pairing.extra = lacking(more[0], shapes)
-    if not pairing.decided:
-        trial.among([*sound[QUICK:], *(layout for layout in layouts if leaves_both(layout, shapes))], hows)
+        parts = [] if pairing.parted else [layout for layout in layouts if leaves_both(layout, shapes)]
+        trial.among([*sound, *parts], hows, pairing.runs + MOST)
     pairing.unused = tuple(leaf.name for leaf in leaves if not pairing.layout.covered(leaf))
     return pairing
+
+
+def by_values(trial: "Trial", solved: Solved | None, hows: Sequence[tuple[Way, ...]]) -> None:
+    """The pairing gets what the values on the way say: a layout, its rivals, or where no layout explains them."""
+    if solved is None:
+        return
+    pairing, leaves, shapes = trial.pairing, trial.pairing.layout.leaves, trial.reference.shapes()
+    pairing.runs += solved.runs
+    more = [Layout(leaves, tuple(chosen)) for one in solved.layouts for chosen in completed(one, leaves, shapes)]
+    if pairing.decided:
+        others = (differences(pairing.layout, other) for other in more if solved.parted is None)
+        pairing.rivals = tuple(told for told in others if told)
+        return
+    pairing.parted, pairing.unwatched = solved.parted, not solved.watched
+    ways = [solved.way, *(how for how in hows if how is not solved.way)]
+    trial.among(more, ways, pairing.runs + 2 * QUICK, solved.seen > 0)
+    if not pairing.decided and solved.parted is None:
+        pairing.layout, pairing.ways, pairing.decided = more[0], solved.way, True
+        pairing.extra = lacking(more[0], shapes)
 
 
 @dataclass
@@ -125,17 +137,17 @@ class Trial:
     pairing: Pairing
     best: int = -1
 
-    def among(self, layouts: Sequence[Layout], hows: Sequence[tuple[Way, ...]], first: bool = False) -> None:
+    def among(self, layouts: Sequence[Layout], hows: Sequence[tuple[Way, ...]], most: int, first: bool = False) -> None:
         """The pairing gets the layout with which the forward passes agree, and its rivals, else most gradients do.
 
-        The `first` of equal ones may be of these.
+        They are given up when there were `most` runs. The `first` of equal ones may be of these.
         """
         agreeing: list[tuple[Layout, tuple[Way, ...]]] = []
         for layout in layouts:
             lacks = lacking(layout, self.reference.shapes())
             fit: tuple[Way, ...] | None = None
             for how in hows:
-                if self.pairing.runs > MOST or len(agreeing) > 1:
+                if self.pairing.runs >= most or len(agreeing) > 1:
                     break
                 self.pairing.runs += 1
                 known = drawn_shares(layout, self.shares, self.reference.shapes())

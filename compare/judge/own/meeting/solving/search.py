@@ -18,7 +18,7 @@ UNBOUND = 60  # solutions that another part multiplies
 AGAIN = 9000  # single operations that are run again
 BEAM = 4000  # candidates that are held while no value tells them apart
 KEPT = 48  # of equally good ones
-MOST = 1500  # runs
+MOST = 600  # runs
 
 
 @dataclass(frozen=True, eq=False)

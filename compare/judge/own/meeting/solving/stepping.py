@@ -189,7 +189,7 @@ class Stepping(TorchFunctionMode):
         names = tuple(dict.fromkeys(one for tensor in pure for one in self.pure[id(tensor)][0]))
         moved: list[tuple[Tensor, ...] | None] = [None] * len(results)
         parts = [self.pure[id(tensor)][1] for tensor in pure]
-        if name in MOVES and len(pure) == 1 and parts[0] is not None:
+        if name in MOVES and parts[0] is not None and (len(pure) == 1 or name.endswith("_as")):
             found = [list(flat([func(*replaced(args, pure[0], part), **kwargs)])) for part in parts[0]]
             moved = [tuple(one) for one in zip(*found, strict=True)]
         elif name in ("add", "__add__") and len(pure) == 2 and all(p is not None and len(p) == 1 for p in parts):
