@@ -44,8 +44,8 @@ def written(name: str, parts: Parts, sources: Sources, shape: tuple[int, ...]) -
     if np.isnan(numbers).any():
         return None
     unit = whole(name, shape)
-    for rank in range(sources.last + 1):
-        for one in sources.singles(Unit(unit.names, unit.box, (), "conv"), rank):
+    if len(parts) > 1:
+        for one in sources.singles(unit, 1):
             if np.array_equal(one.numbers, numbers):
                 return one.text
     return beside(list(parts.items()), 0, sources)
