@@ -4,9 +4,9 @@ An explicit layout, else equal names, else order and shape with transposition. W
 or several tensors of one shape, is decided by values: the candidate whose forward pass agrees is taken.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import Any
 
@@ -94,13 +94,14 @@ def find(
         ) from None
     pairing = Pairing(first, hows[0], 0, False, missing)
     trial = Trial(reference, raw, values, shares, send, data, pairing)
-    sound = [layout for layout in layouts if not leaves_both(layout, shapes)]
-    trial.among(sound, hows, QUICK)
-    if not pairing.decided or (len(sound) > QUICK and not pairing.rivals):
+    sound = (layout for layout in layouts if not leaves_both(layout, shapes))
+    first_of = list(islice(sound, QUICK))
+    trial.among(first_of, hows, QUICK)
+    if not pairing.decided or (len(first_of) == QUICK and not pairing.rivals):
         by_values(trial, solve(foreign, reference, data, hows, entries, seed, send, dict(still)), hows)
     if not pairing.decided:
-        parts = [] if pairing.parted else [layout for layout in layouts if leaves_both(layout, shapes)]
-        trial.among([*sound, *parts], hows, pairing.runs + MOST)
+        parts = () if pairing.parted else (layout for layout in layouts if leaves_both(layout, shapes))
+        trial.among(chain(first_of, sound, parts), hows, pairing.runs + (4 * QUICK if pairing.parted else MOST))
     pairing.unused = tuple(leaf.name for leaf in leaves if not pairing.layout.covered(leaf))
     return pairing
 
@@ -137,13 +138,15 @@ class Trial:
     pairing: Pairing
     best: int = -1
 
-    def among(self, layouts: Sequence[Layout], hows: Sequence[tuple[Way, ...]], most: int, first: bool = False) -> None:
+    def among(self, layouts: Iterable[Layout], hows: Sequence[tuple[Way, ...]], most: int, first: bool = False) -> None:
         """The pairing gets the layout with which the forward passes agree, and its rivals, else most gradients do.
 
         They are given up when there were `most` runs. The `first` of equal ones may be of these.
         """
         agreeing: list[tuple[Layout, tuple[Way, ...]]] = []
         for layout in layouts:
+            if self.pairing.runs >= most or len(agreeing) > 1:
+                break
             lacks = lacking(layout, self.reference.shapes())
             fit: tuple[Way, ...] | None = None
             for how in hows:
