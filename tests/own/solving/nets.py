@@ -85,7 +85,9 @@ def flipped_kernels():
         z = np.zeros((n, 4, 3, 3))
         for i in range(3):
             for j in range(3):
-                z[:, :, i, j] = np.tensordot(images[:, :, i : i + 3, j : j + 3], p["k"][:, :, ::-1, ::-1], ((1, 2, 3),) * 2)
+                z[:, :, i, j] = np.tensordot(
+                    images[:, :, i : i + 3, j : j + 3], p["k"][:, :, ::-1, ::-1], ((1, 2, 3),) * 2
+                )
         a = np.tanh(z + p["b"].reshape(1, 4, 1, 1))
         out = a.mean(axis=(2, 3)) @ p["w"] + p["c"]
         return out, squares(out, y)
@@ -108,7 +110,9 @@ def recurrent(layer, out=2):
 
 def lstm_four_matrices():
     H = 4
-    p = {name: draw(H, H + 3) for name in ("m1", "m2", "m3", "m4")} | {name: draw(H, 1) for name in ("v1", "v2", "v3", "v4")}
+    p = {name: draw(H, H + 3) for name in ("m1", "m2", "m3", "m4")} | {
+        name: draw(H, 1) for name in ("v1", "v2", "v3", "v4")
+    }
     p |= {"q": draw(2, H), "r": draw(2, 1)}
 
     def net(x, y):  # (D, N, T)
@@ -184,7 +188,11 @@ def lstm_side_by_side():
 def gru_complement():
     """Gates z r h in three matrices for the input and three for the state; z weighs the new state."""
     H = 4
-    p = {f"i{n}": draw(3, H) for n in range(3)} | {f"s{n}": draw(H, H) for n in range(3)} | {f"b{n}": draw(H) for n in range(4)}
+    p = (
+        {f"i{n}": draw(3, H) for n in range(3)}
+        | {f"s{n}": draw(H, H) for n in range(3)}
+        | {f"b{n}": draw(H) for n in range(4)}
+    )
     p |= {"q": draw(H, 2), "r": draw(2)}
 
     def net(x, y):
@@ -365,7 +373,12 @@ def signs():
         return np.log(1 + np.exp(-y * z)).mean()
 
     torchs = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 1), nn.Flatten(0))
-    return net, torchs, (draw(6, 4), np.array([1, -1, -1, 1, 1, -1])), {"params": p, "loss": F.binary_cross_entropy_with_logits}
+    return (
+        net,
+        torchs,
+        (draw(6, 4), np.array([1, -1, -1, 1, 1, -1])),
+        {"params": p, "loss": F.binary_cross_entropy_with_logits},
+    )
 
 
 def dropped():

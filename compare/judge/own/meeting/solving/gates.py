@@ -1,4 +1,4 @@
-"""Torch's fused operations as such as take one part of one parameter at a time: those of the watcher, cells by gates."""
+"""Torch's fused operations as the watcher writes them out; cells gate by gate, each part of a parameter by itself."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache

@@ -93,7 +93,7 @@ def turnings(array: Array, shape: Sequence[int]) -> Iterator[Array]:
 
 
 def merged(bare: Array, wanted: tuple[int, ...]) -> Iterator[Array]:
-    """Of an array that has some of the axes as one, as (N, T H) of (N, T, H), those that it has apart, and the reverse."""
+    """Of an array that has some axes as one, as (N, T H) of (N, T, H), those that it has apart, and the reverse."""
     yield bare.reshape(wanted)
     if bare.ndim == 2:
         for axes in permutations(range(len(wanted))):

@@ -116,9 +116,7 @@ class Search:
             self.again += count
             for one in tried:
                 one.walk = self.probe(one.wider[0], group)
-            scored = [
-                (self.score(one.walk, wider, group), wider) for one in tried if one.walk for wider in one.wider
-            ]
+            scored = [(self.score(one.walk, wider, group), wider) for one in tried if one.walk for wider in one.wider]
             best = max((score for score, _ in scored), default=0)
             if best:
                 return self.walked(self.twins([one for score, one in scored if score == best][:KEPT], group), group), []

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, permutations, product
+from typing import Any
 
 import numpy as np
 
@@ -67,14 +68,23 @@ class Sources:
             for n, one in enumerate(singles):
                 for other in singles[n + 1 :]:
                     mine, theirs = self.leaves_in(one), self.leaves_in(other)
-                    if len(mine) == len(theirs) == 1 and mine != theirs and counterparts(one, other, mine[0], theirs[0]):
+                    if (
+                        len(mine) == len(theirs) == 1
+                        and mine != theirs
+                        and counterparts(one, other, mine[0], theirs[0])
+                    ):
                         yield one, other
             yield from ((one, None) for one in singles)
         if len(unit.shape) == 1 and "mul" not in unit.kind:  # a bias may be missing
             yield (None,) * len(unit.names)
 
     def leaves_in(self, source: Source) -> list[Leaf]:
-        return [self.leaves[n] for n in sorted({self.leaf_at(int(number)) for number in source.places.ravel()[:: max(1, source.places.size // 64)]})]
+        return [
+            self.leaves[n]
+            for n in sorted(
+                {self.leaf_at(int(number)) for number in source.places.ravel()[:: max(1, source.places.size // 64)]}
+            )
+        ]
 
     def leaf_at(self, number: int) -> int:
         return bisect_left(self.ends, number)
@@ -95,11 +105,16 @@ class Sources:
         mine, theirs = (self.leaf_at(int(np.abs(source.numbers).flat[0])) for source in (one, other))
         if not (apart == step).all():
             return False
-        return bool(mine == theirs or (self.leaves[mine].shape == self.leaves[theirs].shape and step == self.ends[mine] - self.ends[theirs]))
+        return bool(
+            mine == theirs
+            or (self.leaves[mine].shape == self.leaves[theirs].shape and step == self.ends[mine] - self.ends[theirs])
+        )
 
     def share_units(self, one: Source, other: Source) -> bool:
         """Whether two parts of one matrix have their rows, a unit each, in the same of its rows or columns."""
-        mine, theirs = (np.abs(source.numbers.reshape(len(source.numbers), -1)[:, 0]).astype(int) for source in (one, other))
+        mine, theirs = (
+            np.abs(source.numbers.reshape(len(source.numbers), -1)[:, 0]).astype(int) for source in (one, other)
+        )
         n = self.leaf_at(mine[0])
         matrix = self.numbers[self.leaves[n].name].squeeze()
         if n != self.leaf_at(theirs[0]) or matrix.ndim != 2 or len(mine) != len(theirs):
@@ -123,7 +138,7 @@ class Sources:
             yield from self.sets(unit)
 
     def sets(self, unit: Unit) -> Iterator[Source]:
-        """Several arrays of one shape side by side, one a head or a unit: all orders of up to four, else as they come."""
+        """Several arrays of one shape side by side, one a head or a unit: all orders of up to four, else in theirs."""
         groups: dict[tuple[int, ...], list[Leaf]] = {}
         for leaf in self.leaves:
             groups.setdefault(tuple(n for n in leaf.shape if n != 1), []).append(leaf)
@@ -141,8 +156,10 @@ class Sources:
             for order in orders:
                 names = ", ".join(leaf.name for leaf in order)
                 stacked = np.stack([self.numbers[leaf.name].squeeze() for leaf in order])
-                inner = names if all(leaf.shape == shape for leaf in order) else ", ".join(
-                    f"{leaf.name}.squeeze()" for leaf in order
+                inner = (
+                    names
+                    if all(leaf.shape == shape for leaf in order)
+                    else ", ".join(f"{leaf.name}.squeeze()" for leaf in order)
                 )
                 yield from oriented(f"stack([{inner}])", stacked, unit.shape, ())
 
@@ -246,10 +263,14 @@ def pieces(name: str, array: Array, shape: tuple[int, ...], strided: bool) -> It
                     width == 1 and height < rows and other.start not in (0, columns - 1)
                 ):
                     continue  # beside the weights of a part of the units a bias stands at an end
+                if len(wanted) == 1 and height == 1:
+                    up, cut = up.partition(":")[0], cut.start
+                elif len(wanted) == 1 and width == 1:
+                    across, other = across.partition(":")[0], other.start
                 yield f"{name}[{up}, {across}]".replace(", :]", "]"), small[cut, other]
 
 
-def cuts(length: int, part: int, strided: bool) -> Iterator[tuple[str, slice]]:
+def cuts(length: int, part: int, strided: bool) -> Iterator[tuple[str, Any]]:
     """Where a part of an axis may lie: in blocks, every n-th, or at an end, with one entry beside it or none."""
     if part >= length:
         if part == length:

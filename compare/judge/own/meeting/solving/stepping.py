@@ -19,9 +19,45 @@ from twofold.scratch.module import Array
 
 # What moves entries and computes nothing: of a parameter it gives a part, or another order.
 MOVES = frozenset(
-    "T mT H t transpose swapaxes permute view reshape chunk split unbind __getitem__ cat concat stack unsqueeze squeeze "
-    "contiguous detach data clone flatten unflatten expand expand_as flip narrow select movedim view_as repeat "
-    "tensor_split vstack hstack to double".split()
+    [
+        "T",
+        "mT",
+        "H",
+        "t",
+        "transpose",
+        "swapaxes",
+        "permute",
+        "view",
+        "reshape",
+        "chunk",
+        "split",
+        "unbind",
+        "__getitem__",
+        "cat",
+        "concat",
+        "stack",
+        "unsqueeze",
+        "squeeze",
+        "contiguous",
+        "detach",
+        "data",
+        "clone",
+        "flatten",
+        "unflatten",
+        "expand",
+        "expand_as",
+        "flip",
+        "narrow",
+        "select",
+        "movedim",
+        "view_as",
+        "repeat",
+        "tensor_split",
+        "vstack",
+        "hstack",
+        "to",
+        "double",
+    ]
 )
 PRODUCTS = frozenset(("matmul", "__matmul__", "__rmatmul__", "mm", "linear", "mv", "bmm"))
 
@@ -211,9 +247,7 @@ class Stepping(TorchFunctionMode):
         names, parts = self.pure[id(tensor)]
         if parts is None:
             return [whole(name, self.known[name].shape, kind) for name in names]
-        boxes = [
-            box_of(part.numpy(), self.known[name].shape) for name, part in zip(names, parts, strict=False)
-        ]
+        boxes = [box_of(part.numpy(), self.known[name].shape) for name, part in zip(names, parts, strict=False)]
         if len(set(boxes)) == 1:
             behind = behind if len(boxes[0]) == 2 and np.prod(behind) == boxes[0][1][1] - boxes[0][1][0] else ()
             return [Unit(names, boxes[0], behind, kind)]
@@ -293,7 +327,9 @@ class Walker:
         mode = Stepping(named, known, tried)
         mode.masks = self.masks
         inputs = tensors[:-1] if reference.criterion else tensors
-        met, outputs, loss = None, [], None
+        met: Unit | None = None
+        outputs: list[Tensor] = []
+        loss: Tensor | None = None
         try:
             with torch.no_grad(), mode:
                 out = reference.reference(*inputs, *arguments.values())

@@ -6,7 +6,7 @@ import numpy as np
 
 from twofold.compare.judge.own.meeting.solving.search import Solution
 from twofold.compare.judge.own.meeting.solving.sources import Source, Sources, shape_text
-from twofold.compare.judge.own.meeting.solving.stepping import Box, Unit, whole
+from twofold.compare.judge.own.meeting.solving.stepping import Box, whole
 from twofold.compare.sides.foreign.layout import Entry, Misfit, entry_of, evaluated
 
 Parts = dict[Box, Source | None]
@@ -21,7 +21,11 @@ def entries(solution: Solution, sources: Sources, shapes: Mapping[str, tuple[int
             parts.setdefault(name, {})[unit.box] = source
         if len(unit.names) == 2:
             partners[unit.names[1]] = unit.names[0]
-    summed = {partners[name]: name for name in partners if not any(parts[name].values()) and any(parts[partners[name]].values())}
+    summed = {
+        partners[name]: name
+        for name in partners
+        if not any(parts[name].values()) and any(parts[partners[name]].values())
+    }
     found = []
     for name, own in parts.items():
         if name in summed.values() or not any(own.values()):
@@ -37,7 +41,7 @@ def entries(solution: Solution, sources: Sources, shapes: Mapping[str, tuple[int
 
 
 def written(name: str, parts: Parts, sources: Sources, shape: tuple[int, ...]) -> str | None:
-    """The parts side by side; shorter, where they are those of one array in their order. None where some are missing."""
+    """The parts side by side; shorter, where they are one array in its order. None where some are missing."""
     numbers = np.full(shape, np.nan)
     for box, source in parts.items():
         numbers[tuple(slice(*span) for span in box)] = 0 if source is None else source.numbers
