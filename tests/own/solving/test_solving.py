@@ -11,6 +11,8 @@ from tests.own.case import written
 from tests.own.solving import nets
 from tests.own.solving.faults import FORWARD
 from twofold import Verdict, judge
+from twofold.compare.judge.own.meeting.solving import seen
+from twofold.compare.watch.lines import Dropped
 
 TEXT = Path(nets.__file__).read_text()
 ONE = {"dtypes": ("float64",)}
@@ -118,3 +120,25 @@ def test_equal_branches_may_be_exchanged() -> None:
     assert verdict.outcome == "same"
     assert {verdict.layout["left.weight"], verdict.layout["right.weight"]} == {"p.T", "q.T"}
     assert "as well: left.weight = q.T, left.bias = t, right.weight = p.T, right.bias = s" in str(verdict)
+
+
+@pytest.mark.parametrize("name", ("three_layers", "channels_last", "flipped_kernels", "bias_in_matrix", "columns"))
+def test_without_lines_layers_are_peeled_off(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where nothing is bound that Python sees: from the last layer to the first, by what comes out."""
+
+    def none(belongs: object) -> None:
+        raise Dropped("no lines")
+
+    monkeypatch.setattr(seen, "watched", none)
+    expected, _ = SOLVED[name]
+    verdict = judged(getattr(nets, name))
+    assert verdict.outcome == "same", str(verdict)
+    assert {key: verdict.layout[key] for key in expected} == expected
+    assert runs_of(verdict) <= 150
+    assert any("found without them" in told for told in verdict.not_checked)
+
+
+def test_where_they_part_is_told() -> None:
+    old, new = FORWARD["units_apart"]
+    verdict = judged(written("nets", TEXT.replace(old, new)).units_apart)
+    assert verdict.place.module == "2"

@@ -1,24 +1,26 @@
 """From both sides to a layout: scratch is run once under the watcher, and torch operation by operation."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from twofold.compare.judge.evidence.draws import redrawn as redrawn_state
 from twofold.compare.judge.own.meeting.candidates import same_name
-from twofold.compare.judge.own.meeting.solving.pool import Pool
+from twofold.compare.judge.own.meeting.images import IMAGES
+from twofold.compare.judge.own.meeting.solving.peeling import Peeling, values_of
+from twofold.compare.judge.own.meeting.solving.pool import LEAST, Pool
 from twofold.compare.judge.own.meeting.solving.search import AGAIN, Outcome, Search, Solution
-from twofold.compare.judge.own.meeting.solving.seen import seen
+from twofold.compare.judge.own.meeting.solving.seen import given_back, seen
 from twofold.compare.judge.own.meeting.solving.sources import Choice, Source, Sources
 from twofold.compare.judge.own.meeting.solving.stepping import Unit, Walker
 from twofold.compare.judge.own.meeting.solving.writing import entries
 from twofold.compare.sides.foreign.calls import Foreign
-from twofold.compare.sides.foreign.data import Way, given
+from twofold.compare.sides.foreign.data import Way, given, redrawn
 from twofold.compare.sides.foreign.layout import Entry
 from twofold.compare.sides.foreign.leaves import Leaf
-from twofold.compare.sides.foreign.reference import UsersReference
+from twofold.compare.sides.foreign.reference import UsersReference, array_of
 from twofold.scratch.module import Array
 
 
@@ -50,6 +52,7 @@ def solve(
     values = {leaf.name: still.get(leaf.name, drawn_leaf(leaf, seed)) for leaf in leaves}
     try:
         arrays, bound = seen(foreign, values, data, send, seed)
+        blind = not bound and not fixed
     except Exception:  # it does not take other values than its own
         return None
     pool, sources = Pool(arrays, values.values()), Sources(leaves)
@@ -58,12 +61,24 @@ def solve(
     rng = np.random.default_rng([seed, 43])
     drawn = redrawn_state({name: np.zeros(shape) for name, shape in reference.shapes().items()}, rng)
     named = all(any(same_name(name, leaf) for leaf in leaves) for name in drawn)  # then little is asked
+
+    def alone(entries_of_all: Array) -> list[Array]:
+        held = values_of(entries_of_all, {leaf.name: leaf.shape for leaf in leaves})
+        return given_back(foreign.call_once(held, data, send, seed))
+
     best: tuple[Outcome, tuple[Way, ...]] | None = None
     runs = 1
     with reference.kept():
         for how in unlike(hows, data, reference.criterion is not None):
             walker = Walker(reference, given(data, how), pool, training)
-            outcome = Search(walker, pool, sources, flat, drawn, AGAIN // 6 if named else AGAIN).solve(begun)
+            search = Search(walker, pool, sources, flat, drawn, AGAIN // 6 if named else AGAIN)
+            outcome = Outcome([]) if blind else search.solve(begun)
+            if not outcome.seen and not begun:  # nothing on the way is there to be seen
+                peeling = Peeling(search, sources, alone)
+                peeled = peeling.solve()
+                runs += peeling.runs
+                bound = bound and peeled.parted is not None
+                outcome = peeled if peeled.parted is None or blind else outcome
             runs += walker.runs
             if best is None or better(outcome, best[0]):
                 best = outcome, how
@@ -72,10 +87,57 @@ def solve(
     if best is None or not best[0].solutions:
         return None
     outcome, how = best
+    if outcome.parted is None:
+        for again in (1, 2):
+            runs += 1 + len(outcome.solutions)
+            other = {leaf.name: still.get(leaf.name, drawn_leaf(leaf, seed + again)) for leaf in leaves}
+            rng = np.random.default_rng([seed, again])
+            fresh = [shortened(redrawn(array, rng), again == 2) for array in data]
+            outcome = confirmed(outcome, foreign, reference, fresh, how, sources, other, send, seed, training)
     shapes = reference.shapes()
-    layouts = [[*fixed, *entries(without(one, begun), sources, shapes)] for one in outcome.solutions]
+    places = {name: n for n, name in enumerate(shapes)}
+    layouts = [
+        [*fixed, *sorted(entries(without(one, begun), sources, shapes), key=lambda entry: places[entry.names[0]])]
+        for one in outcome.solutions
+    ]
     parted = None if outcome.parted is None else outcome.parted.place or outcome.parted.names[0]
     return Solved(layouts, how, runs, parted, outcome.seen, bound)
+
+
+def shortened(array: Any, one_less: bool) -> Any:
+    """Without the last sample, if that is how samples lie; where it is not the two sides will not take it."""
+    return array[:-1] if one_less and isinstance(array, np.ndarray) and array.ndim and len(array) > 2 else array
+
+
+def confirmed(
+    outcome: Outcome,
+    foreign: Foreign,
+    reference: UsersReference,
+    data: Sequence[Any],
+    how: tuple[Way, ...],
+    sources: Sources,
+    values: Mapping[str, Array],
+    send: Any,
+    seed: int,
+    training: bool | None,
+) -> Outcome:
+    """The solutions under which both sides agree with other numbers too; all where these do not serve."""
+    flat = np.concatenate([np.empty(0), *(values[leaf.name].ravel() for leaf in foreign.leaves)])
+    try:
+        pool = Pool(given_back(foreign.call_once(values, data, send, seed)))
+        walker = Walker(reference, given(data, how), None, training)
+    except Exception:  # it does not take these
+        return outcome
+    drawn = {name: np.zeros(shape) for name, shape in reference.shapes().items()}
+    search = Search(walker, pool, sources, flat, drawn)
+    kept = []
+    with reference.kept():
+        for one in outcome.solutions:
+            walk = search.probe(one, None)
+            ends = [] if walk is None else [array_of(end) for end in walk.outputs if end.numel() >= LEAST]
+            if ends and all(any(image(end) in pool for image in IMAGES.values()) for end in ends):
+                kept.append(one)
+    return replace(outcome, solutions=kept) if kept else outcome
 
 
 def better(one: Outcome, other: Outcome) -> bool:

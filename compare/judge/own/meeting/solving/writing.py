@@ -52,7 +52,8 @@ def written(name: str, parts: Parts, sources: Sources, shape: tuple[int, ...]) -
         for one in sources.singles(unit, 1):
             if np.array_equal(one.numbers, numbers):
                 return one.text
-    return beside(list(parts.items()), 0, sources)
+    source = next(iter(parts.values()))
+    return source.text if len(parts) == 1 and source else beside(list(parts.items()), 0, sources)
 
 
 def beside(parts: Sequence[tuple[Box, Source | None]], axis: int, sources: Sources) -> str | None:
