@@ -13,7 +13,8 @@ from twofold.compare.judge.own.meeting.images import IMAGES, near
 from twofold.compare.judge.own.meeting.solving.pool import LEAST, Pool
 from twofold.compare.judge.own.meeting.solving.search import Outcome, Search, Solution, together
 from twofold.compare.judge.own.meeting.solving.sources import Choice, Sources
-from twofold.compare.judge.own.meeting.solving.stepping import Unit, array_of
+from twofold.compare.judge.own.meeting.solving.stepping import Unit
+from twofold.compare.sides.foreign.reference import array_of
 from twofold.scratch.module import Array
 
 Run = Callable[[Array], Sequence[Array]]  # what comes out of scratch with these entries of all its parameters

@@ -7,7 +7,8 @@ import numpy as np
 
 from twofold.compare.judge.own.meeting.solving.pool import Pool
 from twofold.compare.judge.own.meeting.solving.sources import Choice, Source, Sources
-from twofold.compare.judge.own.meeting.solving.stepping import Unit, Walk, Walker
+from twofold.compare.judge.own.meeting.solving.stepping import Unit
+from twofold.compare.judge.own.meeting.solving.walking import Walk, Walker
 from twofold.scratch.module import Array
 
 LIKE = -1  # the rank of what was found for another gate of the same parameter

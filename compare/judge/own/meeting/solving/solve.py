@@ -14,7 +14,8 @@ from twofold.compare.judge.own.meeting.solving.pool import LEAST, Pool
 from twofold.compare.judge.own.meeting.solving.search import AGAIN, Outcome, Search, Solution
 from twofold.compare.judge.own.meeting.solving.seen import given_back, seen
 from twofold.compare.judge.own.meeting.solving.sources import Choice, Source, Sources
-from twofold.compare.judge.own.meeting.solving.stepping import Unit, Walker
+from twofold.compare.judge.own.meeting.solving.stepping import Unit
+from twofold.compare.judge.own.meeting.solving.walking import Walker
 from twofold.compare.judge.own.meeting.solving.writing import entries
 from twofold.compare.sides.foreign.calls import Foreign
 from twofold.compare.sides.foreign.data import Way, given, redrawn
