@@ -1,6 +1,8 @@
 """A mistake as data: which piece of scratch's source is replaced by what, and how the judge must find it."""
 
+import ast
 import inspect
+import linecache
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,15 +39,49 @@ def source_of(function: Any) -> str:
 
 def reworded(function: Any, changes: Sequence[tuple[str, str]]) -> Any:
     """The function with pieces of its source replaced: each (right, wrong). Raises BadInput."""
+    source = changed(function, changes)
+    file, first = inspect.getsourcefile(function) or "", inspect.getsourcelines(function)[1]
+    tree = ast.increment_lineno(ast.parse(source), first - 1)
+    names: dict[str, Any] = {}
+    exec(compile(tree, file, "exec"), vars(sys.modules[function.__module__]), names)
+    return names[function.__name__]
+
+
+def changed(function: Any, changes: Sequence[tuple[str, str]]) -> str:
+    """The source of a function with its changes. Raises BadInput."""
     source = source_of(function)
     for right, wrong in changes:
         if (times := source.count(right)) != 1:
             where = f"{function.__qualname__}: expected {right!r} once in its source, found it {times} times"
             raise BadInput(f"{where}; faults are planted in scratch as it is published")
         source = source.replace(right, wrong)
-    names: dict[str, Any] = {}
-    exec(source, vars(sys.modules[function.__module__]), names)
-    return names[function.__name__]
+    return source
+
+
+@contextmanager
+def shown(edits: Sequence["Edit"]) -> Iterator[None]:
+    """While it lasts linecache has the files with the mistakes in them, so that what is told of a line is what runs.
+
+    A function that has become longer or shorter moves nothing: what follows it keeps its lines.
+    """
+    files: dict[str, list[str]] = {}
+    for edit in edits:
+        file = inspect.getsourcefile(edit.function) or ""
+        lines, first = inspect.getsourcelines(edit.function)
+        indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
+        wrong = textwrap.indent(changed(edit.function, edit.changes), indent).splitlines(keepends=True)
+        whole = files.setdefault(file, list(linecache.getlines(file)))
+        whole[first - 1 : first - 1 + len(lines)] = (wrong + ["\n"] * len(lines))[: len(lines)]
+    before = {file: linecache.cache.get(file) for file in files}
+    for file, whole in files.items():
+        linecache.cache[file] = (sum(map(len, whole)), None, whole, file)
+    try:
+        yield
+    finally:
+        for file, entry in before.items():
+            linecache.cache.pop(file, None)
+            if entry is not None:
+                linecache.cache[file] = entry
 
 
 @dataclass(frozen=True)
@@ -141,8 +177,10 @@ class Fault:
         """While it lasts, scratch has the mistake; numbers may overflow."""
         with ExitStack() as stack:
             stack.enter_context(np.errstate(all="ignore"))
-            for edit in self.edits:
-                stack.enter_context(patch.object(edit.owner, edit.name, edit.planted()))
+            planted = [(edit.owner, edit.name, edit.planted()) for edit in self.edits]  # before their text is another
+            stack.enter_context(shown(self.edits))
+            for one in planted:
+                stack.enter_context(patch.object(*one))
             yield
 
     def hits(self, parts: Mapping[str, Any]) -> tuple[str, ...]:

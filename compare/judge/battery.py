@@ -9,6 +9,7 @@ from twofold.compare.errors import BadInput
 from twofold.compare.judge.checks.table import BATTERY, CHECKS_BY_NAME, Check
 from twofold.compare.judge.diagnosis.causes import Suspects, nobody, with_causes
 from twofold.compare.judge.diagnosis.diagnose import diagnosed
+from twofold.compare.judge.diagnosis.lines import with_lines
 from twofold.compare.judge.diagnosis.raising import refuses, wrong_pair
 from twofold.compare.judge.evidence.branches import Flip
 from twofold.compare.judge.evidence.trial import Trial
@@ -108,7 +109,7 @@ def run_trial(
         for check in checks:
             begins(check.name)
             findings.append(examined(trial, check))
-        findings = told_once(with_causes(trial, findings, suspects))
+        findings = with_lines(trial, told_once(with_causes(trial, findings, suspects)))
     seconds = time.perf_counter() - start
     return Result(trial.case.name, trial.dtype, trial.device, seconds, tuple(findings), tuple(trial.flips))
 

@@ -167,6 +167,27 @@ class Divergence:
 
 
 @dataclass(frozen=True)
+class Spot:
+    """The line of scratch with which a difference begins, and what torch has in its place.
+
+    `name` is what it binds that torch has not, the `times`-th of `runs` times, `agree` what it reads that torch has.
+    """
+
+    file: str  # from the folder that holds scratch
+    line: int
+    text: str
+    name: str = ""
+    times: int = 1
+    runs: int = 1
+    agree: tuple[str, ...] = ()
+    reference: str = ""
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True)
 class Blame:
     """scratch, reference, conventions, pair (wrong as it stands) or inconclusive, and the evidence in one sentence."""
 
@@ -188,6 +209,7 @@ class Finding:
     error: Exception | None = None
     first_divergence: Divergence | None = None
     blame: Blame | None = None
+    spot: Spot | None = None
     gates: GateMap | None = None  # of the recurrent layer that differs first
     probable_cause: str = ""
     causes: tuple[str, ...] = ()  # planted faults that look the same, by id

@@ -35,6 +35,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "reason": finding.reason,
         "quantities": [_quantity(quantity) for quantity in finding.quantities],
         "first_divergence": asdict(finding.first_divergence) if finding.first_divergence else None,
+        "line": asdict(finding.spot) if finding.spot else None,
         "blame": finding.blame.side if finding.blame else None,
         "blame_reason": finding.blame.reason if finding.blame else None,
         "gates": _gates(finding.gates) if finding.gates else None,

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from math import inf, isclose
 
 from twofold.compare.judge.battery import Result
-from twofold.compare.judge.finding import Divergence, Finding, Quantity, Verdict
+from twofold.compare.judge.finding import Divergence, Finding, Quantity, Spot, Verdict
 from twofold.compare.report.following import OPEN, Cluster, clusters, decisive, side_of
 from twofold.compare.sides.trace import path_of
 
 MOST = 12  # lines a pair
+TEXT = 90  # letters of a line that is shown
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 RANKS, NEVER = (1, 7, 9), 100  # of the worst tensors, and of those after them
 BLAMED = {
@@ -173,8 +174,20 @@ def of_decisive(finding: Finding, trial: str) -> Iterator[Line]:
         reason = f"{reason}: {finding.reason}".removeprefix(": ")
     if reason:
         yield Line("who", reason, 2, place=begins)
+    if (spot := finding.spot) is not None:
+        yield Line("line", f"{spot.place}   {spot.text[:TEXT]}", 2)
+        yield Line("begins", begun(spot), 8)
     if finding.probable_cause:
         yield Line("cause", finding.probable_cause, 3, place=begins)
+
+
+def begun(spot: Spot) -> str:
+    """What the line binds that torch has not, and what is right before it."""
+    times = f", the {spot.times}. of {spot.runs} times" if spot.runs > 1 else ""
+    told = f"{spot.name or 'what it gives'}, line {spot.line}, is the first that torch has not{times}"
+    if spot.agree:
+        told += f"; {', '.join(spot.agree)} {'agree' if len(spot.agree) > 1 else 'agrees'}"
+    return told + (f"; torch has {spot.reference}" if spot.reference else "")
 
 
 def worst_first(finding: Finding) -> list[Quantity]:

@@ -7,7 +7,7 @@ makers with what they read are the flow of the data.
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -37,23 +37,33 @@ class Execution:
     """One run of one statement: the values that it read, and those that it bound, by name."""
 
     statement: Statement
-    read: tuple[tuple[Chain, int], ...]
+    read: tuple[tuple[Chain | str, int], ...]  # by the variable, or the name of what was called and gave it
     began: int = 0  # in the order in which statements begin
     writes: dict[str, int] = field(default_factory=dict)
     times: int = 0  # how often it had bound something before
-    made: list[int] = field(default_factory=list)  # of what it bound: the values that were not there before
+    made: dict[int, int] = field(default_factory=dict)  # the new values that it bound, by how much it had read then
 
     @property
     def reads(self) -> tuple[int, ...]:
         return tuple(dict.fromkeys(number for _, number in self.read))
 
-    def reads_of(self, value: int) -> tuple[int, ...]:
+    def read_by(self, value: int) -> tuple[tuple[Chain | str, int], ...]:
         """What one of several results was made from, where the statement says so."""
         names = [name for name, number in self.writes.items() if number == value]
-        for path, chains in self.statement.parts:
+        for path, chains, calls in self.statement.parts:
             if any(name == path or name.startswith((f"{path}[", f"{path}.")) for name in names):
-                return tuple(dict.fromkeys(number for chain, number in self.read if chain in chains))
-        return self.reads
+                return tuple((by, n) for by, n in self.read if by in chains or (isinstance(by, str) and by in calls))
+        return self.read[: self.made.get(value, len(self.read))]
+
+    def reads_of(self, value: int) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(number for _, number in self.read_by(value)))
+
+    def surely_read(self, value: int) -> set[int]:
+        """Without what stands in a list or an object that it read as a whole, and perhaps did not use."""
+        by: dict[Chain | str, list[int]] = {}
+        for variable, number in self.read_by(value):
+            by.setdefault(variable, []).append(number)
+        return {numbers[0] for variable, numbers in by.items() if len(numbers) == 1 and not isinstance(variable, str)}
 
 
 @dataclass
@@ -160,7 +170,7 @@ def followed(text: str, value: Any, keys: list[tuple[str, Any]]) -> Iterator[Pla
         yield text, value, True
         return
     (kind, key), rest = keys[0], keys[1:]
-    if value is None or isinstance(value, np.ndarray | float | int) or callable(value):
+    if value is None or isinstance(value, np.ndarray | float | int | type) or inspect.isroutine(value):
         yield text, value, False
     elif kind == "attribute":
         if isinstance(value, list | tuple | dict | set) or (is_tensor(value) and key not in vars(value)):
@@ -209,12 +219,12 @@ class Open:
 class Watcher:
     """Called for lines and returns of frames in files that belong to what is watched."""
 
-    def __init__(self, belongs: Belongs) -> None:
+    def __init__(self, belongs: Belongs, given: Iterable[Array] = ()) -> None:
         self.belongs, self.trace = lru_cache(maxsize=None)(belongs), Trace()
         self.statements: dict[str, dict[int, Statement]] = {}
         self.open: dict[int, Open] = {}
         self.counts: dict[tuple[str, int], int] = {}
-        self.given: set[int] = set()  # values that no statement made
+        self.given = {self.trace.number(array) for array in given}  # values that no statement made
         self.begun = 0
         self.dropped = ""
 
@@ -237,12 +247,8 @@ class Watcher:
 
     def enter(self, frame: FrameType) -> None:
         """A call: an argument that is new was made by the statement that calls."""
-        above = frame.f_back
-        while above is not None and id(above) not in self.open:
-            above = above.f_back
-        if above is None:
+        if (execution := self.caller(frame)) is None:
             return
-        execution = self.open[id(above)].execution
         code, names = frame.f_code, frame.f_locals
         for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
             for path, array in arrays_in(names.get(name), nothing):
@@ -252,14 +258,24 @@ class Watcher:
 
     def make(self, execution: Execution, name: str, number: int) -> None:
         execution.writes[name] = number
-        execution.made.append(number)
+        execution.made[number] = len(execution.read)
         self.trace.makers[number] = execution
 
     def leave(self, frame: FrameType, value: Any) -> None:
         """A return: what the last statement left, and what is handed back."""
-        begun = self.open.get(id(frame))
-        returned = list(arrays_in(value, self.belongs)) if begun is not None else []
-        self.close(frame, [(f"return{path}", self.trace.number(array)) for path, array in returned])
+        if id(frame) not in self.open:
+            return
+        returned = [(f"return{path}", self.trace.number(array)) for path, array in arrays_in(value, self.belongs)]
+        self.close(frame, returned)
+        if (caller := self.caller(frame)) is not None:
+            caller.read = (*caller.read, *((frame.f_code.co_name, number) for _, number in returned))
+
+    def caller(self, frame: FrameType) -> Execution | None:
+        """The statement that called."""
+        above = frame.f_back
+        while above is not None and id(above) not in self.open:
+            above = above.f_back
+        return None if above is None else self.open[id(above)].execution
 
     def close(self, frame: FrameType, more: list[tuple[str, int]] | None = None) -> None:
         begun = self.open.pop(id(frame), None)
@@ -276,7 +292,7 @@ class Watcher:
         execution.times = self.counts.get(place, 0)
         self.counts[place] = execution.times + 1
         for name, number in writes:
-            if number in self.trace.makers or number in begun.before:
+            if number in self.trace.makers or number in begun.before or number in self.given:
                 execution.writes[name] = number
             else:
                 self.make(execution, name, number)
@@ -305,9 +321,12 @@ class Watcher:
 
 
 @contextmanager
-def watched(belongs: Belongs) -> Iterator[Watcher]:
-    """While it lasts every statement of the files is watched. Raises Dropped where something else traces already."""
-    watcher = Watcher(belongs)
+def watched(belongs: Belongs, given: Iterable[Array] = ()) -> Iterator[Watcher]:
+    """While it lasts every statement of the files is watched; `given` are arrays that are there before.
+
+    Raises Dropped where something else traces already.
+    """
+    watcher = Watcher(belongs, given)
     if hasattr(sys, "monitoring"):
         with monitored(watcher):
             yield watcher

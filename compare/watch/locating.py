@@ -19,6 +19,7 @@ from twofold.scratch.module import Array
 
 ONE = 1e-9
 CHOOSING = re.compile(r"\b(max|min|maximum|minimum|where|sort|clip|argmax|argsort|partition|median)\b")
+EMPTY = re.compile(r"\bempty(_like)?\(")  # whatever stood in memory
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,15 @@ class Flow:
 
     @cached_property
     def used(self) -> set[int]:
-        """All that right results were computed from."""
-        return self.behind(self.right)
+        """All that right results were computed from, and what torch's own were: what uses a wrong one would differ."""
+        found = self.behind(self.right)
+        for value, maker in self.trace.makers.items():
+            if value in self.wrong.values():
+                continue
+            before = self.before(value)
+            if before is not None or self.fits([match.factor for match in self.matches(value)]):
+                found |= {read for read in maker.surely_read(value) if read != before and read < value}
+        return found - set(self.wrong.values())
 
     def agrees(self, value: int) -> bool:
         """Whether torch has it, or a right result needed it, or it was given."""
@@ -96,7 +104,10 @@ class Flow:
             return True
         if value in self.wrong.values():
             return False
-        return self.fits([match.factor for match in self.matches(value)]) or self.updated(value)
+        if self.fits([match.factor for match in self.matches(value)]):
+            return True
+        before = self.before(value)
+        return before is not None and (self.neutral(before) or (before < value and self.agrees(before)))
 
     def fits(self, factors: list[float]) -> bool:
         """Whether one of the factors to torch's is none by which results are wrong."""
@@ -108,8 +119,10 @@ class Flow:
         turned = any(factor < 0 for factor in off)
         return any(factor > 0 or not turned for factor in factors)
 
-    def updated(self, value: int) -> bool:
-        """Whether it is an array that agreed with a part stored or added that torch has."""
+    def before(self, value: int) -> int | None:
+        """Of an array in which a part was stored or added that torch has: what it was before."""
+        if value in self.wrong.values():
+            return None
         array = self.trace.values[value]
         for read in self.read_for(value):
             before = self.trace.values[read]
@@ -121,19 +134,21 @@ class Flow:
             box = tuple(slice(low, high + 1) for low, high in zip(changed.min(0), changed.max(0), strict=True))
             parts = array[box], array[box] - before[box]
             if any(self.fits([m.factor for m in self.pool.matches(part, self.dtype) if m.exact]) for part in parts):
-                return self.neutral(read) or (read < value and self.agrees(read))
-        return False
+                return read
+        return None
 
     def neutral(self, value: int) -> bool:
         """Whether it says nothing: a mask, an index, zeros and ones, what was only put in another place."""
         array = self.trace.values[value]
-        if array.dtype.kind not in "fc" or (array.size > 1 and bool((array == array.flat[0]).all())):
+        if array.dtype.kind not in "fc" or not array.any() or (array.size > 1 and (array == array.flat[0]).all()):
             return True
         return self.arranged(value)
 
     def arranged(self, value: int) -> bool:
         """Whether its maker only takes out, joins or pads what it read, and leaves out none by its value."""
         maker = self.trace.makers.get(value)
+        if maker is not None and EMPTY.search(maker.statement.text):
+            return True
         if maker is None or CHOOSING.search(maker.statement.text):
             return False
         array = self.trace.values[value]

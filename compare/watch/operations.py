@@ -74,6 +74,15 @@ class Operations:
     def __iter__(self) -> Iterator[Operation]:
         return iter(self.found)
 
+    def values(self) -> Iterator[tuple[Any, Array]]:
+        """Each value and gradient by what it is."""
+        for operation in self.found:
+            yield ("value", operation.label), operation.value
+            if operation.gradient is not None:
+                yield ("gradient", operation.label), operation.gradient
+            for array in operation.sent:
+                yield ("gradient", f"what {operation.label} sends back"), array
+
     def __len__(self) -> int:
         return len(self.found)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 Key = tuple[str, Any]  # ("attribute", "W"), ("key", "W1"), ("variable", "t"), ("any", None)
 Chain = tuple[str, tuple[Key, ...]]  # a name, and what is reached from it: self.params["W1"], caches[t]
+Part = tuple[str, tuple[Chain, ...], frozenset[str]]  # the path, the variables, the names of what is called
 
 HEADED = (ast.For, ast.While, ast.If, ast.With, ast.FunctionDef, ast.ClassDef, ast.AsyncFor, ast.AsyncWith)
 
@@ -23,7 +24,7 @@ class Statement:
     text: str  # its first line, or all of it joined where it has several
     chains: tuple[Chain, ...]
     stored: tuple[Chain, ...]  # those of them that it only stores to
-    parts: tuple[tuple[str, tuple[Chain, ...]], ...]  # of what it makes by path, what each part is made from
+    parts: tuple[Part, ...]  # of what it makes by path, what each part is made from
     function: str  # the qualified name of what it stands in, "" for a file's own
 
 
@@ -96,7 +97,7 @@ def spread(node: ast.expr) -> Iterator[ast.expr]:
         yield node.value if isinstance(node, ast.Starred) else node
 
 
-def parts_of(node: ast.stmt) -> Iterator[tuple[str, tuple[Chain, ...]]]:
+def parts_of(node: ast.stmt) -> Iterator[Part]:
     """Of a tuple or dict that is written out what is in each place, by "return[1]['dW']" or the target's name."""
     if isinstance(node, ast.Return) and node.value is not None:
         yield from displayed("return", node.value)
@@ -109,7 +110,7 @@ def parts_of(node: ast.stmt) -> Iterator[tuple[str, tuple[Chain, ...]]]:
             yield from displayed(ast.unparse(target), value)
 
 
-def displayed(path: str, node: ast.expr) -> Iterator[tuple[str, tuple[Chain, ...]]]:
+def displayed(path: str, node: ast.expr) -> Iterator[Part]:
     if isinstance(node, ast.Tuple | ast.List):
         for n, part in enumerate(node.elts):
             yield from displayed(f"{path}[{n}]", part)
@@ -117,7 +118,14 @@ def displayed(path: str, node: ast.expr) -> Iterator[tuple[str, tuple[Chain, ...
         for key, part in zip(node.keys, node.values, strict=True):
             yield from displayed(f"{path}[{ast.literal_eval(key)!r}]" if key else path, part)
     else:
-        yield path, tuple(dict.fromkeys(chains_of(node)))
+        yield path, tuple(dict.fromkeys(chains_of(node))), frozenset(called(node))
+
+
+def called(node: ast.expr) -> Iterator[str]:
+    """The names by which something is called there; an object that is called runs its __call__."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call):
+            yield from (ast.unparse(part.func).rpartition(".")[2], "__call__", "__init__", "<lambda>")
 
 
 def chains_of(node: ast.expr) -> Iterator[Chain]:

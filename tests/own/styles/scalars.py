@@ -105,3 +105,22 @@ def call():
     }
     data = rng.standard_normal((5, 2)), rng.standard_normal(5)
     return lambda X, Y: run(X, Y, p), Flat(), data, {"params": p, "loss": nn.MSELoss(reduction="sum")}
+
+
+def call_turned():
+    """The first layer as (in, out), the second as a flat list, by names that say nothing."""
+    rng = np.random.default_rng(212)
+    kept = {
+        "p0": [Value(rng.normal())],
+        "q7": [[Value(rng.normal()) for _ in range(4)] for _ in range(2)],
+        "r2": [Value(rng.normal()) for _ in range(4)],
+        "s5": [Value(rng.normal()) for _ in range(4)],
+    }
+
+    def once(X, Y):
+        return run(
+            X, Y, {"w1": [*zip(*kept["q7"], strict=True)], "b1": kept["r2"], "w2": [kept["s5"]], "b2": kept["p0"]}
+        )
+
+    data = rng.standard_normal((5, 2)), rng.standard_normal(5)
+    return once, Flat(), data, {"params": kept, "loss": nn.MSELoss(reduction="sum")}

@@ -57,3 +57,20 @@ def call():
     x, y = (torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((7, 4), (7,)))
     keywords = {"params": params, "grads": lambda: [p.g for p in params], "loss": F.mse_loss}
     return lambda x, y: forward_and_backward(x, y, *params), Shifted(), (x, y), keywords
+
+
+def call_turned():
+    """Matrices as (out, in), by names that say nothing."""
+    generator = torch.Generator().manual_seed(102)
+    shapes = {"p0": (1,), "q7": (6, 4), "r2": (1, 6), "s5": (6,)}
+    kept = {name: torch.randn(shape, generator=generator, dtype=torch.float64) for name, shape in shapes.items()}
+    x, y = (torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((7, 4), (7,)))
+
+    def once(x, y):
+        w1, w2 = kept["q7"].t(), kept["r2"].t()
+        loss = forward_and_backward(x, y, w1, kept["s5"], w2, kept["p0"])
+        kept["q7"].g, kept["r2"].g = w1.g.t(), w2.g.t()
+        return loss
+
+    keywords = {"params": kept, "grads": lambda: {name: value.g for name, value in kept.items()}, "loss": F.mse_loss}
+    return once, Shifted(), (x, y), keywords

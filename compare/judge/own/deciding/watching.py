@@ -11,7 +11,7 @@ from twofold.compare.judge.own.meeting.roles import value_at
 from twofold.compare.judge.own.record import Compared
 from twofold.compare.sides.foreign.calls import Raw
 from twofold.compare.sides.foreign.reference import Run
-from twofold.compare.sides.foreign.trees import is_users_file
+from twofold.compare.sides.foreign.trees import array_in, is_floating, is_users_file
 from twofold.compare.watch.lines import Dropped, Trace, watched
 from twofold.compare.watch.locating import ONE, Flow, Parting, parted
 from twofold.compare.watch.matching import WITHIN, Pool, multiple
@@ -26,7 +26,8 @@ def watched_call(bout: Bout, one: Draw, dtype: str, plain: Tensors) -> tuple[Raw
     foreign = bout.foreign
     with foreign.afresh(one.values, dtype), foreign.computing(dtype):
         data, send = bout.given(one, dtype), bout.send_in(dtype)
-        with watched(is_users_file) as watcher:
+        there = [slot.get() for slot in foreign.current().values()]
+        with watched(is_users_file, [array_in(value) for value in there if is_floating(value)]) as watcher:
             raw = foreign.call(data, send)
     if watcher.dropped:
         raise Dropped(watcher.dropped)
@@ -67,12 +68,7 @@ def pool_of(bout: Bout, run: Run, operations: Operations) -> Pool:
         for name, array in run.gradients.items():
             yield ("gradient", name), array
         yield from by_use(bout, operations)
-        for operation in operations:
-            yield ("value", operation.label), operation.value
-            if operation.gradient is not None:
-                yield ("gradient", operation.label), operation.gradient
-            for array in operation.sent:
-                yield ("gradient", f"what {operation.label} sends back"), array
+        yield from operations.values()
         for n, array in enumerate(run.outputs):
             yield ("value", "output"), array
             yield ("sent", "output"), bout.send(n, array)

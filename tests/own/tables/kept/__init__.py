@@ -1,0 +1,1 @@
+"""The styles' nets with their arrays kept otherwise."""

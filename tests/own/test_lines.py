@@ -1,0 +1,81 @@
+"""The line that is wrong: a verdict's place is the faulty one, or the first that uses what it binds.
+
+`python -m tests.own.table` prints the place of every case. Those placed at a first use are named in FIRST_USES, those
+placed elsewhere or nowhere in MISSED, each with its reason; a case that is mended must be taken out, or the test fails.
+"""
+
+import pytest
+
+from tests.own.case import PLACES, Truth
+from tests.own.judged import cases, judged
+from tests.own.lines import faulty, first_uses
+from tests.own.truth import LAYOUTS, TRUTH
+
+BEFORE = """\
+class Layer:
+    def forward(self, x):
+        self.x = x
+        z = x @ self.w
+        self.seen.append(z)
+        return np.tanh(z)
+
+    def backward(self, d):
+        d = d / len(d)
+        d[self.x < 0] = 0
+        grads = {"w": 0}
+        grads["w"] = self.x.T @ d
+        grads["b"] = d.sum()
+        for k in (1, 0):
+            d = d @ self.w.T
+        return (
+            d,
+            grads,
+        )
+
+def run(layer, x):
+    return layer.forward(x)
+"""
+EXAMPLES = {  # what is exchanged, the faulty lines, the first uses, by hand
+    "a name, and what is put away": ("x @ self.w\n", "x @ self.v\n", (4,), (5, 6)),
+    "an entry of a dict": ('grads["w"] = self.x.T @ d', 'grads["w"] = self.x @ d', (12,), (16, 17, 18, 19)),
+    "an attribute": ("self.x = x", "self.x = 2 * x", (3,), (10, 12)),
+    "what is returned": ("return np.tanh(z)", "return z", (6,), (22,)),
+    "round the loop": ("d = d @ self.w.T", "d = d @ self.w", (15,), (16, 17, 18, 19)),
+    "a hole": ("        d = d / len(d)\n", "", (8, 9), (11,)),
+    "within a statement of four lines": ("            d,\n", "            -d,\n", (16, 17, 18, 19), ()),
+    "some entries": ("d[self.x < 0] = 0", "d[self.x > 0] = 0", (10,), (12,)),
+}
+
+
+@pytest.mark.parametrize("what", EXAMPLES)
+def test_lines_by_hand(what: str) -> None:
+    old, new, lines, users = EXAMPLES[what]
+    after = BEFORE.replace(old, new)
+    assert (faulty(BEFORE, after), first_uses(BEFORE, after)) == (lines, users)
+
+
+WITH_A_LINE = tuple(truth for truth in (*TRUTH, *LAYOUTS) if truth.has_line)
+FIRST_USES: frozenset[str] = frozenset()
+MISSED: dict[str, str] = {}  # a case's name: why its line cannot be named
+
+
+@pytest.mark.parametrize("truth", cases(WITH_A_LINE))
+def test_the_line_is_named(truth: Truth) -> None:
+    call, verdict = judged(truth)
+    faulty_line, first_use, *missed = PLACES
+    expected = missed if truth.name in MISSED else [first_use if truth.name in FIRST_USES else faulty_line]
+    told = f"{verdict.place.file}:{verdict.place.line}, faulty are {truth.lines}, their first uses {truth.users}"
+    assert truth.placed(call, verdict.place) in expected, f"{told}\n{verdict}"
+
+
+@pytest.mark.parametrize("truth", cases(tuple(truth for truth in LAYOUTS if not truth.lined)))
+def test_no_line_is_named_where_there_is_none(truth: Truth) -> None:
+    _, verdict = judged(truth)
+    assert (verdict.place.file, verdict.place.line) == (None, None), str(verdict)
+
+
+def test_most_are_the_faulty_line() -> None:
+    names = {truth.name for truth in WITH_A_LINE}
+    assert FIRST_USES | set(MISSED) <= names
+    assert not FIRST_USES & set(MISSED)
+    assert len(FIRST_USES) + len(MISSED) <= 0.2 * len(names)
