@@ -27,7 +27,7 @@ SOLVED: Mapping[str, tuple[Mapping[str, str], int]] = {
         },
         30,
     ),
-    "flipped_kernels": ({"conv.weight": "k[:, :, ::-1, ::-1]", "fc.weight": "w.T"}, 30),
+    "flipped_kernels": ({"conv.weight": "k[..., ::-1, ::-1]", "fc.weight": "w.T"}, 30),
     "lstm_four_matrices": (
         {"rnn.weight_ih_l0": "concatenate([m1[:, 4:7], m3[:, 4:7], m4[:, 4:7], m2[:, 4:7]])", "fc.weight": "q"},
         90,

@@ -150,14 +150,14 @@ class Search:
         return [Solution(one.chosen, walk.met) for one, walk in walks if walk is not None]
 
     def score(self, walk: Walk, one: Solution, group: Unit | None) -> int:
-        """How much of what is computed is there: how far it reaches first, for what comes last rests on the rest."""
+        """How much of what is computed is there, if any of it rests on what is tried; how far it reaches first."""
         names = {name for unit, _ in one.chosen if together(group, unit) for name in unit.names}
         values = walk.again(self.parameters(one, names))
         if values is None:
             another = self.probe(one, group) if self.walker.runs < MOST else None
-            values = another.values() if another else []
-        there = [n for n, value in enumerate(values, 1) if value in self.pool]
-        return 1000 * there[-1] + len(there) if there else 0
+            values = [(value, True) for value in another.values()] if another else []
+        there = [(n, rests) for n, (value, rests) in enumerate(values, 1) if value in self.pool]
+        return 1000 * there[-1][0] + len(there) if any(rests for _, rests in there) else 0
 
     def open(self, one: Solution, rank: int, group: Unit | None) -> list[Choice]:
         """The candidates for the part that comes next."""

@@ -19,6 +19,7 @@ from twofold.compare.sides.foreign.layout import numbered
 from twofold.compare.sides.foreign.leaves import Leaf
 from twofold.scratch.module import Array
 
+MOST = 400  # places in a vector at which a parameter may begin
 PARTS = 12  # into how many an axis is cut
 
 
@@ -234,10 +235,9 @@ def shape_text(shape: Sequence[int]) -> str:
 
 def flipped(one: Source) -> Iterator[Source]:
     """A kernel that is reversed along all of its axes."""
-    turned = (slice(None), slice(None), *[slice(None, None, -1)] * (one.numbers.ndim - 2))
-    inner = ", ".join([":", ":", *["::-1"] * (one.numbers.ndim - 2)])
-    if one.numbers.ndim > 2:
-        yield Source(f"{one.text}[{inner}]", one.numbers[turned])
+    n = one.numbers.ndim - 2
+    if n > 0:
+        yield Source(f"{one.text}[..., {', '.join(['::-1'] * n)}]", np.flip(one.numbers, tuple(range(2, n + 2))))
 
 
 def pieces(name: str, array: Array, shape: tuple[int, ...], strided: bool) -> Iterator[tuple[str, Array]]:
@@ -251,9 +251,13 @@ def pieces(name: str, array: Array, shape: tuple[int, ...], strided: bool) -> It
         for n in range(small.shape[0]):
             yield f"{name}[{n}]", small[n]
             yield from pieces(f"{name}[{n}]", small[n], shape, strided)
-    if small.ndim == 1 and len(wanted) == 1:
-        for text, cut in cuts(len(small), wanted[0], strided):
+    if small.ndim == 1 and len(wanted) < 2:
+        for text, cut in cuts(len(small), wanted[0] if wanted else 1, strided):
             yield f"{name}[{text}]", small[cut]
+    if small.ndim == 1 and strided:  # a vector of several parameters
+        size = int(np.prod(shape))
+        for start in range(min(len(small) - size + 1, MOST)):
+            yield f"{name}[{start}:{start + size}]", small[start : start + size]
     if small.ndim == 2:
         rows, columns = small.shape
         two = wanted if len(wanted) == 2 else (1, *wanted) if wanted else (1, 1)

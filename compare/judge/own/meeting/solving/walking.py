@@ -27,15 +27,19 @@ class Walk:
 
     def values(self) -> list[Array]:
         """Of the steps, and where the pass came to its end what may be made of the outputs."""
-        return self.numbers({})
+        return [value for value, _ in self.numbers({}, set())]
 
-    def again(self, changed: Mapping[str, Array]) -> list[Array] | None:
-        """The values with other parameters in the steps. None where that takes a run."""
+    def again(self, changed: Mapping[str, Array]) -> list[tuple[Array, bool]] | None:
+        """The values with other parameters in the steps, and which rest on them. None where that takes a run."""
         made: dict[int, Any] = {}
+        resting: set[int] = set()
+        touched = False
         whole = {name: torch.from_numpy(value.ravel()) for name, value in changed.items()}
 
         def put(value: Any) -> Any:
+            nonlocal touched
             if isinstance(value, Tensor):
+                touched = touched or id(value) in resting
                 if id(value) in made:
                     return made[id(value)]
                 names, parts = self.pure.get(id(value), ((), ()))
@@ -45,27 +49,33 @@ class Walk:
                     raise LookupError
                 found = sum(whole[name][part.long()] for name, part in zip(names, parts, strict=True))
                 made[id(value)] = found
+                resting.add(id(value))
+                touched = True
                 return found
             return type(value)(map(put, value)) if type(value) in (list, tuple) else value
 
         try:
             with torch.no_grad():
                 for step in self.steps:
+                    touched = False
                     args, kwargs = put(step.args), {key: put(value) for key, value in step.kwargs.items()}
                     out = step.run(*args, **kwargs)
                     for old, new in zip(flat([step.out]), flat([out]), strict=True):
                         made[id(old)] = new
+                        if touched:
+                            resting.add(id(old))
         except Exception:  # these do not fit one another, or it cannot be told what they are made of
             return None
-        return self.numbers(made)
+        return self.numbers(made, resting)
 
-    def numbers(self, made: Mapping[int, Tensor]) -> list[Array]:
-        tensors = [made.get(id(tensor), tensor) for step in self.steps for tensor in flat([step.out])]
-        values = [array_of(tensor) for tensor in tensors if tensor.is_floating_point() and tensor.numel() >= LEAST]
+    def numbers(self, made: Mapping[int, Tensor], resting: set[int]) -> list[tuple[Array, bool]]:
+        tensors = [(made.get(id(old), old), id(old) in resting) for step in self.steps for old in flat([step.out])]
+        values = [(array_of(t), rests) for t, rests in tensors if t.is_floating_point() and t.numel() >= LEAST]
         for end in self.outputs if self.met is None else ():
             if end.ndim and end.numel() >= LEAST:
                 value = array_of(made.get(id(end), end))
-                values += [image(value) for word, image in IMAGES.items() if word not in ("", "argmax")]
+                images = [image(value) for word, image in IMAGES.items() if word not in ("", "argmax")]
+                values += [(image, id(end) in resting) for image in images]
         return values
 
 
