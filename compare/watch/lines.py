@@ -1,15 +1,12 @@
-"""What the lines of some files bind, run by run: every array, by the statement that made it and those that it read.
+"""A watch over the lines of some files: every array that a statement binds, with those that it read.
 
-A trace function looks at a statement's variables before and after it runs. What it keeps are contents: the same
-numbers under another name are the same value, made by the statement that had them first. So a value has one maker, and
-makers with what they read are the flow of the data.
+A trace function looks at a statement's variables before and after it runs; of what it finds contents are kept.
 """
 
-import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from types import FrameType
 from typing import Any
@@ -17,195 +14,11 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.watch.statements import Chain, Statement, statements_of
+from twofold.compare.watch.trace import Dropped, Execution, Trace
+from twofold.compare.watch.values import Belongs, arrays_in, nothing, resolved
 from twofold.scratch.module import Array
 
-MOST_BYTES = 1 << 30  # of kept contents
 MOST_STATEMENTS = 200_000  # in one run
-MOST_PARTS = 400  # of a list, a dict or an object that is looked through
-DEPTH = 4
-
-
-Belongs = Callable[[str], bool]  # whether a file is watched
-
-
-class Dropped(Exception):
-    """Why there is no watch: a debugger's is there, or it would take too much."""
-
-
-@dataclass
-class Execution:
-    """One run of one statement: the values that it read, and those that it bound, by name."""
-
-    statement: Statement
-    read: tuple[tuple[Chain | str, int], ...]  # by the variable, or the name of what was called and gave it
-    began: int = 0  # in the order in which statements begin
-    writes: dict[str, int] = field(default_factory=dict)
-    times: int = 0  # how often it had bound something before
-    made: dict[int, int] = field(default_factory=dict)  # the new values that it bound, by how much it had read then
-
-    @property
-    def reads(self) -> tuple[int, ...]:
-        return tuple(dict.fromkeys(number for _, number in self.read))
-
-    def read_by(self, value: int) -> tuple[tuple[Chain | str, int], ...]:
-        """What one of several results was made from, where the statement says so."""
-        names = [name for name, number in self.writes.items() if number == value]
-        for path, chains, calls in self.statement.parts:
-            if any(name == path or name.startswith((f"{path}[", f"{path}.")) for name in names):
-                return tuple((by, n) for by, n in self.read if by in chains or (isinstance(by, str) and by in calls))
-        return self.read[: self.made.get(value, len(self.read))]
-
-    def reads_of(self, value: int) -> tuple[int, ...]:
-        return tuple(dict.fromkeys(number for _, number in self.read_by(value)))
-
-    def surely_read(self, value: int) -> set[int]:
-        """Without what stands in a list or an object that it read as a whole, and perhaps did not use."""
-        by: dict[Chain | str, list[int]] = {}
-        for variable, number in self.read_by(value):
-            by.setdefault(variable, []).append(number)
-        return {numbers[0] for variable, numbers in by.items() if len(numbers) == 1 and not isinstance(variable, str)}
-
-
-@dataclass
-class Trace:
-    """All executions in order, and the distinct contents that they bound."""
-
-    executions: list[Execution] = field(default_factory=list)
-    values: list[Array] = field(default_factory=list)
-    makers: dict[int, Execution] = field(default_factory=dict)  # by value, its first statement
-    numbers: dict[Any, int] = field(default_factory=dict)  # values by content
-    bytes: int = 0
-
-    def number(self, array: Array) -> int:
-        """The number of a content, which is kept if it is new. Raises Dropped."""
-        key = array.shape, array.dtype.char, array.tobytes()
-        found = self.numbers.get(key)
-        if found is None:
-            self.bytes += 2 * array.nbytes
-            if self.bytes > MOST_BYTES:
-                raise Dropped(f"more than {MOST_BYTES >> 30} GB would have to be kept")
-            found = self.numbers[key] = len(self.values)
-            self.values.append(np.array(array))
-        return found
-
-    def known(self, array: Array) -> int | None:
-        """The number of a content that was bound, whatever its shape."""
-        found = self.numbers.get((array.shape, array.dtype.char, array.tobytes()))
-        if found is not None:
-            return found
-        alike = (n for (_, kind, held), n in self.numbers.items() if kind == array.dtype.char)
-        return next((n for n in alike if self.values[n].tobytes() == array.tobytes()), None)
-
-
-def arrays_in(value: Any, belongs: Belongs, depth: int = DEPTH) -> Iterator[tuple[str, Array]]:
-    """The arrays and floats in a value, by the path to each."""
-    if isinstance(value, np.ndarray):
-        if value.dtype != object:
-            yield "", value
-        elif depth:
-            yield from parts_of(enumerate(value.ravel()), belongs, depth)
-    elif isinstance(value, float | np.floating):
-        yield "", np.asarray(value)
-    elif isinstance(value, list | tuple):
-        yield from parts_of(enumerate(value), belongs, depth)
-    elif isinstance(value, dict):
-        yield from parts_of(value.items(), belongs, depth)
-    elif is_tensor(value):
-        if value.is_floating_point():
-            yield "", (value.float() if value.dtype.itemsize == 2 else value).detach().cpu().numpy()
-    elif is_of(type(value), belongs) and depth:
-        held = vars(value) if hasattr(value, "__dict__") else slots_of(value)
-        for name, part in list(held.items())[:MOST_PARTS]:
-            for path, array in arrays_in(part, belongs, depth - 1):
-                yield f".{name}{path}", array
-
-
-def parts_of(parts: Any, belongs: Belongs, depth: int) -> Iterator[tuple[str, Array]]:
-    if not depth:
-        return
-    for n, (key, part) in enumerate(list(parts)):
-        if n >= MOST_PARTS:
-            return
-        for path, array in arrays_in(part, belongs, depth - 1):
-            yield f"[{key!r}]{path}", array
-
-
-def slots_of(value: Any) -> dict[str, Any]:
-    names = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
-    return {name: getattr(value, name) for name in names if hasattr(value, name)}
-
-
-def is_tensor(value: Any) -> bool:
-    """One of torch's, without importing it."""
-    return hasattr(value, "detach") and hasattr(value, "is_floating_point")
-
-
-def nothing(file: str) -> bool:
-    """Of no file: objects are not looked into."""
-    return False
-
-
-def is_of(kind: type, belongs: Belongs) -> bool:
-    """Whether a class is written in a file that is watched."""
-    module = sys.modules.get(kind.__module__)
-    return belongs(getattr(module, "__file__", None) or "")
-
-
-Place = tuple[str, Any, bool]
-
-
-def resolved(chain: Chain, frame: FrameType, names: Mapping[str, Any]) -> Iterator[Place]:
-    """What a chain says now: how far it can be followed as text, the value there, whether that is all of it.
-
-    Arrays end it. Of a dict or list by a key that is computed it is the whole.
-    """
-    name, keys = chain
-    value = names[name] if name in names else frame.f_globals.get(name)
-    known = [key if kind != "variable" else names.get(key, frame.f_globals.get(key)) for kind, key in keys]
-    yield from followed(name, value, list(zip((kind for kind, _ in keys), known, strict=True)))
-
-
-def followed(text: str, value: Any, keys: list[tuple[str, Any]]) -> Iterator[Place]:
-    if not keys:
-        yield text, value, True
-        return
-    (kind, key), rest = keys[0], keys[1:]
-    if value is None or isinstance(value, np.ndarray | float | int | type) or inspect.isroutine(value):
-        yield text, value, False
-    elif kind == "attribute":
-        if isinstance(value, list | tuple | dict | set) or (is_tensor(value) and key not in vars(value)):
-            yield text, value, False  # a method of theirs
-        else:
-            yield from followed(f"{text}.{key}", attribute(value, key), rest)
-    elif not isinstance(value, list | tuple | dict):
-        yield text, value, False
-    elif kind == "any" or not isinstance(key, str | int | tuple):
-        if not rest:
-            yield text, value, True
-            return
-        for n, part in list(value.items() if isinstance(value, dict) else enumerate(value))[:MOST_PARTS]:
-            yield from followed(f"{text}[{n!r}]", part, rest)
-    else:
-        try:
-            part = element(value, key)
-        except (KeyError, IndexError, TypeError):
-            return
-        yield from followed(f"{text}[{key!r}]", part, rest)
-
-
-def element(value: Any, key: Any) -> Any:
-    return value[key]
-
-
-def attribute(value: Any, name: str) -> Any:
-    """What an object holds under a name; None for what it has not, and for methods."""
-    held = getattr(value, "__dict__", {})
-    if name in held:
-        return held[name]
-    kind = getattr(type(value), name, None)
-    if isinstance(kind, property) or inspect.ismemberdescriptor(kind) or (kind is not None and not callable(kind)):
-        return getattr(value, name, None)
-    return None
 
 
 @dataclass
@@ -214,6 +27,25 @@ class Open:
 
     execution: Execution
     before: frozenset[int]
+
+
+@dataclass
+class Memory:
+    """What was written to the memory of one array, through whichever views, and what those held."""
+
+    root: Array  # kept, so that no other has its id
+    writes: list[tuple[Execution, int]]
+    contents: dict[Any, int]
+
+
+def root_of(array: Array) -> Array:
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def view_of(array: Array) -> Any:
+    return array.ctypes.data, array.shape, array.strides
 
 
 class Watcher:
@@ -225,10 +57,14 @@ class Watcher:
         self.open: dict[int, Open] = {}
         self.counts: dict[tuple[str, int], int] = {}
         self.given = {self.trace.number(array) for array in given}  # values that no statement made
+        self.returning: dict[int, Open] = {}  # by frame its return, which a with around it ends after
+        self.memory: dict[int, Memory] = {}
         self.begun = 0
         self.dropped = ""
 
     def line(self, frame: FrameType) -> None:
+        if (begun := self.open.get(id(frame))) is not None and begun.execution.statement.text.startswith("return"):
+            self.returning[id(frame)] = begun
         self.close(frame)
         file = frame.f_code.co_filename
         if file not in self.statements:
@@ -239,11 +75,30 @@ class Watcher:
         if len(self.trace.executions) >= MOST_STATEMENTS:
             raise Dropped(f"more than {MOST_STATEMENTS} statements run")
         before = list(self.seen(statement, frame))
-        read = tuple((chain, number) for chain, _, number, whole in before if not (whole and chain in statement.stored))
+        for _, name, number, _, array in before:
+            self.remember(name, number, array)
+        read = tuple((by, number) for by, _, number, whole, _ in before if not (whole and by in statement.stored))
         self.begun += 1
         execution = Execution(statement, read, self.begun)
-        self.open[id(frame)] = Open(execution, frozenset(number for _, _, number, _ in before))
+        self.open[id(frame)] = Open(execution, frozenset(one[2] for one in before))
         self.given |= {number for _, number in read if number not in self.trace.makers}
+
+    def remember(self, name: str, number: int, array: Array) -> None:
+        """An array that is read. One that is new though no statement bound it was written to through views of it."""
+        memory = self.memory.get(id(root_of(array)))
+        if number in self.trace.makers or number in self.given:
+            if memory is not None:
+                memory.contents[view_of(array)] = number
+            return
+        if memory is None or not memory.writes:
+            return
+        last = memory.writes[-1][0]
+        earlier = memory.contents.get(view_of(array))
+        parts = [part for _, part in memory.writes] + ([] if earlier is None else [earlier])
+        joined = Execution(last.statement, tuple(("", part) for part in dict.fromkeys(parts)), last.began, joins=True)
+        self.make(joined, name, number)
+        self.trace.executions.append(joined)
+        memory.contents[view_of(array)] = number
 
     def enter(self, frame: FrameType) -> None:
         """A call: an argument that is new was made by the statement that calls."""
@@ -265,6 +120,9 @@ class Watcher:
         """A return: what the last statement left, and what is handed back."""
         if id(frame) not in self.open:
             return
+        if (returning := self.returning.pop(id(frame), None)) is not None:
+            self.close(frame)
+            self.open[id(frame)] = returning
         returned = [(f"return{path}", self.trace.number(array)) for path, array in arrays_in(value, self.belongs)]
         self.close(frame, returned)
         if (caller := self.caller(frame)) is not None:
@@ -284,7 +142,12 @@ class Watcher:
         execution = begun.execution
         statement = execution.statement
         after = self.seen(statement, frame)
-        writes = [(name, number) for _, name, number, _ in after if number not in begun.before]
+        writes = []
+        for _, name, number, _, array in after:
+            if number not in begun.before:
+                writes.append((name, number))
+                root = root_of(array)
+                self.memory.setdefault(id(root), Memory(root, [], {})).writes.append((execution, number))
         writes += more or []
         if not writes and not execution.made:
             return
@@ -296,9 +159,10 @@ class Watcher:
                 execution.writes[name] = number
             else:
                 self.make(execution, name, number)
-        self.trace.executions.append(execution)
+        if execution not in self.trace.executions[-1:]:
+            self.trace.executions.append(execution)
 
-    def seen(self, statement: Statement, frame: FrameType) -> Iterator[tuple[Chain, str, int, bool]]:
+    def seen(self, statement: Statement, frame: FrameType) -> Iterator[tuple[Chain, str, int, bool, Array]]:
         """The arrays that a statement's variables hold now; whether one is all that was asked for, or has an element.
 
         What is stored to an element of an array needs the rest of it; what replaces a variable needs nothing.
@@ -307,7 +171,7 @@ class Watcher:
         for chain in statement.chains:
             for text, value, whole in resolved(chain, frame, names):
                 for path, array in arrays_in(value, self.belongs):
-                    yield chain, f"{text}{path}", self.trace.number(array), whole
+                    yield chain, f"{text}{path}", self.trace.number(array), whole, array
 
     def guarded(self, told: Callable[..., None], *what: Any) -> None:
         """A watcher's own trouble ends the watch, and nothing else."""

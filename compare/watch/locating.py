@@ -12,9 +12,9 @@ from functools import cached_property
 
 import numpy as np
 
-from twofold.compare.watch.lines import Execution, Trace
 from twofold.compare.watch.matching import Match, Pool
 from twofold.compare.watch.statements import Statement
+from twofold.compare.watch.trace import Execution, Trace
 from twofold.scratch.module import Array
 
 ONE = 1e-9
@@ -124,6 +124,8 @@ class Flow:
         if value in self.wrong.values():
             return None
         array = self.trace.values[value]
+        if array.dtype.kind != "f":
+            return None
         for read in self.read_for(value):
             before = self.trace.values[read]
             if before.shape != array.shape or before.dtype != array.dtype or not array.ndim:
@@ -142,12 +144,20 @@ class Flow:
         array = self.trace.values[value]
         if array.dtype.kind not in "fc" or not array.any() or (array.size > 1 and (array == array.flat[0]).all()):
             return True
+        if not array.ndim and self.has_arrays:
+            read = self.read_for(value)
+            return not any(self.trace.values[one].ndim for one in read)  # a number from numbers: a size, a rate
         return self.arranged(value)
+
+    @cached_property
+    def has_arrays(self) -> bool:
+        """Whether it computes with arrays at all: in an engine of scalars every number counts."""
+        return any(value.ndim and value.dtype.kind == "f" for value in self.trace.values)
 
     def arranged(self, value: int) -> bool:
         """Whether its maker only takes out, joins or pads what it read, and leaves out none by its value."""
         maker = self.trace.makers.get(value)
-        if maker is not None and EMPTY.search(maker.statement.text):
+        if maker is not None and (maker.joins or EMPTY.search(maker.statement.text)):
             return True
         if maker is None or CHOOSING.search(maker.statement.text):
             return False

@@ -14,10 +14,11 @@ from twofold.compare.judge.evidence.branches import pinned
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Finding, Spot, Verdict, failures
 from twofold.compare.sides import Reference, Scratch
-from twofold.compare.watch.lines import Dropped, Trace, watched
+from twofold.compare.watch.lines import watched
 from twofold.compare.watch.locating import ONE, Flow, Parting, parted
 from twofold.compare.watch.matching import WITHIN, Pool, multiple
 from twofold.compare.watch.operations import Operations, explicit
+from twofold.compare.watch.trace import Dropped, Trace
 from twofold.scratch.module import Array
 
 ROOM = Path(scratch.__path__[0])
@@ -56,7 +57,7 @@ def spot_in(trial: Trial) -> Spot | None:
     if watcher.dropped:
         return None
     found = parted(flow_of(trial, watcher.trace))
-    return found and spot_of(found)
+    return spot_of(found) if found else None
 
 
 def there(trial: Trial, side: Any) -> list[Array]:

@@ -3,8 +3,11 @@ nothing from one call to the next.
 """
 
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +34,7 @@ class Breach:
     seen: str
     place: Place = NOWHERE
     onward: str = ""
+    runs: tuple[Any, ...] = ()  # two that should give the same (deciding/apart.py)
 
 
 def line_of(error: BaseException) -> Place:
@@ -103,8 +107,29 @@ def repeats(bout: Bout, one: Draw, other: Draw | None, first: Raw) -> Breach | N
             runs.append(bout.of_raw(bout.foreign.call(bout.given(draw, "float64"), bout.send_in("float64"))))
     for run, when in ((runs[1], "called a second time"), (runs[-1], "called again after another batch")):
         if (name := unequal(begun, run)) is not None:
-            return carried(bout, name, begun, run, when)
+            before = [one] if run is runs[1] else [one, one, *([other] if other else [])]
+            parting = partial(last_of, bout, [one]), partial(last_of, bout, [*before, one])
+            return replace(carried(bout, name, begun, run, when), runs=parting)
     return None
+
+
+def last_of(bout: Bout, draws: Sequence[Draw], seen: Callable[[], Any]) -> None:
+    """Calls one after the other from one state, the last of them in a context."""
+    foreign = bout.foreign
+    with foreign.afresh(draws[0].values):
+        for n, draw in enumerate(draws, 1):
+            foreign.write({k: v for k, v in draw.values.items() if k.startswith("buffer ")}, "float64")
+            data, send = bout.given(draw, "float64"), bout.send_in("float64")
+            with seen() if n == len(draws) else nullcontext():
+                foreign.call(data, send)
+
+
+def backward_twice(bout: Bout, one: Draw, seen: Callable[[], Any]) -> None:
+    bout.foreign.twice = True
+    try:
+        last_of(bout, [one], seen)
+    finally:
+        bout.foreign.twice = False
 
 
 def unsteady_gradient(bout: Bout, name: str, begun: Tensors, again: Tensors) -> Breach | None:
@@ -137,7 +162,8 @@ def second_backward(bout: Bout, one: Draw) -> Breach | None:
             )
             cause = "backward overwrites what forward left for it: a second backward gives other gradients"
             seen = f"{tensor} is off by {relative(value, found.value)} when backward is called twice in a row"
-            return Breach("scratch", tensor, cause, seen)
+            runs = partial(last_of, bout, [one]), partial(backward_twice, bout, one)
+            return Breach("scratch", tensor, cause, seen, runs=runs)
     return None
 
 
@@ -210,7 +236,9 @@ def as_integers(bout: Bout, one: Draw, begun: Mapping[str, Array]) -> Breach | N
                 cause = f"data[{n}] is {array.dtype}: what is computed wraps or is cut off in it"
                 apart = relative(run[name], begun[name])
                 seen = f"{shown(bout, name)} changes by {apart} with the same numbers as float64"
-                return Breach("scratch", f"data[{n}]", cause, seen)
+                floats = replace(one, data=tuple(data))
+                runs = partial(last_of, bout, [floats]), partial(last_of, bout, [one])
+                return Breach("scratch", f"data[{n}]", cause, seen, runs=runs)
     return None
 
 

@@ -1,6 +1,6 @@
 """Where a difference begins, by a watcher over the stranger's lines: file, line, name, and which time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,11 @@ from twofold.compare.judge.own.record import Compared
 from twofold.compare.sides.foreign.calls import Raw
 from twofold.compare.sides.foreign.reference import Run
 from twofold.compare.sides.foreign.trees import array_in, is_floating, is_users_file
-from twofold.compare.watch.lines import Dropped, Trace, watched
+from twofold.compare.watch.lines import Watcher, watched
 from twofold.compare.watch.locating import ONE, Flow, Parting, parted
 from twofold.compare.watch.matching import WITHIN, Pool, multiple
 from twofold.compare.watch.operations import Operations, explicit
+from twofold.compare.watch.trace import Dropped, Trace
 from twofold.scratch.module import Array
 
 AGAIN = 4  # runs in which what is unsteady would show
@@ -26,8 +27,7 @@ def watched_call(bout: Bout, one: Draw, dtype: str, plain: Tensors) -> tuple[Raw
     foreign = bout.foreign
     with foreign.afresh(one.values, dtype), foreign.computing(dtype):
         data, send = bout.given(one, dtype), bout.send_in(dtype)
-        there = [slot.get() for slot in foreign.current().values()]
-        with watched(is_users_file, [array_in(value) for value in there if is_floating(value)]) as watcher:
+        with watched(is_users_file, there(bout)) as watcher:
             raw = foreign.call(data, send)
     if watcher.dropped:
         raise Dropped(watcher.dropped)
@@ -36,6 +36,25 @@ def watched_call(bout: Bout, one: Draw, dtype: str, plain: Tensors) -> tuple[Raw
         if name not in seen or not (same_bits(array, seen[name]) or is_unsteady(bout, one, dtype, name, array)):
             raise Dropped(f"{shown(bout, name)} is another with a watcher than without")
     return raw, watcher.trace
+
+
+class watching:
+    """A watch over the user's lines whose watcher is kept."""
+
+    def __init__(self, bout: Bout, kept: list[Watcher]) -> None:
+        self.kept, self.context = kept, watched(is_users_file, there(bout))
+
+    def __enter__(self) -> None:
+        self.kept.append(self.context.__enter__())
+
+    def __exit__(self, *error: Any) -> None:
+        self.context.__exit__(*error)
+
+
+def there(bout: Bout) -> list[Array]:
+    """The arrays that stand somewhere before a run."""
+    held = (slot.get() for slot in bout.foreign.current().values())
+    return [array_in(value) for value in held if is_floating(value)]
 
 
 def is_unsteady(bout: Bout, one: Draw, dtype: str, name: str, array: Array) -> bool:
@@ -110,13 +129,22 @@ def parting_of(bout: Bout, failing: Compared) -> Parting | None:
     run, operations = torchs(bout, failing.one)
     wrong, right = results(bout, failing, raw, trace)
     dtype = failing.dtype if failing.dtype in WITHIN and not failing.coarse else "float32"
-    return parted(Flow(trace, pool_of(bout, run, operations), wrong, right, list(factors(failing)), dtype))
+    return parted(
+        Flow(
+            trace,
+            pool_of(bout, run, operations),
+            wrong,
+            right,
+            list(factors(failing.failed, failing.actual, failing.golden)),
+            dtype,
+        )
+    )
 
 
-def factors(failing: Compared) -> Iterator[float]:
+def factors(failed: Sequence[str], actuals: Tensors, goldens: Tensors) -> Iterator[float]:
     """By which results that differ by a factor do."""
-    for name in failing.failed:
-        actual, golden = failing.actual.get(name), failing.golden.get(name)
+    for name in failed:
+        actual, golden = actuals.get(name), goldens.get(name)
         if actual is not None and golden is not None and actual.shape == golden.shape and actual.size > 1:
             factor = multiple(np.sort(actual.ravel().astype(float)), golden.ravel(), WITHIN["float64"])
             if factor is not None and abs(factor - 1) > ONE:

@@ -73,14 +73,18 @@ def batches(bout: Bout, one: Draw, steps: int) -> list[tuple[Any, ...]]:
     return [one.data, *(tuple(redrawn(array, rng) for array in one.data) for _ in range(steps - 1))]
 
 
-def scratch_run(bout: Bout, call: Call, one: Draw, dtype: str, data: list[tuple[Any, ...]]) -> Run:
+def scratch_run(
+    bout: Bout, call: Call, one: Draw, dtype: str, data: list[tuple[Any, ...]], seen: Any = nullcontext
+) -> Run:
+    """The stranger's steps; `seen` makes a context for the last of them."""
     foreign, run = bout.foreign, Run()
     shapes = {leaf.shape for leaf in bout.leaves}
     with foreign.afresh(one.values, dtype):
-        for batch in data:
+        for n, batch in enumerate(data):
             theirs = tuple(in_dtype(array, dtype) for array in batch)
             run.before.append({name: value.astype(np.float64) for name, value in foreign.read().items()})
-            call.step(*arguments_of(call.step, theirs))
+            with seen() if n == len(data) - 1 else nullcontext():
+                call.step(*arguments_of(call.step, theirs))
             run.after.append({name: value.astype(np.float64) for name, value in foreign.read().items()})
             run.data.append(batch)
             run.kept.append(beside(foreign, shapes))
@@ -146,8 +150,13 @@ class Torchs:
     state: dict[str, Array] = field(default_factory=dict)  # what the optimizer keeps at the end, by leaf and entry
 
 
-def torch_run(bout: Bout, call: Call, one: Draw, run: Run, dtype: str, seed: int | None, free: bool = False) -> Torchs:
-    """The steps of `run` on torch's side, each from the weights before it; `free` from the first alone."""
+def torch_run(
+    bout: Bout, call: Call, one: Draw, run: Run, dtype: str, seed: int | None, free: bool = False, seen: Any = None
+) -> Torchs:
+    """The steps of `run` on torch's side, each from the weights before it; `free` from the first alone.
+
+    `seen` makes a context for the last of them.
+    """
     found, layout = Torchs(), bout.pairing.layout
     with stepping(bout, call) as step:
         for n, (before, batch) in enumerate(zip(run.before, run.data, strict=True)):
@@ -160,7 +169,8 @@ def torch_run(bout: Bout, call: Call, one: Draw, run: Run, dtype: str, seed: int
             started = layout.from_torch(now(bout))
             if seed is not None and not free:
                 data = tuple(perturbed(in_dtype(a, dtype), seed) if is_real(a) else a for a in data)
-            step(data, None if free else seed, dtype)
+            with seen() if seen is not None and n == len(run.data) - 1 else nullcontext():
+                step(data, None if free else seed, dtype)
             ended = layout.from_torch(now(bout))
             found.change.append({name: ended[name] - started[name] for name in ended})
             gradients = {n: p.grad for n, p in bout.reference.parameters.items() if p.grad is not None}

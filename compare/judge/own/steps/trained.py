@@ -1,5 +1,7 @@
 """The verdict on training: the first step that differs, whose it is, and why."""
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,10 @@ from twofold.compare.judge.own.deciding import who
 from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors
 from twofold.compare.judge.own.record import Record
 from twofold.compare.judge.own.steps.gradients import learning_rate
+from twofold.compare.judge.own.steps.lines import parting_of_step
 from twofold.compare.judge.own.steps.runs import Run, Stepped, batches, compared, outside, scratch_run
 from twofold.compare.judge.own.telling.lines import base, differs_by, line, shortened
+from twofold.compare.judge.own.telling.placing import at, begins, parted_at
 from twofold.compare.judge.own.telling.verdict import BadCall, Place, Verdict
 
 FACTORS = 1e-9  # of an update: how nearly all of it must be one multiple of torch's
@@ -125,12 +129,16 @@ def told(record: Record, one: Draw, found: Stepped) -> Verdict:
     if cause:
         lines.append(("cause", cause))
     module = next(iter(bout.pairing.layout.torch_names(leaf)), "").rpartition(".")[0] or None
+    parting = parted_at(record, partial(parting_of_step, bout, call, one, found)) if side != "reference" else None
+    if parting is not None:
+        lines[2:2] = begins(parting)
+    place = replace(at(Place(name=first, module=module), parting), step=found.step)
     return base(
         record,
         outcome="different",
         side=side,
         tensor=first,
-        place=Place(name=first, module=module, step=found.step),
+        place=place,
         cause=cause or reason,
         lines=tuple(lines),
     )

@@ -1,69 +1,43 @@
 """What is said of a difference: the tensor, who, why, and what to do."""
 
-from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 
 from twofold.compare.judge.finding import Quantity
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.judge.own.contract import Breach, shown
+from twofold.compare.judge.own.deciding.apart import first_apart
 from twofold.compare.judge.own.deciding.guilt import guilt
 from twofold.compare.judge.own.deciding.relating import cause_of, gate_of
 from twofold.compare.judge.own.deciding.watching import parting_of
 from twofold.compare.judge.own.meeting.effect import without_effect
 from twofold.compare.judge.own.record import Compared, Record, first_tensor
 from twofold.compare.judge.own.telling.lines import base, coarse_line, differs_by, layout_line, line, shortened
+from twofold.compare.judge.own.telling.placing import at, begins, parted_at, text_at
 from twofold.compare.judge.own.telling.reproducing import Evidence
 from twofold.compare.judge.own.telling.verdict import Place, Verdict
-from twofold.compare.watch.lines import Dropped
-from twofold.compare.watch.locating import Parting
 
 TEXT = 90  # letters of a line that is shown
-
-
-def parting(record: Record, failing: Compared) -> Parting | None:
-    """Where the difference begins; where no line can be told it is said under what was not checked."""
-    if not record.call.watch:
-        record.not_checked.append("lines: watch=False")
-        return None
-    try:
-        found = parting_of(record.bout, failing)
-    except Dropped as error:
-        record.not_checked.append(f"lines: {error}")
-        return None
-    if found is None:
-        record.not_checked.append("lines: what differs was made by none that Python runs")
-    return found
-
-
-def begins(found: Parting) -> list[tuple[str, str]]:
-    """The line with its text, and what agrees just before it."""
-    statement = found.statement
-    where = f"{Path(statement.file).name}:{statement.line}"
-    times = f", the {ordinal(found.times + 1)} of {found.runs} times" if found.runs > 1 else ""
-    told = f"{found.name or 'what it gives'}, line {statement.line}, is the first that torch has not{times}"
-    agree = [f"{one.name} (line {one.statement.line})" for one in found.agreeing if one.name][:3]
-    told += f"; {', '.join(agree)} {'agree' if len(agree) > 1 else 'agrees'} with torch" if agree else ""
-    return [("line", f"{where}   {statement.text[:TEXT]}"), ("begins", told)]
-
-
-def ordinal(n: int) -> str:
-    ends = {1: "st", 2: "nd", 3: "rd"}
-    return f"{n}{'th' if n % 100 in (11, 12, 13) else ends.get(n % 10, 'th')}"
 
 
 def told_breach(record: Record, breach: Breach) -> Verdict:
     """What no code may do convicts by itself."""
     told = breach.seen if breach.cause in breach.seen else f"{breach.seen}: {breach.cause}"
+    place, lines = breach.place, [("seen", told)]
+    if breach.runs and record.call.watch:
+        place = first_apart(record.bout, *breach.runs)
+        if place.file is not None:
+            text = text_at(place)
+            lines += [("line", text), ("begins", f"{place.name}, line {place.line}, is the first that is another then")]
     return base(
         record,
         outcome="different",
         side=breach.side,
         tensor=breach.tensor or None,
-        place=breach.place,
+        place=place,
         cause=breach.cause,
-        lines=(("seen", told),),
+        lines=tuple(lines),
     )
 
 
@@ -76,7 +50,7 @@ def told_different(record: Record, failing: Compared) -> Verdict:
     if told.tensor in failing.failed and told.side == "scratch" and (not forward or is_misshapen(failing, told.tensor)):
         first = told.tensor
     quantity, name = failing.quantities[first], shown(bout, first)
-    found = parting(record, failing) if told.side != "reference" else None
+    found = parted_at(record, partial(parting_of, bout, failing)) if told.side != "reference" else None
     lines = [line(name, differs(failing, first, quantity)), *(begins(found) if found else [])]
     lines += around(record, failing, first)
     lines.append(("where", where(record, failing)))
@@ -100,16 +74,6 @@ def told_different(record: Record, failing: Compared) -> Verdict:
         lines=tuple(lines),
         place=at(place_of(record, failing, first), found),
         evidence=evidence(record, failing, first, quantity),
-    )
-
-
-def at(place: Place, found: Parting | None) -> Place:
-    """With the line, the name that is bound there, and which time it was, if it is bound several times."""
-    if found is None:
-        return place
-    step = found.times + 1 if found.runs > 1 else place.step
-    return replace(
-        place, file=found.statement.file, line=found.statement.line, name=found.name or place.name, step=step
     )
 
 

@@ -1,0 +1,60 @@
+"""How a line is told: its place, its text, and what agrees just before it."""
+
+import linecache
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from twofold.compare.judge.own.record import Record
+from twofold.compare.judge.own.telling.verdict import Place
+from twofold.compare.watch.locating import Parting
+from twofold.compare.watch.trace import Dropped
+
+TEXT = 90  # letters of a line that is shown
+
+
+def parted_at(record: Record, parting: Callable[[], Parting | None]) -> Parting | None:
+    """Where the difference begins; where no line can be told it is said under what was not checked."""
+    if not record.call.watch:
+        record.not_checked.append("lines: watch=False")
+        return None
+    try:
+        found = parting()
+    except Dropped as error:
+        record.not_checked.append(f"lines: {error}")
+        return None
+    if found is None:
+        record.not_checked.append("lines: what differs was made by none that Python runs")
+    return found
+
+
+def begins(found: Parting) -> list[tuple[str, str]]:
+    """The line with its text, and what agrees just before it."""
+    statement = found.statement
+    where = f"{Path(statement.file).name}:{statement.line}"
+    times = f", the {ordinal(found.times + 1)} of {found.runs} times" if found.runs > 1 else ""
+    told = f"{found.name or 'what it gives'}, line {statement.line}, is the first that torch has not{times}"
+    agree = [f"{one.name} (line {one.statement.line})" for one in found.agreeing if one.name][:3]
+    told += f"; {', '.join(agree)} {'agree' if len(agree) > 1 else 'agrees'} with torch" if agree else ""
+    return [("line", f"{where}   {statement.text[:TEXT]}"), ("begins", told)]
+
+
+def ordinal(n: int) -> str:
+    ends = {1: "st", 2: "nd", 3: "rd"}
+    return f"{n}{'th' if n % 100 in (11, 12, 13) else ends.get(n % 10, 'th')}"
+
+
+def at(place: Place, found: Parting | None) -> Place:
+    """With the line, the name that is bound there, and which time it was, if it is bound several times."""
+    if found is None:
+        return place
+    step = found.times + 1 if found.runs > 1 else place.step
+    return replace(
+        place, file=found.statement.file, line=found.statement.line, name=found.name or place.name, step=step
+    )
+
+
+def text_at(place: Place) -> str:
+    """A line as it stands in its file."""
+    assert place.file is not None and place.line is not None
+    return f"{Path(place.file).name}:{place.line}   {linecache.getline(place.file, place.line).strip()[:TEXT]}"
