@@ -61,6 +61,10 @@ def ways(value: Any) -> list[Way]:
             found.append(Way("as integers", lambda a: np.asarray(a, np.int64)))
     if array.ndim in (1, 2) and array.dtype.kind in "iu" and array.size and array.min() == 1:
         found.append(Way(" - 1", lambda a: np.asarray(a) - 1))
+        if array.ndim == 2 and 1 in array.shape:
+            found.append(Way(".ravel() - 1", lambda a: np.asarray(a).ravel() - 1))
+    if array.ndim in (1, 2) and array.size and array.dtype.kind in "if" and set(np.unique(array)) == {-1, 1}:
+        found += from_signs(array)
     if array.ndim == 0:
         found.append(Way("as a tensor", np.asarray))
         found.append(Way("[None]", lambda a: np.asarray(a)[None]))
@@ -75,6 +79,20 @@ def ways(value: Any) -> list[Way]:
         found.append(Way("[None]", lambda a: np.asarray(a)[None]))
     if array.ndim == 3:
         found.append(Way("[:, None]", lambda a: np.asarray(a)[:, None]))
+    return found
+
+
+def from_signs(array: Array) -> list[Way]:
+    """Of two classes written as -1 and 1 those that torch's losses take: 0 and 1, as floats or integers."""
+    found = [Way("> 0 as floats", lambda a: np.asarray(np.asarray(a) > 0, np.float64))]
+    if array.ndim == 1:
+        found.append(Way("[:, None] > 0 as floats", lambda a: np.asarray(np.asarray(a)[:, None] > 0, np.float64)))
+    if array.ndim == 2:
+        found.append(Way(".T > 0 as floats", lambda a: np.asarray(np.asarray(a).T > 0, np.float64)))
+        if 1 in array.shape:
+            found.append(Way(".ravel() > 0 as floats", lambda a: np.asarray(np.asarray(a).ravel() > 0, np.float64)))
+    if array.ndim == 1 or 1 in array.shape:
+        found.append(Way("> 0 as integers", lambda a: np.asarray(np.asarray(a).ravel() > 0, np.int64)))
     return found
 
 

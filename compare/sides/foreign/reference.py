@@ -186,11 +186,12 @@ class UsersReference:
                 self._backward(outputs, loss, sent)
         run = Run([array_of(part) for part in outputs], None if loss is None else array_of(loss))
         run.changed = [n for n, tensor in begun.items() if not alike(tensor, tensors[n])]
-        named = {**self.parameters, **arguments}
+        parameters = self.parameters
+        named = {**parameters, **arguments}
         run.gradients = {name: array_of(p.grad) for name, p in named.items() if p.grad is not None}
         grads = [tensor.grad if is_tensor(tensor) else None for tensor in tensors]
         run.inputs = [None if grad is None else array_of(grad) for grad in grads]
-        run.buffers = {name: array_of(tensor) for name, tensor in self.tensors.items() if name not in self.parameters}
+        run.buffers = {name: array_of(tensor) for name, tensor in self.tensors.items() if name not in parameters}
         return run
 
     def _backward(self, outputs: list[Any], loss: Any, sent: list[Any] | None) -> None:

@@ -75,6 +75,13 @@ def candidates(
         for texts in from_one_vector(free[0], open_shapes):
             yield [*fixed, *(entry_of(names, text, leaves, open_shapes[names[0]]) for names, text in texts)]
         return
+    made: dict[tuple[tuple[str, ...], str], Entry] = {}
+
+    def entry(names: tuple[str, ...], text: str) -> Entry:
+        if (names, text) not in made:
+            made[names, text] = entry_of(names, text, leaves, open_shapes[names[0]])
+        return made[names, text]
+
     forms = [wanted(open_shapes, joined=False), wanted(open_shapes, joined=True)]
     if len(free) < len(forms[0]) > len(forms[1]):
         forms.reverse()
@@ -86,10 +93,7 @@ def candidates(
         }
         rest = [leaf for leaf in free if leaf not in named.values()]
         for chosen in arrangements(want, rest, named):
-            yield [
-                *fixed,
-                *(entry_of(names, text, leaves, open_shapes[names[0]]) for names, text in chosen.items()),
-            ]
+            yield [*fixed, *(entry(names, text) for names, text in chosen.items())]
 
 
 def arrangements(

@@ -4,9 +4,9 @@ An explicit layout, else equal names, else order and shape with transposition. W
 or several tensors of one shape, is decided by values: the candidate whose forward pass agrees is taken.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import Any
 
@@ -15,13 +15,16 @@ import numpy as np
 from twofold.compare.judge.evidence.draws import redrawn as drawn_state
 from twofold.compare.judge.own.meeting.candidates import MOST, candidates, explicit, listed
 from twofold.compare.judge.own.meeting.images import IMAGES, near, scalar
+from twofold.compare.judge.own.meeting.solving.solve import Solved, solve
 from twofold.compare.judge.own.telling.verdict import BadCall
 from twofold.compare.sides.foreign.calls import Foreign, Raw
 from twofold.compare.sides.foreign.data import Way, combinations, given, reshaped
-from twofold.compare.sides.foreign.layout import Layout
+from twofold.compare.sides.foreign.layout import Entry, Layout
+from twofold.compare.sides.foreign.leaves import Leaf
 from twofold.compare.sides.foreign.reference import Run, UsersReference
 from twofold.scratch.module import Array
 
+QUICK = 12  # runs of layouts by order and shape before the values on the way are asked
 PROBABLE = 200  # combinations of data that torch is asked to take
 
 
@@ -36,6 +39,8 @@ class Pairing:
     extra: dict[str, Array] = field(default_factory=dict)  # torch's parameters that theirs lacks, as zeros
     unused: tuple[str, ...] = ()  # theirs that torch has nothing for
     rivals: tuple[str, ...] = ()  # other layouts that agree as well
+    parted: str | None = None  # the module of torch's at which no layout explains what scratch has
+    unwatched: bool = False  # nothing but what comes out was there to be asked
 
 
 def draw(layout: Layout, reference: UsersReference, seed: int) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -65,6 +70,7 @@ def find(
     send: Any,
     seed: int,
     still: Mapping[str, Array] = MappingProxyType({}),
+    solving: bool = True,
 ) -> Pairing:
     """The pairing under which the forward passes agree, else the one under which most gradients do.
 
@@ -88,33 +94,111 @@ def find(
             f"it is called as scratch({', '.join(str(np.shape(a)) for a in data)})"
         ) from None
     pairing = Pairing(first, hows[0], 0, False, missing)
-    best = -1
-    agreeing: list[tuple[Layout, tuple[Way, ...], dict[str, Array]]] = []
-    for layout in layouts:
-        lacks = lacking(layout, shapes)
-        for how in hows:
-            pairing.runs += 1
-            if pairing.runs > MOST or len(agreeing) > 1:
-                break
-            state = {**layout.to_torch(values, drawn_shares(layout, shares, shapes)), **lacks}
-            try:
-                run = reference.run(state, given(data, how), "float64", send)
-            except Exception:  # these do not fit one another
-                continue
-            forward, score = agreement(raw, run, layout)
-            if forward:
-                agreeing.append((layout, how, lacks))
-                break  # another way of the data would be the same
-            if score > best and not agreeing:
-                best, pairing.layout, pairing.ways, pairing.extra = score, layout, how, lacks
-    if agreeing:
-        pairing.layout, pairing.ways, pairing.extra = agreeing[0]
-        pairing.decided = True
-        pairing.rivals = tuple(
-            differences(agreeing[0][0], other) for other, _, _ in agreeing[1:] if other is not agreeing[0][0]
+    trial = Trial(reference, raw, values, shares, send, data, pairing)
+    sound = (layout for layout in layouts if not leaves_both(layout, shapes))
+    first_of = list(islice(sound, QUICK))
+    trial.among(first_of, hows, QUICK)
+    if solving and (not pairing.decided or (len(first_of) == QUICK and not pairing.rivals)):
+        by_values(trial, solve(foreign, reference, data, hows, entries, seed, send, dict(still)), hows)
+    if not pairing.decided:
+        parts = () if pairing.parted else (layout for layout in layouts if leaves_both(layout, shapes))
+        trial.among(
+            chain(first_of, sound, parts), hows, pairing.runs + (4 * QUICK if pairing.parted or not solving else MOST)
         )
     pairing.unused = tuple(leaf.name for leaf in leaves if not pairing.layout.covered(leaf))
     return pairing
+
+
+def by_values(trial: "Trial", solved: Solved | None, hows: Sequence[tuple[Way, ...]]) -> None:
+    """The pairing gets what the values on the way say: a layout, its rivals, or where no layout explains them."""
+    if solved is None:
+        return
+    pairing, leaves, shapes = trial.pairing, trial.pairing.layout.leaves, trial.reference.shapes()
+    pairing.runs += solved.runs
+    more = [Layout(leaves, tuple(chosen)) for one in solved.layouts for chosen in completed(one, leaves, shapes)]
+    if pairing.decided:
+        others = (differences(pairing.layout, other) for other in more if solved.parted is None)
+        pairing.rivals = tuple(told for told in others if told)
+        return
+    pairing.parted, pairing.unwatched = solved.parted, not solved.watched
+    ways = [solved.way, *(how for how in hows if how is not solved.way)]
+    trial.among(more, ways, pairing.runs + 2 * QUICK, solved.seen > 0)
+    if not pairing.decided and solved.parted is None:
+        pairing.layout, pairing.ways, pairing.decided = more[0], solved.way, True
+        pairing.extra = lacking(more[0], shapes)
+
+
+@dataclass
+class Trial:
+    """Layouts by what torch makes of the values that scratch was run on once."""
+
+    reference: UsersReference
+    raw: Raw
+    values: Mapping[str, Array]
+    shares: Mapping[str, Array]
+    send: Any
+    data: Sequence[Any]
+    pairing: Pairing
+    best: int = -1
+
+    def among(self, layouts: Iterable[Layout], hows: Sequence[tuple[Way, ...]], most: int, first: bool = False) -> None:
+        """The pairing gets the layout with which the forward passes agree, and its rivals, else most gradients do.
+
+        They are given up when there were `most` runs. The `first` of equal ones may be of these.
+        """
+        agreeing: list[tuple[Layout, tuple[Way, ...]]] = []
+        for layout in layouts:
+            if self.pairing.runs >= most or len(agreeing) > 1:
+                break
+            lacks = lacking(layout, self.reference.shapes())
+            fit: tuple[Way, ...] | None = None
+            for how in hows:
+                if self.pairing.runs >= most or len(agreeing) > 1:
+                    break
+                self.pairing.runs += 1
+                known = drawn_shares(layout, self.shares, self.reference.shapes())
+                state = {**layout.to_torch(self.values, known), **lacks}
+                try:
+                    run = self.reference.run(state, given(self.data, how), "float64", self.send)
+                except Exception:  # these do not fit one another
+                    continue
+                forward, score = agreement(self.raw, run, layout)
+                if forward:
+                    fit = fit or how
+                    if agrees_in_loss(self.raw, run):
+                        fit = how
+                        break  # another way of the data would be the same
+                elif not agreeing and fit is None and (score > self.best or (first and score == self.best)):
+                    self.best, first = score, False
+                    self.pairing.layout, self.pairing.ways, self.pairing.extra = layout, how, lacks
+            if fit is not None:
+                agreeing.append((layout, fit))
+        if agreeing:
+            pairing = self.pairing
+            (pairing.layout, pairing.ways), pairing.decided = agreeing[0], True
+            pairing.extra = lacking(pairing.layout, self.reference.shapes())
+            others = [layout for layout, _ in agreeing[1:] if layout is not pairing.layout]
+            pairing.rivals = tuple(differences(pairing.layout, other) for other in others)
+
+
+def leaves_both(layout: Layout, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether some of both sides stand for nothing: with zeros in both of them they agree whatever is meant."""
+    return bool(lacking(layout, shapes)) and not all(map(layout.covered, layout.leaves))
+
+
+def agrees_in_loss(raw: Raw, run: Run) -> bool:
+    """Whether torch's loss is among what was given; where one of the two has none there is nothing to ask."""
+    numbers = [scalar(found.value) for found in raw.found if found.value.size == 1]
+    if run.loss is None or not numbers:
+        return True
+    return any(near(np.asarray(number, float), run.loss.astype(float), 1e-9) for number in numbers)
+
+
+def completed(
+    entries: Sequence[Entry], leaves: Sequence[Leaf], shapes: Mapping[str, tuple[int, ...]]
+) -> list[list[Entry]]:
+    """With what is left by names, order and shape."""
+    return list(islice(candidates(leaves, shapes, entries), QUICK)) or [list(entries)]
 
 
 def differences(one: Layout, other: Layout) -> str:
@@ -200,9 +284,8 @@ def agreement(raw: Raw, run: Run, layout: Layout) -> tuple[bool, int]:
         images = [function(golden) for function in IMAGES.values()]
         forward += any(near(moved, want) for a in arrays for want in images for _, moved in reshaped(a, want.shape))
     agrees = seen and forward == len([golden for golden in run.outputs if golden.size > 1])
-    if run.loss is not None and not agrees:
-        numbers = [scalar(found.value) for found in raw.found if found.value.size == 1]
-        agrees = any(near(np.asarray(number, float), run.loss.astype(float), 1e-9) for number in numbers)
+    if run.loss is not None and not agrees and any(found.value.size == 1 for found in raw.found):
+        agrees = agrees_in_loss(raw, run)
     score = 3 * forward
     for golden in layout.gradients(run.gradients).values():
         score += any(alike(a, golden) for a in arrays)

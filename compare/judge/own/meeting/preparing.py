@@ -41,7 +41,8 @@ def prepared(call: Call) -> tuple[Bout, Draw]:
     data = tuple(in_dtype(array, "float64") for array in call.data)
     given = (foreign, reference, data, call.layout or {}, call.reference_data, send, call.seed)
     bout.pairing = find(*given, still={} if bout.explicit else foreign.read())
-    if not bout.pairing.decided and bout.pairing.unused and (other := find(*given)).decided:
+    undecided = not bout.pairing.decided and bout.pairing.unused
+    if undecided and (other := find(*given, solving=not bout.pairing.parted)).decided:
         bout.pairing = other
     must_cover(bout, call)
     one = random_draw(bout, data, "random parameters", call.seed)

@@ -121,10 +121,13 @@ def evidence(record: Record, failing: Compared, first: str, quantity: Quantity) 
 
 
 def place_of(record: Record, failing: Compared, first: str) -> Place:
-    """Torch's module that has the parameter, and of a recurrent layer the gates whose rows differ."""
+    """Torch's module that has the parameter, and of a recurrent layer the gates whose rows differ.
+
+    Of what comes out the module at which no layout explained what scratch computes.
+    """
     name = shown(record.bout, first)
     if not first.startswith("d ") or first.startswith("d data "):
-        return Place(name=name)
+        return Place(name=name, module=record.bout.pairing.parted)
     names = record.bout.pairing.layout.torch_names(record.bout.leaf(first.removeprefix("d ")))
     module = names[0].rpartition(".")[0] or None if names else None
     return Place(name=name, module=module, gate=gate_of(record, failing, first))

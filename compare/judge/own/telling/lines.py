@@ -58,6 +58,8 @@ def not_checked(record: Record) -> list[str]:
         missing = [name for name in missing if bout.pairing.layout.covered(bout.leaf(name))]
         if missing:
             found.append(f"the gradient of {', '.join(missing)}: none was found")
+    if bout.pairing.unwatched:
+        found.append("lines: the layout was found without them, by what comes out alone")
     if not bout.roles.inputs:
         found.append("the input's gradient: none is given")
     if not any(bout.roles.outputs) and bout.shapes:

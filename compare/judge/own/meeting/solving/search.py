@@ -1,0 +1,218 @@
+"""The search: each part of torch's parameters in the order of its forward pass, by whose value stands in scratch's."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from twofold.compare.judge.own.meeting.solving.pool import Pool
+from twofold.compare.judge.own.meeting.solving.sources import Choice, Source, Sources
+from twofold.compare.judge.own.meeting.solving.stepping import Unit
+from twofold.compare.judge.own.meeting.solving.walking import Walk, Walker
+from twofold.scratch.module import Array
+
+LIKE = -1  # the rank of what was found for another gate of the same parameter
+REUSED = 3  # of arrays that serve something else already
+# Of a weight, and of what is added to it.
+RANKS = (LIKE, LIKE), (0, 0), (1, 0), (0, 1), (1, 1), (2, 0), (2, 2), (REUSED, 0)
+UNBOUND = 60  # solutions that another part multiplies
+AGAIN = 9000  # single operations that are run again
+BEAM = 4000  # candidates that are held while no value tells them apart
+KEPT = 48  # of equally good ones
+MOST = 600  # runs
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What stands for the parts that were met so far."""
+
+    chosen: tuple[tuple[Unit, Choice], ...] = ()
+    met: Unit | None = None  # the part that comes next
+
+    def used(self, total: int) -> Array:
+        taken = np.zeros(total + 1, bool)
+        for _, choice in self.chosen:
+            for source in choice:
+                if source is not None:
+                    taken[source.places] = True
+        return taken
+
+    def with_choice(self, choice: Choice) -> "Solution":
+        assert self.met is not None
+        return Solution((*self.chosen, (self.met, choice)))
+
+    def beside(self, group: Unit | None) -> list[Source]:
+        """What was taken for the same rows of the same layer."""
+        return [source for unit, choice in self.chosen if together(group, unit) for source in choice if source]
+
+
+@dataclass
+class Outcome:
+    """The solutions that explain most, and the part at which none does."""
+
+    solutions: list[Solution]
+    parted: Unit | None = None
+    seen: int = 0
+
+
+@dataclass
+class Tried:
+    """A solution's candidates for what comes next, and a run with one of them."""
+
+    wider: list[Solution] = field(default_factory=list)
+    walk: Walk | None = None
+
+
+class Search:
+    """Over one run of scratch: its values by leaf, and the pool of all that it made."""
+
+    def __init__(
+        self, walker: Walker, pool: Pool, sources: Sources, flat: Array, drawn: Mapping[str, Array], most: int = AGAIN
+    ) -> None:
+        self.walker, self.pool, self.sources, self.drawn, self.most = walker, pool, sources, drawn, most
+        self.flat = np.concatenate([[0.0], flat])  # numbers are from 1
+        self.of_source: dict[Source, Array] = {}
+        self.again = 0
+
+    def solve(self, given: Sequence[tuple[Unit, Choice]] = ()) -> Outcome:
+        """From what is given to the end of torch's forward pass.
+
+        Where no candidate explains what scratch has, the two have parted: from there on what lies next is taken.
+        """
+        beam = self.walked([Solution(tuple(given))], None)
+        anchor, parted, seen = beam, None, 0
+        while beam and beam[0].met is not None:
+            unbound: list[Solution] = []
+            found: list[Solution] = []
+            for ranks in RANKS if parted is None else RANKS[:2]:
+                found, wider = self.through(beam, ranks)
+                unbound = unbound or wider
+                if found:
+                    break
+            if found:
+                anchor = beam = found
+                seen += 1
+            elif parted is None and unbound and unbound[0].met is not None and len(unbound) <= UNBOUND:
+                beam = unbound  # nothing of it is bound: it is asked together with what follows
+            else:
+                parted = parted or anchor[0].met
+                beam = anchor = self.forced(anchor[0])
+        return Outcome(beam, parted, seen)
+
+    def forced(self, one: Solution) -> list[Solution]:
+        """The next part by what lies next, names and order; none where torch takes none of it."""
+        assert one.met is not None
+        likely = (choice for rank in (LIKE, 0, 1, 2) for choice in self.open(one, rank, None))
+        return self.walked([one.with_choice(next(likely, (None,) * len(one.met.names)))], one.met)
+
+    def through(self, beam: list[Solution], ranks: tuple[int, int]) -> tuple[list[Solution], list[Solution]]:
+        """The solutions with the next part of which most is found; else all, past the parts that one result needs."""
+        group = beam[0].met
+        tried = [Tried([one.with_choice(choice) for choice in self.open(one, ranks[0], group)]) for one in beam]
+        while True:
+            tried = [one for one in tried if one.wider]
+            count = sum(len(one.wider) for one in tried)
+            if not 0 < count <= BEAM or self.walker.runs + len(tried) > MOST or self.again + count > self.most:
+                return [], []
+            self.again += count
+            for one in tried:
+                one.walk = self.probe(one.wider[0], group)
+            scored = [(self.score(one.walk, wider, group), wider) for one in tried if one.walk for wider in one.wider]
+            best = max((score for score, _ in scored), default=0)
+            if best:
+                return self.walked(self.twins([one for score, one in scored if score == best][:KEPT], group), group), []
+            met = next((one.walk.met for one in tried if one.walk), None)
+            wider = [Solution(one.chosen, met) for _, one in scored]
+            if met is None or not together(group, met):
+                return [], wider
+            for one in tried:
+                further = [Solution(part.chosen, met) for part in one.wider]
+                one.wider = [p.with_choice(choice) for p in further for choice in self.open(p, ranks[1], group)]
+
+    def twins(self, solutions: list[Solution], group: Unit | None) -> list[Solution]:
+        """Beside each the one whose gate is the complement, which shows only where it is used."""
+        if group is None or not group.is_weighing(self.drawn[group.names[0]].shape):
+            return solutions
+        if any(unit.names == group.names and negative(choice) for one in solutions for unit, choice in one.chosen):
+            return solutions
+        others = []
+        for one in solutions:
+            chosen = [
+                (unit, tuple(s and s.negated() for s in choice) if together(group, unit) else choice)
+                for unit, choice in one.chosen
+            ]
+            others.append(Solution(tuple(chosen)))
+        return [*solutions, *others]
+
+    def walked(self, solutions: Sequence[Solution], tried: Unit | None) -> list[Solution]:
+        """With the parts that come next; without those with which torch does not run."""
+        walks = [(one, self.probe(one, tried)) for one in solutions]
+        return [Solution(one.chosen, walk.met) for one, walk in walks if walk is not None]
+
+    def score(self, walk: Walk, one: Solution, group: Unit | None) -> int:
+        """How much of what is computed is there, if any of it rests on what is tried; how far it reaches first."""
+        names = {name for unit, _ in one.chosen if together(group, unit) for name in unit.names}
+        values = walk.again(self.parameters(one, names))
+        if values is None:
+            another = self.probe(one, group) if self.walker.runs < MOST else None
+            values = [(value, True) for value in another.values()] if another else []
+        there = [(n, rests) for n, (value, rests) in enumerate(values, 1) if value in self.pool]
+        return 1000 * there[-1][0] + len(there) if any(rests for _, rests in there) else 0
+
+    def open(self, one: Solution, rank: int, group: Unit | None) -> list[Choice]:
+        """The candidates for the part that comes next."""
+        if one.met is None:
+            return []
+        if rank == REUSED:
+            return [choice for choice in self.sources.of(one.met, 0) if choice[0] is not None]
+        used, beside = one.used(self.sources.total), one.beside(group)
+        earlier = [choice for unit, choice in one.chosen if unit.names == one.met.names]
+        found = [
+            choice
+            for choice in self.sources.of(one.met, self.sources.last if rank == LIKE else rank)
+            if not any(source and used[source.places].any() for source in choice)
+            and (rank != LIKE or any(self.sources.alike(choice, other) for other in earlier))
+            and all(self.sources.share_units(source, other) for source in choice if source for other in beside)
+        ]
+        if any(negative((source,)) for source in beside):
+            return [tuple(source and source.negated() for source in choice) for choice in found]
+        return found
+
+    def entries(self, source: Source | None, unit: Unit) -> Array:
+        if source is None:
+            return np.zeros(unit.shape)
+        if source not in self.of_source:
+            self.of_source[source] = np.sign(source.numbers) * self.flat[source.places]
+        return self.of_source[source]
+
+    def probe(self, one: Solution, tried: Unit | None) -> Walk | None:
+        state, known = self.state(one)
+        try:
+            return self.walker.walk(state, known, tried)
+        except Exception:  # these do not fit one another
+            return None
+
+    def state(self, one: Solution) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Torch's parameters and which of their entries are known."""
+        known = {name: np.zeros(value.shape, bool) for name, value in self.drawn.items()}
+        for unit, _ in one.chosen:
+            for name in unit.names:
+                known[name][unit.slices()] = True
+        return self.parameters(one, set(self.drawn)), known
+
+    def parameters(self, one: Solution, names: set[str]) -> dict[str, Array]:
+        found = {name: self.drawn[name].copy() for name in names}
+        for unit, choice in one.chosen:
+            for name, source in zip(unit.names, choice, strict=True):
+                if name in found:
+                    found[name][unit.slices()] = self.entries(source, unit)
+        return found
+
+
+def negative(choice: Choice) -> bool:
+    return any(source is not None and source.numbers.flat[0] < 0 for source in choice)
+
+
+def together(one: Unit | None, other: Unit | None) -> bool:
+    """Whether both are of the same rows of one layer, as a weight and its bias."""
+    return one is not None and other is not None and (one.place, one.box[:1]) == (other.place, other.box[:1])

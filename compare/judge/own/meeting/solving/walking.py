@@ -1,0 +1,113 @@
+"""Torch's forward pass as the search runs it, and a part of it once more with other parameters."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from twofold.compare.judge.own.meeting.images import IMAGES
+from twofold.compare.judge.own.meeting.solving.pool import LEAST, Pool
+from twofold.compare.judge.own.meeting.solving.stepping import Met, Pure, Step, Stepping, Unit, flat
+from twofold.compare.sides.devices import seed_torch
+from twofold.compare.sides.foreign.reference import UsersReference, array_of
+from twofold.scratch.module import Array
+
+
+@dataclass
+class Walk:
+    """What came of one forward pass: the steps since a unit was first taken, and the unit that it stopped at."""
+
+    met: Unit | None
+    steps: list[Step]
+    pure: dict[int, Pure]
+    outputs: list[Tensor]
+    loss: Array | None = None
+
+    def values(self) -> list[Array]:
+        """Of the steps, and where the pass came to its end what may be made of the outputs."""
+        return [value for value, _ in self.numbers({}, set())]
+
+    def again(self, changed: Mapping[str, Array]) -> list[tuple[Array, bool]] | None:
+        """The values with other parameters in the steps, and which rest on them. None where that takes a run."""
+        made: dict[int, Any] = {}
+        resting: set[int] = set()
+        touched = False
+        whole = {name: torch.from_numpy(value.ravel()) for name, value in changed.items()}
+
+        def put(value: Any) -> Any:
+            nonlocal touched
+            if isinstance(value, Tensor):
+                touched = touched or id(value) in resting
+                if id(value) in made:
+                    return made[id(value)]
+                names, parts = self.pure.get(id(value), ((), ()))
+                if not set(names) & whole.keys():
+                    return value
+                if parts is None or not set(names) <= whole.keys():
+                    raise LookupError
+                found = sum(whole[name][part.long()] for name, part in zip(names, parts, strict=True))
+                made[id(value)] = found
+                resting.add(id(value))
+                touched = True
+                return found
+            return type(value)(map(put, value)) if type(value) in (list, tuple) else value
+
+        try:
+            with torch.no_grad():
+                for step in self.steps:
+                    touched = False
+                    args, kwargs = put(step.args), {key: put(value) for key, value in step.kwargs.items()}
+                    out = step.run(*args, **kwargs)
+                    for old, new in zip(flat([step.out]), flat([out]), strict=True):
+                        made[id(old)] = new
+                        if touched:
+                            resting.add(id(old))
+        except Exception:  # these do not fit one another, or it cannot be told what they are made of
+            return None
+        return self.numbers(made, resting)
+
+    def numbers(self, made: Mapping[int, Tensor], resting: set[int]) -> list[tuple[Array, bool]]:
+        tensors = [(made.get(id(old), old), id(old) in resting) for step in self.steps for old in flat([step.out])]
+        values = [(array_of(t), rests) for t, rests in tensors if t.is_floating_point() and t.numel() >= LEAST]
+        for end in self.outputs if self.met is None else ():
+            if end.ndim and end.numel() >= LEAST:
+                value = array_of(made.get(id(end), end))
+                images = [image(value) for word, image in IMAGES.items() if word not in ("", "argmax")]
+                values += [(image, id(end) in resting) for image in images]
+        return values
+
+
+class Walker:
+    """Runs torch's forward pass for the search, and counts."""
+
+    def __init__(self, reference: UsersReference, data: Sequence[Any], masks: Pool | None, training: Any) -> None:
+        self.reference, self.data, self.masks, self.training = reference, data, masks, training
+        self.runs = 0
+
+    def walk(self, state: Mapping[str, Array], known: Mapping[str, Array], tried: Unit | None) -> Walk:
+        """One pass with `state`, of which entries are `known`. Raises what torch raises."""
+        reference = self.reference
+        self.runs += 1
+        reference.load(state, "float64")
+        if self.training is not None:
+            for module in reference.modules.values():
+                module.train(self.training)
+        seed_torch(0)
+        tensors = [reference.tensor(array, "float64") for array in self.data]
+        arguments = {name: reference.tensor(state[name], "float64") for name in reference.arguments}
+        named = {id(tensor): (name, tensor) for name, tensor in {**reference.parameters, **arguments}.items()}
+        mode = Stepping(named, known, tried)
+        mode.masks = self.masks
+        inputs = tensors[:-1] if reference.criterion else tensors
+        met: Unit | None = None
+        outputs: list[Tensor] = []
+        loss: Tensor | None = None
+        try:
+            with torch.no_grad(), mode:
+                out = reference.reference(*inputs, *arguments.values())
+                outputs, loss = reference.parted(out, tensors[-1] if tensors else None)
+        except Met as stop:
+            met = stop.units[0]
+        return Walk(met, mode.steps, mode.pure, outputs, None if loss is None else array_of(loss))
