@@ -148,9 +148,9 @@ class Flow:
         array = self.trace.values[value]
         if array.dtype.kind not in "fc" or not array.any() or (array.size > 1 and (array == array.flat[0]).all()):
             return True
-        if not array.ndim and (maker := self.trace.makers.get(value)) is not None:
-            if float(array) in maker.statement.constants:
-                return True
+        maker = self.trace.makers.get(value)
+        if not array.ndim and maker is not None and float(array) in maker.statement.constants:
+            return True
         if not array.ndim and self.has_arrays:
             read = self.read_for(value)
             return not any(self.trace.values[one].ndim for one in read)  # a number from numbers: a size, a rate

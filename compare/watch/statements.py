@@ -49,7 +49,17 @@ def _statements(file: str, text: str) -> dict[int, Statement]:
         end = node.end_lineno or node.lineno if not isinstance(node, HEADED) else max(end, node.lineno)
         joined = " ".join(line.strip() for line in lines[node.lineno - 1 : end])
         chains = tuple(dict.fromkeys(chain for part in parts for chain in chains_of(part)))
-        one = Statement(file, node.lineno, end, joined, chains, stored_by(node), tuple(parts_of(node)), constants_in(parts), function)
+        one = Statement(
+            file,
+            node.lineno,
+            end,
+            joined,
+            chains,
+            stored_by(node),
+            tuple(parts_of(node)),
+            constants_in(parts),
+            function,
+        )
         for line in range(node.lineno, end + 1):
             found[line] = one  # what is within comes later, and stays
     return found
