@@ -156,8 +156,17 @@ class Search:
         if values is None:
             another = self.probe(one, group) if self.walker.runs < MOST else None
             values = [(value, True) for value in another.values()] if another else []
-        there = [(n, rests) for n, (value, rests) in enumerate(values, 1) if value in self.pool]
+        chosen = "embedding" not in (group.kind if group else "")
+        there = [
+            (n, rests and not (chosen and self.is_choice(value)))
+            for n, (value, rests) in enumerate(values, 1)
+            if value in self.pool
+        ]
         return 1000 * there[-1][0] + len(there) if any(rests for _, rests in there) else 0
+
+    def is_choice(self, value: Array) -> bool:
+        """Whether all that it holds are entries of parameters, as a product with one-hot rows gives them."""
+        return bool(np.isin(value, self.flat).all())
 
     def open(self, one: Solution, rank: int, group: Unit | None) -> list[Choice]:
         """The candidates for the part that comes next."""

@@ -56,7 +56,7 @@ def solve(
         blind = not bound and not fixed
     except Exception:  # it does not take other values than its own
         return None
-    pool, sources = Pool(arrays, values.values()), Sources(leaves)
+    pool, sources = Pool(arrays, values.values()), Sources(leaves, reference.shapes())
     flat = np.concatenate([np.empty(0), *(values[leaf.name].ravel() for leaf in leaves)])
     begun = [*map(choice_of, fixed)]
     rng = np.random.default_rng([seed, 43])

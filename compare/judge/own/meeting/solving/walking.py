@@ -33,6 +33,7 @@ class Walk:
         """The values with other parameters in the steps, and which rest on them. None where that takes a run."""
         made: dict[int, Any] = {}
         resting: set[int] = set()
+        silent: set[int] = set()  # what nothing was added to, or what was taken times one
         touched = False
         whole = {name: torch.from_numpy(value.ravel()) for name, value in changed.items()}
 
@@ -64,9 +65,11 @@ class Walk:
                         made[id(old)] = new
                         if touched:
                             resting.add(id(old))
+                            if any(one.shape == new.shape and torch.equal(one, new) for one in flat(args)):
+                                silent.add(id(old))
         except Exception:  # these do not fit one another, or it cannot be told what they are made of
             return None
-        return self.numbers(made, resting)
+        return self.numbers(made, resting - silent)
 
     def numbers(self, made: Mapping[int, Tensor], resting: set[int]) -> list[tuple[Array, bool]]:
         tensors = [(made.get(id(old), old), id(old) in resting) for step in self.steps for old in flat([step.out])]
