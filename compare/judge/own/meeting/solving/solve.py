@@ -72,6 +72,7 @@ def solve(
     with reference.kept():
         for how in unlike(hows, data, reference.criterion is not None):
             walker = Walker(reference, given(data, how), pool, training)
+            walker.look(drawn)
             search = Search(walker, pool, sources, flat, drawn, AGAIN // 6 if named else AGAIN)
             outcome = Outcome([]) if blind else search.solve(begun)
             if not outcome.seen and not begun:  # nothing on the way is there to be seen

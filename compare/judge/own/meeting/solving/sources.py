@@ -287,6 +287,8 @@ def pieces(name: str, array: Array, shape: tuple[int, ...], strided: bool) -> It
         two = wanted if len(wanted) == 2 else (1, *wanted) if wanted else (1, 1)
         for height, width in dict.fromkeys((two, two[::-1])):
             for (up, cut), (across, other) in product(cuts(rows, height, strided), cuts(columns, width, strided)):
+                if isinstance(cut, np.ndarray) and isinstance(other, np.ndarray):
+                    continue
                 if (height == 1 and width < columns and cut.start not in (0, rows - 1)) or (
                     width == 1 and height < rows and other.start not in (0, columns - 1)
                 ):
@@ -313,3 +315,8 @@ def cuts(length: int, part: int, strided: bool) -> Iterator[tuple[str, Any]]:
     if strided and 1 < count <= PARTS and part > 1:
         for start in range(count):
             yield f"{start}::{count}", slice(start, None, count)
+        for size in (n for n in range(2, part) if part % n == 0):  # heads outside, of each several parts
+            for start in range(count):
+                spans = [(at, at + size) for at in range(start * size, length, count * size)]
+                rows = np.concatenate([np.arange(*span) for span in spans])
+                yield f"np.r_[{', '.join(f'{a}:{b}' for a, b in spans)}]", rows

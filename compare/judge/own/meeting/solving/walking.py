@@ -8,8 +8,11 @@ import torch
 from torch import Tensor
 
 from twofold.compare.judge.own.meeting.images import IMAGES
+from twofold.compare.judge.own.meeting.solving.gates import forms
+from twofold.compare.judge.own.meeting.solving.moves import flat
 from twofold.compare.judge.own.meeting.solving.pool import LEAST, Pool
-from twofold.compare.judge.own.meeting.solving.stepping import Met, Pure, Step, Stepping, Unit, flat
+from twofold.compare.judge.own.meeting.solving.splits import Splits, Watching
+from twofold.compare.judge.own.meeting.solving.stepping import Met, Pure, Step, Stepping, Unit
 from twofold.compare.sides.devices import seed_torch
 from twofold.compare.sides.foreign.reference import UsersReference, array_of
 from twofold.scratch.module import Array
@@ -88,9 +91,28 @@ class Walker:
     def __init__(self, reference: UsersReference, data: Sequence[Any], masks: Pool | None, training: Any) -> None:
         self.reference, self.data, self.masks, self.training = reference, data, masks, training
         self.runs = 0
+        self.splits: Splits | None = None
+
+    def look(self, state: Mapping[str, Array]) -> None:
+        """One pass ahead, in which it shows where linear layers are cut."""
+        watching = Watching(forms())
+        try:
+            self.pass_through(state, watching)
+        except Exception:  # with a layout of its own no layer is cut
+            return
+        self.splits = watching.splits()
 
     def walk(self, state: Mapping[str, Array], known: Mapping[str, Array], tried: Unit | None) -> Walk:
         """One pass with `state`, of which entries are `known`. Raises what torch raises."""
+        mode = Stepping(known, tried)
+        mode.masks, mode.splits = self.masks, self.splits
+        met, outputs, loss = self.pass_through(state, mode)
+        return Walk(met, mode.steps, mode.pure, outputs, None if loss is None else array_of(loss))
+
+    def pass_through(
+        self, state: Mapping[str, Array], mode: Stepping | Watching
+    ) -> tuple[Unit | None, list[Tensor], Tensor | None]:
+        """Up to the first unknown part, if there is one, else outputs and loss."""
         reference = self.reference
         self.runs += 1
         reference.load(state, "float64")
@@ -101,8 +123,7 @@ class Walker:
         tensors = [reference.tensor(array, "float64") for array in self.data]
         arguments = {name: reference.tensor(state[name], "float64") for name in reference.arguments}
         named = {id(tensor): (name, tensor) for name, tensor in {**reference.parameters, **arguments}.items()}
-        mode = Stepping(named, known, tried)
-        mode.masks = self.masks
+        mode.follow_these(named)
         inputs = tensors[:-1] if reference.criterion else tensors
         met: Unit | None = None
         outputs: list[Tensor] = []
@@ -113,4 +134,4 @@ class Walker:
                 outputs, loss = reference.parted(out, tensors[-1] if tensors else None)
         except Met as stop:
             met = stop.units[0]
-        return Walk(met, mode.steps, mode.pure, outputs, None if loss is None else array_of(loss))
+        return met, outputs, loss
