@@ -8,7 +8,7 @@ import numpy as np
 from twofold.compare.judge.own.meeting.solving.pool import Pool
 from twofold.compare.judge.own.meeting.solving.sources import Choice, Source, Sources
 from twofold.compare.judge.own.meeting.solving.stepping import Unit
-from twofold.compare.judge.own.meeting.solving.walking import Walk, Walker
+from twofold.compare.judge.own.meeting.solving.walking import Number, Walk, Walker
 from twofold.scratch.module import Array
 
 LIKE = -1  # the rank of what was found for another gate of the same parameter
@@ -117,16 +117,21 @@ class Search:
             self.again += count
             for one in tried:
                 one.walk = self.probe(one.wider[0], group)
-            scored = [(self.score(one.walk, wider, group), wider) for one in tried if one.walk for wider in one.wider]
-            best = max((score for score, _ in scored), default=0)
+            scored = [
+                (*self.score(one.walk, wider, group), one, wider) for one in tried if one.walk for wider in one.wider
+            ]
+            best = max((score for score, *_ in scored), default=0)
             if best:
-                return self.walked(self.twins([one for score, one in scored if score == best][:KEPT], group), group), []
+                found = [wider for score, _, _, wider in scored if score == best][:KEPT]
+                return self.walked(self.twins(found, group), group), []
             met = next((one.walk.met for one in tried if one.walk), None)
-            wider = [Solution(one.chosen, met) for _, one in scored]
+            wider = [Solution(wider.chosen, met) for *_, wider in scored]
             if met is None or not together(group, met):
                 return [], wider
+            likely = {id(wider) for _, last, _, wider in scored if last is not None and self.is_affine(last, met)}
             for one in tried:
-                further = [Solution(part.chosen, met) for part in one.wider]
+                some = [wider for wider in one.wider if id(wider) in likely] if likely else one.wider
+                further = [Solution(part.chosen, met) for part in some]
                 one.wider = [p.with_choice(choice) for p in further for choice in self.open(p, ranks[1], group)]
 
     def twins(self, solutions: list[Solution], group: Unit | None) -> list[Solution]:
@@ -149,20 +154,31 @@ class Search:
         walks = [(one, self.probe(one, tried)) for one in solutions]
         return [Solution(one.chosen, walk.met) for one, walk in walks if walk is not None]
 
-    def score(self, walk: Walk, one: Solution, group: Unit | None) -> int:
-        """How much of what is computed is there, if any of it rests on what is tried; how far it reaches first."""
+    def is_affine(self, value: Array, met: Unit) -> bool:
+        """Whether scratch has this with a bias, whichever, where one is added to it next."""
+        if "add" not in met.kind or len(met.shape) != 1 or value.ndim < 2:
+            return False
+        axis = next((n for n in (value.ndim - 1, 1) if value.shape[n] == met.shape[0]), None)
+        return axis is not None and self.pool.has_shifted(value, axis)
+
+    def score(self, walk: Walk, one: Solution, group: Unit | None) -> tuple[int, Array | None]:
+        """How much of what is computed is there, if any of it rests on what is tried; how far it reaches first.
+
+        With it the last value that does.
+        """
         names = {name for unit, _ in one.chosen if together(group, unit) for name in unit.names}
         values = walk.again(self.parameters(one, names))
         if values is None:
             another = self.probe(one, group) if self.walker.runs < MOST else None
-            values = [(value, True) for value in another.values()] if another else []
+            values = [*map(Number, another.values())] if another else []
         chosen = "embedding" not in (group.kind if group else "")
         there = [
             (n, rests and not (chosen and self.is_choice(value)))
-            for n, (value, rests) in enumerate(values, 1)
-            if value in self.pool
+            for n, (value, rests, moved) in enumerate(values, 1)
+            if (self.pool.find(value) is not None if moved else value in self.pool)
         ]
-        return 1000 * there[-1][0] + len(there) if any(rests for _, rests in there) else 0
+        last = next((value for value, rests, _ in reversed(values) if rests), None)
+        return (1000 * there[-1][0] + len(there) if any(rests for _, rests in there) else 0), last
 
     def is_choice(self, value: Array) -> bool:
         """Whether all that it holds are entries of parameters, as a product with one-hot rows gives them."""

@@ -65,6 +65,7 @@ class Step:
     args: Any
     kwargs: Any
     out: Any
+    moves: bool = False  # entries, and computes nothing
 
 
 Pure = tuple[tuple[str, ...], tuple[Tensor, ...] | None]  # of which parameters it is the sum, and which entries of each
@@ -121,7 +122,7 @@ class Stepping(TorchFunctionMode):
             self.meet(name, pure, given)
         out = run(*args, **kwargs)
         if self.started and name not in LEFT:
-            self.steps.append(Step(run, args, kwargs, out))
+            self.steps.append(Step(run, args, kwargs, out, name in MOVES))
         self.take(name, given, out)
         return out
 

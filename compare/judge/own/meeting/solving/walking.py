@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +18,14 @@ from twofold.compare.sides.foreign.reference import UsersReference, array_of
 from twofold.scratch.module import Array
 
 
+class Number(NamedTuple):
+    """What an operation gave, whether it rests on what is tried, and whether it only moved entries."""
+
+    value: Array
+    rests: bool = True
+    moved: bool = False
+
+
 @dataclass
 class Walk:
     """What came of one forward pass: the steps since a unit was first taken, and the unit that it stopped at."""
@@ -30,9 +38,9 @@ class Walk:
 
     def values(self) -> list[Array]:
         """Of the steps, and where the pass came to its end what may be made of the outputs."""
-        return [value for value, _ in self.numbers({}, set())]
+        return [value for value, *_ in self.numbers({}, set())]
 
-    def again(self, changed: Mapping[str, Array]) -> list[tuple[Array, bool]] | None:
+    def again(self, changed: Mapping[str, Array]) -> list[Number] | None:
         """The values with other parameters in the steps, and which rest on them. None where that takes a run."""
         made: dict[int, Any] = {}
         resting: set[int] = set()
@@ -74,14 +82,20 @@ class Walk:
             return None
         return self.numbers(made, resting - silent)
 
-    def numbers(self, made: Mapping[int, Tensor], resting: set[int]) -> list[tuple[Array, bool]]:
-        tensors = [(made.get(id(old), old), id(old) in resting) for step in self.steps for old in flat([step.out])]
-        values = [(array_of(t), rests) for t, rests in tensors if t.is_floating_point() and t.numel() >= LEAST]
+    def numbers(self, made: Mapping[int, Tensor], resting: set[int]) -> list[Number]:
+        tensors = [
+            (made.get(id(old), old), id(old) in resting, step.moves) for step in self.steps for old in flat([step.out])
+        ]
+        values = [
+            Number(array_of(tensor), rests, moved)
+            for tensor, rests, moved in tensors
+            if tensor.is_floating_point() and tensor.numel() >= LEAST
+        ]
         for end in self.outputs if self.met is None else ():
             if end.ndim and end.numel() >= LEAST:
                 value = array_of(made.get(id(end), end))
                 images = [image(value) for word, image in IMAGES.items() if word not in ("", "argmax")]
-                values += [(image, id(end) in resting) for image in images]
+                values += [Number(image, id(end) in resting, False) for image in images]
         return values
 
 
