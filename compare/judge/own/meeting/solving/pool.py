@@ -67,16 +67,10 @@ class Pool:
         n = bisect_left(spreads, wanted * (1 - COARSE))
         return n < len(spreads) and spreads[n] <= wanted * (1 + COARSE)
 
-    def masked(self, value: Array) -> Array | None:
-        """The value times an array of zeros and one other number, where that product is there too."""
-        for array in self.arrays.get(value.size, ()):
-            kinds = np.unique(array)
-            if len(kinds) == 2 and 0 in kinds:
-                for turned in turnings(array, value.shape):
-                    for scale in (1.0, 1 / (turned != 0).mean()):
-                        if self.find(found := value * turned * scale) is not None:
-                            return found
-        return None
+    def of_shape(self, shape: Sequence[int]) -> Iterator[Array]:
+        """All that has this shape with its axes in some order, in that order."""
+        for array in self.arrays.get(int(np.prod(shape)), ()):
+            yield from turnings(array, shape)
 
 
 def spread(array: Array, axis: int) -> float:

@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from twofold.compare.judge.own.meeting.masks import Dropouts
 from twofold.compare.judge.own.meeting.solving.gates import forms
 from twofold.compare.judge.own.meeting.solving.moves import MOVES, flat
 from twofold.compare.judge.own.meeting.solving.pool import Pool
 from twofold.compare.judge.own.meeting.solving.splits import Splits
-from twofold.compare.sides.foreign.reference import array_of
 from twofold.scratch.module import Array
 
 PRODUCTS = frozenset(("matmul", "__matmul__", "__rmatmul__", "mm", "linear", "mv", "bmm"))
@@ -113,7 +113,7 @@ class Stepping(TorchFunctionMode):
                 return out
         run = func
         if name == "dropout" and self.masks is not None:
-            run = partial(self.dropped, func)
+            run = partial(Dropouts(pool=self.masks).taken, func)
         if pure and len(pure) == len(given):
             out = func(*args, **kwargs)
             self.follow(name, func, args, kwargs, pure, out)
@@ -190,12 +190,6 @@ class Stepping(TorchFunctionMode):
                         self.flattened[id(result)] = dims[lead:]
                 elif id(source) in self.flattened and result.shape == source.shape:
                     self.flattened[id(result)] = self.flattened[id(source)]
-
-    def dropped(self, func: Any, input: Tensor, *args: Any, **kwargs: Any) -> Any:
-        """What scratch made of it by a mask of its own, where it did."""
-        training = kwargs.get("training", args[1] if len(args) > 1 else True)
-        found = self.masks.masked(array_of(input)) if training and self.masks is not None else None
-        return func(input, *args, **kwargs) if found is None else torch.from_numpy(found)
 
 
 def replaced(args: Sequence[Any], old: Tensor, new: Tensor) -> tuple[Any, ...]:
