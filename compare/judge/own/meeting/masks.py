@@ -30,13 +30,14 @@ class Dropouts(TorchFunctionMode):
 
     def taken(self, func: Any, *args: Any, **kwargs: Any) -> Any:
         given = dict(zip(("input", "p", "training"), args, strict=False)) | kwargs
-        x, p = kwargs.get("input", args[0] if args else None), given.get("p", 0.5)
+        x: Any = given["input"]
+        p = given.get("p", 0.5)
         if not given.get("training", given.get("train", True)) or not 0 < p < 1:
             return func(*args, **kwargs)
         n = len(self.met)
         mask = mask_of(self.pool, array_of(x), p) if self.pool else self.masks[n] if n < len(self.masks) else None
         self.met.append(mask)
-        return func(*args, **kwargs) if mask is None else x * torch.from_numpy(mask).to(x).clone()  # a value too
+        return func(*args, **kwargs) if mask is None else x * torch.from_numpy(mask).to(x)
 
 
 def mask_of(pool: Pool, value: Array, p: float) -> Array | None:

@@ -217,6 +217,13 @@ class Search:
         except Exception:  # these do not fit one another
             return None
 
+    def end(self, one: Solution) -> Walk | None:
+        """What comes out, where every part is chosen."""
+        try:
+            return self.walker.end(self.parameters(one, set(self.drawn)))
+        except Exception:  # these do not fit one another
+            return None
+
     def state(self, one: Solution) -> tuple[dict[str, Array], dict[str, Array]]:
         """Torch's parameters and which of their entries are known."""
         known = {name: np.zeros(value.shape, bool) for name, value in self.drawn.items()}

@@ -1,6 +1,7 @@
 """Torch's forward pass as the search runs it, and a part of it once more with other parameters."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -123,8 +124,13 @@ class Walker:
         met, outputs, loss = self.pass_through(state, mode)
         return Walk(met, mode.steps, mode.pure, outputs, None if loss is None else array_of(loss))
 
+    def end(self, state: Mapping[str, Array]) -> Walk:
+        """One pass of which nothing but what comes out is kept. Raises what torch raises."""
+        _, outputs, loss = self.pass_through(state, None)
+        return Walk(None, [], {}, outputs, None if loss is None else array_of(loss))
+
     def pass_through(
-        self, state: Mapping[str, Array], mode: Stepping | Watching
+        self, state: Mapping[str, Array], mode: Stepping | Watching | None
     ) -> tuple[Unit | None, list[Tensor], Tensor | None]:
         """Up to the first unknown part, if there is one, else outputs and loss."""
         reference = self.reference
@@ -137,13 +143,14 @@ class Walker:
         tensors = [reference.tensor(array, "float64") for array in self.data]
         arguments = {name: reference.tensor(state[name], "float64") for name in reference.arguments}
         named = {id(tensor): (name, tensor) for name, tensor in {**reference.parameters, **arguments}.items()}
-        mode.follow_these(named)
+        if mode is not None:
+            mode.follow_these(named)
         inputs = tensors[:-1] if reference.criterion else tensors
         met: Unit | None = None
         outputs: list[Tensor] = []
         loss: Tensor | None = None
         try:
-            with torch.no_grad(), mode:
+            with torch.no_grad(), mode or nullcontext():
                 out = reference.reference(*inputs, *arguments.values())
                 outputs, loss = reference.parted(out, tensors[-1] if tensors else None)
         except Met as stop:
