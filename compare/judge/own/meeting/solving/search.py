@@ -1,7 +1,8 @@
 """The search: each part of torch's parameters in the order of its forward pass, by whose value stands in scratch's."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import numpy as np
 
@@ -17,9 +18,13 @@ REUSED = 3  # of arrays that serve something else already
 RANKS = (LIKE, LIKE), (0, 0), (1, 0), (0, 1), (1, 1), (2, 0), (2, 2), (REUSED, 0)
 UNBOUND = 60  # solutions that another part multiplies
 AGAIN = 9000  # single operations that are run again
+MANY = 1000  # candidates before those are preferred of which a bias may make what is there
 BEAM = 4000  # candidates that are held while no value tells them apart
 KEPT = 48  # of equally good ones
 MOST = 600  # runs
+FED = 6  # solutions that are followed behind the place where the two part
+INPUTS = 48  # values of scratch's that an operation may be given
+FILLED = 24  # ways to fill what is left open
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +33,7 @@ class Solution:
 
     chosen: tuple[tuple[Unit, Choice], ...] = ()
     met: Unit | None = None  # the part that comes next
+    fed: tuple[tuple[Unit, Array], ...] = ()  # what torch's operation is given in place of its own input
 
     def used(self, total: int) -> Array:
         taken = np.zeros(total + 1, bool)
@@ -39,7 +45,7 @@ class Solution:
 
     def with_choice(self, choice: Choice) -> "Solution":
         assert self.met is not None
-        return Solution((*self.chosen, (self.met, choice)))
+        return replace(self, chosen=(*self.chosen, (self.met, choice)), met=None)
 
     def beside(self, group: Unit | None) -> list[Source]:
         """What was taken for the same rows of the same layer."""
@@ -77,38 +83,86 @@ class Search:
     def solve(self, given: Sequence[tuple[Unit, Choice]] = ()) -> Outcome:
         """From what is given to the end of torch's forward pass.
 
-        Where no candidate explains what scratch has, the two have parted: from there on what lies next is taken.
+        Where no candidate explains what scratch has, the two have parted. From there on torch's operations are given
+        scratch's own values for input, and what no such value explains is left open until the others are known.
         """
         beam = self.walked([Solution(tuple(given))], None)
-        anchor, parted, seen = beam, None, 0
+        anchor, parted, seen, lost = beam, None, 0, False
         while beam and beam[0].met is not None:
             unbound: list[Solution] = []
             found: list[Solution] = []
-            for ranks in RANKS if parted is None else RANKS[:2]:
+            for ranks in () if lost else RANKS:
                 found, wider = self.through(beam, ranks)
                 unbound = unbound or wider
                 if found:
                     break
-            if found:
-                anchor = beam = found
-                seen += 1
-            elif parted is None and unbound and unbound[0].met is not None and len(unbound) <= UNBOUND:
+            if not found and parted is None and unbound and unbound[0].met is not None and len(unbound) <= UNBOUND:
                 beam = unbound  # nothing of it is bound: it is asked together with what follows
-            else:
+                continue
+            if not found:
                 parted = parted or anchor[0].met
-                beam = anchor = self.forced(anchor[0])
-        return Outcome(beam, parted, seen)
+                found = self.behind(anchor[:FED])
+                lost = not found
+            seen += bool(found)
+            beam = anchor = found or self.walked([one.with_choice(()) for one in anchor[:FED]], anchor[0].met)
+        return Outcome(beam if parted is None else list(islice(self.filled(beam), FILLED)), parted, seen)
 
-    def forced(self, one: Solution) -> list[Solution]:
-        """The next part by what lies next, names and order; none where torch takes none of it."""
+    def behind(self, beam: list[Solution]) -> list[Solution]:
+        """The solutions with the next part under which torch makes of a value of scratch's another one."""
+        for ranks in RANKS[:-1]:
+            found, _ = self.through(beam, ranks, True)
+            if found:
+                return found
+        return []
+
+    def with_inputs(self, one: Solution) -> list[Solution]:
+        """With each value that scratch has and the next operation may be given."""
         assert one.met is not None
-        likely = (choice for rank in (LIKE, 0, 1, 2) for choice in self.open(one, rank, None))
-        return self.walked([one.with_choice(next(likely, (None,) * len(one.met.names)))], one.met)
+        choice = next(iter(self.open(one, 2, one.met)), None)
+        walk = None if choice is None else self.probe(one.with_choice(choice), one.met)
+        taken = None if walk is None else walk.taken()
+        if taken is None:
+            return []
+        there = islice(unlike(self.pool.of_shape(tuple(taken.shape))), INPUTS)
+        return [replace(one, fed=(*one.fed, (one.met, array))) for array in there]
 
-    def through(self, beam: list[Solution], ranks: tuple[int, int]) -> tuple[list[Solution], list[Solution]]:
-        """The solutions with the next part of which most is found; else all, past the parts that one result needs."""
+    def filled(self, beam: list[Solution]) -> Iterator[Solution]:
+        """With what is left for the parts that were left open, by names and order."""
+        for one in beam:
+            open_units = [unit for unit, choice in one.chosen if not choice]
+            some = replace(one, chosen=tuple((unit, choice) for unit, choice in one.chosen if choice))
+            yield from self.with_rest(some, open_units)
+
+    def with_rest(self, one: Solution, units: Sequence[Unit]) -> Iterator[Solution]:
+        if not units:
+            yield one
+            return
+        here = replace(one, met=units[0])
+        options = next((some for rank in (LIKE, 0, 1, 2) if (some := self.open(here, rank, units[0]))), [])
+        if not options:
+            yield from self.with_rest(one, units[1:])
+        for choice in options[:KEPT]:
+            yield from self.with_rest(here.with_choice(choice), units[1:])
+
+    def through(
+        self, beam: list[Solution], ranks: tuple[int, int], fed: bool = False
+    ) -> tuple[list[Solution], list[Solution]]:
+        """The solutions with the next part of which most is found; else all, past the parts that one result needs.
+
+        Where they are `fed` each goes with each value of scratch's that the operation may be given.
+        """
         group = beam[0].met
-        tried = [Tried([one.with_choice(choice) for choice in self.open(one, ranks[0], group)]) for one in beam]
+        assert group is not None
+        tried = [
+            Tried(
+                [
+                    more.with_choice(choice)
+                    for more in (self.with_inputs(one) if fed else [one])
+                    for choice in self.open(one, ranks[0], group)
+                ]
+            )
+            for one in beam
+        ]
         while True:
             tried = [one for one in tried if one.wider]
             count = sum(len(one.wider) for one in tried)
@@ -125,14 +179,18 @@ class Search:
                 found = [wider for score, _, _, wider in scored if score == best][:KEPT]
                 return self.walked(self.twins(found, group), group), []
             met = next((one.walk.met for one in tried if one.walk), None)
-            wider = [Solution(wider.chosen, met) for *_, wider in scored]
+            wider = [replace(wider, met=met) for *_, wider in scored]
             if met is None or not together(group, met):
                 return [], wider
-            likely = {id(wider) for _, last, _, wider in scored if last is not None and self.is_affine(last, met)}
-            for one in tried:
-                some = [wider for wider in one.wider if id(wider) in likely] if likely else one.wider
-                further = [Solution(part.chosen, met) for part in some]
-                one.wider = [p.with_choice(choice) for p in further for choice in self.open(p, ranks[1], group)]
+            parts = [(one, [replace(part, met=met) for part in one.wider]) for one in tried]
+            if sum(len(some) for _, some in parts) * len(self.open(parts[0][1][0], ranks[1], group)) > MANY:
+                likely = {id(wider) for _, last, _, wider in scored if last is not None and self.is_affine(last, met)}
+                parts = [
+                    (one, [new for old, new in zip(one.wider, some, strict=True) if not likely or id(old) in likely])
+                    for one, some in parts
+                ]
+            for one, some in parts:
+                one.wider = [part.with_choice(choice) for part in some for choice in self.open(part, ranks[1], group)]
 
     def twins(self, solutions: list[Solution], group: Unit | None) -> list[Solution]:
         """Beside each the one whose gate is the complement, which shows only where it is used."""
@@ -146,13 +204,13 @@ class Search:
                 (unit, tuple(s and s.negated() for s in choice) if together(group, unit) else choice)
                 for unit, choice in one.chosen
             ]
-            others.append(Solution(tuple(chosen)))
+            others.append(replace(one, chosen=tuple(chosen)))
         return [*solutions, *others]
 
     def walked(self, solutions: Sequence[Solution], tried: Unit | None) -> list[Solution]:
         """With the parts that come next; without those with which torch does not run."""
         walks = [(one, self.probe(one, tried)) for one in solutions]
-        return [Solution(one.chosen, walk.met) for one, walk in walks if walk is not None]
+        return [replace(one, met=walk.met) for one, walk in walks if walk is not None]
 
     def is_affine(self, value: Array, met: Unit) -> bool:
         """Whether scratch has this with a bias, whichever, where one is added to it next."""
@@ -167,7 +225,8 @@ class Search:
         With it the last value that does.
         """
         names = {name for unit, _ in one.chosen if together(group, unit) for name in unit.names}
-        values = walk.again(self.parameters(one, names))
+        fed = next((array for unit, array in one.fed if unit is group), None)
+        values = walk.again(self.parameters(one, names), fed)
         if values is None:
             another = self.probe(one, group) if self.walker.runs < MOST else None
             values = [*map(Number, another.values())] if another else []
@@ -191,7 +250,7 @@ class Search:
         if rank == REUSED:
             return [choice for choice in self.sources.of(one.met, 0) if choice[0] is not None]
         used, beside = one.used(self.sources.total), one.beside(group)
-        earlier = [choice for unit, choice in one.chosen if unit.names == one.met.names]
+        earlier = [choice for unit, choice in one.chosen if choice and unit.names == one.met.names]
         found = [
             choice
             for choice in self.sources.of(one.met, self.sources.last if rank == LIKE else rank)
@@ -213,7 +272,7 @@ class Search:
     def probe(self, one: Solution, tried: Unit | None) -> Walk | None:
         state, known = self.state(one)
         try:
-            return self.walker.walk(state, known, tried)
+            return self.walker.walk(state, known, tried, one.fed)
         except Exception:  # these do not fit one another
             return None
 
@@ -235,10 +294,19 @@ class Search:
     def parameters(self, one: Solution, names: set[str]) -> dict[str, Array]:
         found = {name: self.drawn[name].copy() for name in names}
         for unit, choice in one.chosen:
-            for name, source in zip(unit.names, choice, strict=True):
+            for name, source in zip(unit.names, choice, strict=False):  # one that is left open stands for nothing
                 if name in found:
                     found[name][unit.slices()] = self.entries(source, unit)
         return found
+
+
+def unlike(arrays: Iterator[Array]) -> Iterator[Array]:
+    """Each once."""
+    met: set[bytes] = set()
+    for array in arrays:
+        if (key := array.tobytes()) not in met:
+            met.add(key)
+            yield array
 
 
 def negative(choice: Choice) -> bool:

@@ -147,7 +147,7 @@ def better(one: Outcome, other: Outcome) -> bool:
 
 
 def without(one: Solution, begun: Sequence[tuple[Unit, Choice]]) -> Solution:
-    return Solution(one.chosen[len(begun) :])
+    return replace(one, chosen=one.chosen[len(begun) :])
 
 
 def choice_of(entry: Entry) -> tuple[Unit, Choice]:

@@ -84,6 +84,7 @@ class Stepping(TorchFunctionMode):
         self.flattened: dict[int, tuple[int, ...]] = {}
         self.masks: Pool | None = None
         self.splits: Splits | None = None
+        self.fed: list[tuple[Unit, Array]] = []
         self.forms = forms()
         self.form = ""  # the fused operation that is taken apart
 
@@ -119,7 +120,7 @@ class Stepping(TorchFunctionMode):
             self.follow(name, func, args, kwargs, pure, out)
             return out
         if pure and not (name in PRODUCTS and self.nothing(given)):
-            self.meet(name, pure, given)
+            args = self.with_fed(self.meet(name, pure, given), args, given)
         out = run(*args, **kwargs)
         if self.started and name not in LEFT:
             self.steps.append(Step(run, args, kwargs, out, name in MOVES))
@@ -156,7 +157,18 @@ class Stepping(TorchFunctionMode):
             self.kept.append(result)
             self.pure[id(result)] = names, part
 
-    def meet(self, name: str, pure: Sequence[Tensor], given: Sequence[Tensor]) -> None:
+    def with_fed(self, units: Sequence[Unit], args: Any, given: Sequence[Tensor]) -> Any:
+        """With the value of scratch's that stands for the input of an operation with one of these, the first time."""
+        for n, (unit, array) in enumerate(self.fed):
+            taken = next((one for one in given if one.is_floating_point() and id(one) not in self.pure), None)
+            if unit in units and taken is not None and taken.shape == array.shape:
+                del self.fed[n]
+                new = torch.from_numpy(np.array(array))
+                self.kept.append(new)
+                return replaced(args, taken, new)
+        return args
+
+    def meet(self, name: str, pure: Sequence[Tensor], given: Sequence[Tensor]) -> list[Unit]:
         behind = next((self.flattened[id(tensor)] for tensor in given if id(tensor) in self.flattened), ())
         units = [unit for tensor in pure for unit in self.units(tensor, f"{self.form} {name}", behind)]
         if self.tried is not None and self.tried in units:
@@ -164,6 +176,7 @@ class Stepping(TorchFunctionMode):
         open_units = [unit for unit in units if not self.known[unit.names[0]][unit.slices()].all()]
         if open_units:
             raise Met(open_units)
+        return units
 
     def units(self, tensor: Tensor, kind: str, behind: tuple[int, ...]) -> list[Unit]:
         names, parts = self.pure[id(tensor)]

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,12 +42,19 @@ class Walk:
         """Of the steps, and where the pass came to its end what may be made of the outputs."""
         return [value for value, *_ in self.numbers({}, set())]
 
-    def again(self, changed: Mapping[str, Array]) -> list[Number] | None:
+    def taken(self) -> Tensor | None:
+        """What the first step was given beside parameters."""
+        given = (one for step in self.steps[:1] for one in flat(step.args))
+        return next((one for one in given if one.is_floating_point() and id(one) not in self.pure), None)
+
+    def again(self, changed: Mapping[str, Array], fed: Array | None = None) -> list[Number] | None:
         """The values with other parameters in the steps, and which rest on them. None where that takes a run."""
         made: dict[int, Any] = {}
         resting: set[int] = set()
         silent: set[int] = set()  # what nothing was added to, or what was taken times one
         touched = False
+        if fed is not None and (taken := self.taken()) is not None:
+            made[id(taken)] = torch.from_numpy(np.array(fed))
         whole = {name: torch.from_numpy(value.ravel()) for name, value in changed.items()}
 
         def put(value: Any) -> Any:
@@ -117,10 +125,16 @@ class Walker:
             return
         self.splits = watching.splits()
 
-    def walk(self, state: Mapping[str, Array], known: Mapping[str, Array], tried: Unit | None) -> Walk:
+    def walk(
+        self,
+        state: Mapping[str, Array],
+        known: Mapping[str, Array],
+        tried: Unit | None,
+        fed: Sequence[tuple[Unit, Array]] = (),
+    ) -> Walk:
         """One pass with `state`, of which entries are `known`. Raises what torch raises."""
         mode = Stepping(known, tried)
-        mode.masks, mode.splits = self.masks, self.splits
+        mode.masks, mode.splits, mode.fed = self.masks, self.splits, [*fed]
         met, outputs, loss = self.pass_through(state, mode)
         return Walk(met, mode.steps, mode.pure, outputs, None if loss is None else array_of(loss))
 
