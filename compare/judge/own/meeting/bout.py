@@ -50,6 +50,7 @@ class Bout:
     training: bool | None = None
     shapes: list[tuple[int, ...]] = field(default_factory=list)  # of the reference's outputs
     buffers: dict[str, str] = field(default_factory=dict)  # torch's buffers by the stranger's
+    dropouts: dict[bool | None, int] = field(default_factory=dict)  # how many torch meets, by mode
     masks: dict[tuple[str, bool | None], Sequence[Array | None]] = field(default_factory=dict)  # by draw and mode
 
     @property
@@ -105,7 +106,9 @@ class Bout:
         if key not in self.masks:
             state, data = self.state(one.values, one.shares), given(one.data, self.pairing.ways)
             self.masks[key] = ()
-            if count(self.reference, state, data, self.training):
+            if self.training not in self.dropouts:
+                self.dropouts[self.training] = count(self.reference, state, data, self.training)
+            if self.dropouts[self.training]:
                 try:
                     data_of_theirs, send = self.given(one, "float64"), self.send_in("float64")
                     arrays, _ = watched(self.foreign, one.values, data_of_theirs, send, 0)

@@ -16,9 +16,11 @@ LIKE = -1  # the rank of what was found for another gate of the same parameter
 REUSED = 3  # of arrays that serve something else already
 # Of a weight, and of what is added to it.
 RANKS = (LIKE, LIKE), (0, 0), (1, 0), (0, 1), (1, 1), (2, 0), (2, 2), (REUSED, 0)
+NEAR = RANKS[0], RANKS[1], RANKS[2], RANKS[4]  # of those behind the place where the two part
 UNBOUND = 60  # solutions that another part multiplies
-AGAIN = 9000  # single operations that are run again
+AGAIN = 6000  # single operations that are run again
 MANY = 1000  # candidates before those are preferred of which a bias may make what is there
+BEHIND = 2000  # of those behind the place where the two part
 BEAM = 4000  # candidates that are held while no value tells them apart
 KEPT = 48  # of equally good ones
 MOST = 600  # runs
@@ -45,7 +47,7 @@ class Solution:
 
     def with_choice(self, choice: Choice) -> "Solution":
         assert self.met is not None
-        return replace(self, chosen=(*self.chosen, (self.met, choice)), met=None)
+        return Solution((*self.chosen, (self.met, choice)), None, self.fed)
 
     def beside(self, group: Unit | None) -> list[Source]:
         """What was taken for the same rows of the same layer."""
@@ -87,7 +89,10 @@ class Search:
         scratch's own values for input, and what no such value explains is left open until the others are known.
         """
         beam = self.walked([Solution(tuple(given))], None)
-        anchor, parted, seen, lost = beam, None, 0, False
+        anchor, seen = beam, 0
+        parted: Unit | None = None
+        left: Unit | None = None
+        lost = False  # whether torch's values are no longer scratch's, and since which part
         while beam and beam[0].met is not None:
             unbound: list[Solution] = []
             found: list[Solution] = []
@@ -100,16 +105,18 @@ class Search:
                 beam = unbound  # nothing of it is bound: it is asked together with what follows
                 continue
             if not found:
-                parted = parted or anchor[0].met
-                found = self.behind(anchor[:FED])
-                lost = not found
+                if parted is None:
+                    parted, self.most = anchor[0].met, self.again + BEHIND
+                same = lost and together(left, anchor[0].met)  # as a bias whose weight was left open
+                found = [] if same else self.behind(anchor[:FED])
+                lost, left = not found, anchor[0].met
             seen += bool(found)
             beam = anchor = found or self.walked([one.with_choice(()) for one in anchor[:FED]], anchor[0].met)
         return Outcome(beam if parted is None else list(islice(self.filled(beam), FILLED)), parted, seen)
 
     def behind(self, beam: list[Solution]) -> list[Solution]:
         """The solutions with the next part under which torch makes of a value of scratch's another one."""
-        for ranks in RANKS[:-1]:
+        for ranks in NEAR:
             found, _ = self.through(beam, ranks, True)
             if found:
                 return found
@@ -153,24 +160,20 @@ class Search:
         """
         group = beam[0].met
         assert group is not None
-        tried = [
-            Tried(
-                [
-                    more.with_choice(choice)
-                    for more in (self.with_inputs(one) if fed else [one])
-                    for choice in self.open(one, ranks[0], group)
-                ]
-            )
-            for one in beam
-        ]
+        tried = []
+        for one in beam:
+            choices = [] if self.again >= self.most else self.open(one, ranks[0], group)
+            some = self.with_inputs(one) if fed and choices else [one]
+            if 0 < len(choices) * len(some) <= BEAM:
+                tried.append(Tried([more.with_choice(choice) for more in some for choice in choices]))
         while True:
-            tried = [one for one in tried if one.wider]
-            count = sum(len(one.wider) for one in tried)
+            tried = [each for each in tried if each.wider]
+            count = sum(len(each.wider) for each in tried)
             if not 0 < count <= BEAM or self.walker.runs + len(tried) > MOST or self.again + count > self.most:
                 return [], []
             self.again += count
-            for one in tried:
-                one.walk = self.probe(one.wider[0], group)
+            for each in tried:
+                each.walk = self.probe(each.wider[0], group)
             scored = [
                 (*self.score(one.walk, wider, group), one, wider) for one in tried if one.walk for wider in one.wider
             ]
@@ -182,15 +185,16 @@ class Search:
             wider = [replace(wider, met=met) for *_, wider in scored]
             if met is None or not together(group, met):
                 return [], wider
-            parts = [(one, [replace(part, met=met) for part in one.wider]) for one in tried]
-            if sum(len(some) for _, some in parts) * len(self.open(parts[0][1][0], ranks[1], group)) > MANY:
+            choices = self.open(replace(tried[0].wider[0], met=met), ranks[1], group)
+            if sum(len(each.wider) for each in tried) * len(choices) > MANY:
                 likely = {id(wider) for _, last, _, wider in scored if last is not None and self.is_affine(last, met)}
-                parts = [
-                    (one, [new for old, new in zip(one.wider, some, strict=True) if not likely or id(old) in likely])
-                    for one, some in parts
-                ]
-            for one, some in parts:
-                one.wider = [part.with_choice(choice) for part in some for choice in self.open(part, ranks[1], group)]
+                for each in tried if likely else ():
+                    each.wider = [part for part in each.wider if id(part) in likely]
+            if sum(len(each.wider) for each in tried) * len(choices) > 2 * BEAM:
+                return [], []
+            for each in tried:
+                parts = [replace(part, met=met) for part in each.wider]
+                each.wider = [part.with_choice(choice) for part in parts for choice in self.open(part, ranks[1], group)]
 
     def twins(self, solutions: list[Solution], group: Unit | None) -> list[Solution]:
         """Beside each the one whose gate is the complement, which shows only where it is used."""
