@@ -18,7 +18,7 @@ REUSED = 3  # of arrays that serve something else already
 RANKS = (LIKE, LIKE), (0, 0), (1, 0), (0, 1), (1, 1), (2, 0), (2, 2), (REUSED, 0)
 NEAR = RANKS[0], RANKS[1], RANKS[2], RANKS[4]  # of those behind the place where the two part
 UNBOUND = 60  # solutions that another part multiplies
-AGAIN = 6000  # single operations that are run again
+AGAIN = 9000  # single operations that are run again
 MANY = 1000  # candidates before those are preferred of which a bias may make what is there
 BEHIND = 2000  # of those behind the place where the two part
 BEAM = 4000  # candidates that are held while no value tells them apart
@@ -81,6 +81,7 @@ class Search:
         self.flat = np.concatenate([[0.0], flat])  # numbers are from 1
         self.of_source: dict[Source, Array] = {}
         self.again = 0
+        self.weak: list[Solution] = []  # of which slices are there alone
 
     def solve(self, given: Sequence[tuple[Unit, Choice]] = ()) -> Outcome:
         """From what is given to the end of torch's forward pass.
@@ -96,11 +97,13 @@ class Search:
         while beam and beam[0].met is not None:
             unbound: list[Solution] = []
             found: list[Solution] = []
+            self.weak = []
             for ranks in () if lost else RANKS:
                 found, wider = self.through(beam, ranks)
                 unbound = unbound or wider
                 if found:
                     break
+            found = found or self.walked(self.weak, beam[0].met)
             if not found and parted is None and unbound and unbound[0].met is not None and len(unbound) <= UNBOUND:
                 beam = unbound  # nothing of it is bound: it is asked together with what follows
                 continue
@@ -179,15 +182,18 @@ class Search:
             ]
             best = max((score for score, *_ in scored), default=0)
             if best:
-                found = [wider for score, _, _, wider in scored if score == best][:KEPT]
+                found = [wider for score, *_, wider in scored if score == best][:KEPT]
                 return self.walked(self.twins(found, group), group), []
+            best = max((weak for _, weak, *_ in scored), default=0)
+            if best and not self.weak:
+                self.weak = [wider for _, weak, *_, wider in scored if weak == best][:KEPT]
             met = next((one.walk.met for one in tried if one.walk), None)
             wider = [replace(wider, met=met) for *_, wider in scored]
             if met is None or not together(group, met):
                 return [], wider
             choices = self.open(replace(tried[0].wider[0], met=met), ranks[1], group)
             if sum(len(each.wider) for each in tried) * len(choices) > MANY:
-                likely = {id(wider) for _, last, _, wider in scored if last is not None and self.is_affine(last, met)}
+                likely = {id(wider) for *_, last, _, wider in scored if last is not None and self.is_affine(last, met)}
                 for each in tried if likely else ():
                     each.wider = [part for part in each.wider if id(part) in likely]
             if sum(len(each.wider) for each in tried) * len(choices) > 2 * BEAM:
@@ -223,10 +229,11 @@ class Search:
         axis = next((n for n in (value.ndim - 1, 1) if value.shape[n] == met.shape[0]), None)
         return axis is not None and self.pool.has_shifted(value, axis)
 
-    def score(self, walk: Walk, one: Solution, group: Unit | None) -> tuple[int, Array | None]:
+    def score(self, walk: Walk, one: Solution, group: Unit | None) -> tuple[int, int, Array | None]:
         """How much of what is computed is there, if any of it rests on what is tried; how far it reaches first.
 
-        With it the last value that does.
+        What only moves entries counts as a whole; then as well slice by slice, as heads are, which other orders of
+        the same blocks have too. With it the last value that rests on what is tried.
         """
         names = {name for unit, _ in one.chosen if together(group, unit) for name in unit.names}
         fed = next((array for unit, array in one.fed if unit is group), None)
@@ -235,13 +242,16 @@ class Search:
             another = self.probe(one, group) if self.walker.runs < MOST else None
             values = [*map(Number, another.values())] if another else []
         chosen = "embedding" not in (group.kind if group else "")
-        there = [
-            (n, rests and not (chosen and self.is_choice(value)))
-            for n, (value, rests, moved) in enumerate(values, 1)
-            if (self.pool.find(value) is not None if moved else value in self.pool)
-        ]
         last = next((value for value, rests, _ in reversed(values) if rests), None)
-        return (1000 * there[-1][0] + len(there) if any(rests for _, rests in there) else 0), last
+        told = []
+        for weak in (False, True):
+            there = [
+                (n, rests and not (chosen and self.is_choice(value)))
+                for n, (value, rests, moved) in enumerate(values, 1)
+                if (self.pool.find(value) is not None if moved and not weak else value in self.pool)
+            ]
+            told.append(1000 * there[-1][0] + len(there) if any(rests for _, rests in there) else 0)
+        return told[0], told[1], last
 
     def is_choice(self, value: Array) -> bool:
         """Whether all that it holds are entries of parameters, as a product with one-hot rows gives them."""
