@@ -22,8 +22,9 @@ def factors(scope: Scope) -> Iterator[Change]:
         for n, size in enumerate(scope.sizes):
             yield put(1.6 + far + 0.04 * n, node, ast.Div, size)
             yield put(2.8 + far + 0.04 * n, node, ast.Mult, size)
-            less = binary(size, ast.Sub, number(1))
-            yield put(2.9 + far + 0.04 * n, node, ast.Mult, binary(size, ast.Div, less))
+            if "var" in text(scope.statement):  # Bessel's
+                less = binary(size, ast.Sub, number(1))
+                yield put(2.0 + far + 0.04 * n, node, ast.Mult, binary(size, ast.Div, less))
         for n, one in enumerate(divisors):
             yield put(1.8 + far + 0.04 * n, node, ast.Div, one)
         for n, one in enumerate(known):
@@ -44,8 +45,16 @@ def put(rank: float, node: Any, op: type, one: Any) -> Change:
 
 def places(scope: Scope) -> list[tuple[Any, float]]:
     """Where something may be put, and what that adds to the rank: the deeper, and the farther from the line."""
-    found = [(node, 0.15 * depth + scope.away(node)) for node, depth in scope.slots()]
-    return sorted(found, key=lambda item: item[1])[:SLOTS]
+    found = [(node, 0.15 * depth) for node, depth in scope.slots()]
+    return sorted(found, key=lambda item: item[1] + scope.away(item[0]))[:SLOTS]
+
+
+def sums(scope: Scope) -> list[tuple[Any, float]]:
+    """Where a term may be put: the same places, and the sums within products."""
+    found = [node for node in scope.nodes if is_sum(node) and scope.is_value(node)]
+    inner = [(node, 0.15 * scope.depth(node)) for node in found]
+    inner = [(node, far) for node, far in inner if all(node is not one for one, _ in places(scope))]
+    return [*inner[:3], *places(scope)[:3]]
 
 
 def slopes(scope: Scope) -> Iterator[tuple[float, ast.expr]]:
@@ -76,11 +85,11 @@ def terms(scope: Scope) -> Iterator[Change]:
         found.setdefault(text(one), (1.8 + 0.05 * n, one))
     for rank, one in products(scope):
         found.setdefault(text(one), (rank, one))
-    for node, far in places(scope)[:3]:
+    for node, far in sums(scope):
         for rank, one in found.values():
-            yield put(rank + 2 * far, node, ast.Add, one)
+            yield put(rank + far, node, ast.Add, one)
             if rank < 3:
-                yield put(rank + 0.6 + 2 * far, node, ast.Sub, one)
+                yield put(rank + 0.6 + far, node, ast.Sub, one)
 
 
 def products(scope: Scope) -> Iterator[tuple[float, ast.expr]]:

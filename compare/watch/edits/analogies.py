@@ -2,11 +2,11 @@
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from twofold.compare.watch.edits.edit import text
-from twofold.compare.watch.edits.scope import Scope, is_simple
+from twofold.compare.watch.edits.scope import Scope, is_simple, last_name
 
 LARGEST = 24  # nodes of an expression that is taken over
 MOST = 8  # ways to write one here
@@ -26,28 +26,34 @@ def sides(scope: Scope, *ops: type) -> list[ast.expr]:
 
 
 def here(scope: Scope, nodes: list[ast.expr], most: int) -> list[ast.expr]:
-    """Expressions as they stand, then with the letters, digits and indices of this statement."""
-    found = {text(node): node for node in nodes}
+    """Expressions with the letters, digits and indices of this statement, then as they stand."""
+    own = {text(node) for node in scope.nodes}
+    found: dict[str, ast.expr] = {}
     for node in nodes:
         for one in [*with_letters(scope, node), *with_indices(scope, node)][:MOST]:
             found.setdefault(text(one), one)
-    return list(found.values())[:most]
+    adapted = [one for key, one in found.items() if key not in own][:most]
+    return list({text(one): one for one in (*adapted, *nodes[:most])}.values())
 
 
 def with_letters(scope: Scope, node: ast.expr) -> Iterator[ast.expr]:
     """As W1 and h1 are to W2 and h2: what differs by one character in a name of this statement differs so in all."""
     names = {last_name(part) for part in ast.walk(node)} - {""}
     goals = {last_name(one) for one in scope.own} | {last_name(one) for one in scope.bound} | set(scope.idle)
-    seen: dict[tuple[str, str], None] = {}
-    for name in sorted(names):
-        for goal in sorted(goals - {name}):
-            apart = [(a, b) for a, b in zip(name, goal, strict=False) if a != b]
-            if len(name) == len(goal) and len(apart) == 1:
-                seen[apart[0]] = None
-    for a, b in seen:
+    seen = {pair: None for one in scope.bound for pair in letters(scope.stores, {last_name(one)})}
+    for a, b in {**seen, **dict.fromkeys(letters(names, goals))}:
         new = Renamed({a: b, a.swapcase(): b.swapcase()}, scope).visit(copy.deepcopy(node))
         if text(new) != text(node):
             yield new
+
+
+def letters(names: Iterable[str], goals: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """What is to be exchanged for what where a name differs from a goal by one character."""
+    for name in sorted(names):
+        for goal in sorted(goals):
+            apart = [(a, b) for a, b in zip(name, goal, strict=False) if a != b]
+            if len(name) == len(goal) and len(apart) == 1:
+                yield apart[0]
 
 
 class Renamed(ast.NodeTransformer):
@@ -76,17 +82,6 @@ class Renamed(ast.NodeTransformer):
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         return ast.Constant(self.renamed(node.value)) if isinstance(node.value, str) and node.value else node
-
-
-def last_name(node: ast.AST) -> str:
-    """The word that tells an operand from others."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
-        return node.slice.value
-    return ""
 
 
 def with_indices(scope: Scope, node: ast.expr) -> Iterator[ast.expr]:

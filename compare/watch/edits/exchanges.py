@@ -31,7 +31,7 @@ def operands(scope: Scope) -> Iterator[Change]:
         others = [(key, one) for key, one in scope.operands.items() if key != name]
         ranked = sorted(((likely(scope, name, key), key, one) for key, one in others), key=lambda item: item[:2])
         for n, (rank, _, one) in enumerate(ranked[:NEAREST]):
-            yield change(rank + 0.05 * n + scope.away(node), node, one)
+            yield change(rank + 0.05 * n, node, one)
         if isinstance(node, ast.Subscript):  # the same item of another
             names = [one for one in scope.operands.values() if isinstance(one, ast.Name)]
             own = text(node.value)
@@ -64,16 +64,15 @@ def may_be_other(scope: Scope, node: Any) -> bool:
 def swapped(scope: Scope) -> Iterator[Change]:
     """Two names, or two arguments of a call, exchanged within the statement."""
     for one, other in combinations(about_the_line(scope)[:11], 2):
-        far = min(scope.away(one), scope.away(other))
-        yield from pairs([one, other], 1.2 + 1.2 * (1 - alike(text(one), text(other))) + far)
+        yield from pairs([one, other], 1.2 + 1.2 * (1 - alike(text(one), text(other))))
     targets = [node for node in scope.nodes if isinstance(getattr(node, "ctx", None), ast.Store)]
     targets = [node for node in targets if isinstance(scope.parent(node), ast.Tuple)]
     yield from pairs(targets[:6], 1.8)
     for node in scope.nodes:
         if isinstance(node, ast.Call):
-            yield from pairs(node.args[:4], 1.5 + scope.away(node))
+            yield from pairs(node.args[:4], 1.5)
         elif isinstance(node, ast.Tuple | ast.List) and isinstance(node.ctx, ast.Load):
-            yield from pairs(node.elts[:5], 1.4 + scope.away(node))
+            yield from pairs(node.elts[:5], 1.4)
 
 
 def pairs(nodes: Sequence[ast.expr], rank: float) -> Iterator[Change]:

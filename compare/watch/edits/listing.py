@@ -53,7 +53,7 @@ def edits_of(file: str, line: int, numbers: Sequence[float] = ()) -> Iterator[Ed
 
 
 def away(scope: Scope, one: Change) -> float:
-    return max(scope.away(old) for old, _ in one.pairs)
+    return min(scope.away(old) for old, _ in one.pairs)
 
 
 def settled(where: Site, rank: float, one: Change | Rewrite) -> Edit | None:

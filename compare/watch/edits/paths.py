@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-from twofold.compare.watch.edits.adding import nearest, places, put
+from twofold.compare.watch.edits.adding import nearest, put, sums
 from twofold.compare.watch.edits.arithmetic import binary, number
 from twofold.compare.watch.edits.edit import Change, change, text
 from twofold.compare.watch.edits.scope import Scope
@@ -19,7 +19,7 @@ def of_norms(scope: Scope) -> Iterator[Change]:
     own = [one for one in scope.own if scope.is_value(one)]
     sent = list({text(one): one for one in own}.values())[:4]
     for m, (arguments, keywords) in enumerate(reductions(scope, "mean")):
-        for node, far in places(scope):
+        for node, far in [*sums(scope), *((one, 0.5) for one in sent)]:
             for n, one in enumerate(sent):
                 rank = 1.9 + far + 0.05 * n + 0.3 * m
                 yield put(rank, node, ast.Sub, reduction(one, "mean", arguments, keywords))

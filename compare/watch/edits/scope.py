@@ -155,6 +155,12 @@ class Scope:
         return [target for target in targets if isinstance(target, Operand)]
 
     @cached_property
+    def stores(self) -> frozenset[str]:
+        """The last names of all that the function assigns to."""
+        found = (node for node in ast.walk(self.body) if isinstance(node, Operand))
+        return frozenset(last_name(node) for node in found if isinstance(node.ctx, ast.Store)) - {""}
+
+    @cached_property
     def arguments(self) -> list[ast.expr]:
         names = [node.arg for node in ast.walk(self.body) if isinstance(node, ast.arg)]
         return [ast.Name(name, ast.Load()) for name in dict.fromkeys(names) if name not in ("self", "cls", "ctx")]
@@ -257,6 +263,17 @@ def loaded(node: Any) -> Any:
     if isinstance(node, ast.Attribute):
         return ast.Attribute(node.value, node.attr, ast.Load())
     return ast.Subscript(node.value, node.slice, ast.Load())
+
+
+def last_name(node: ast.AST) -> str:
+    """The word that tells an operand from others."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+        return node.slice.value
+    return ""
 
 
 def is_of_self(node: ast.Attribute) -> bool:
