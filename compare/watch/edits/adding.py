@@ -10,6 +10,7 @@ from twofold.compare.watch.edits.edit import Change, change, short, text
 from twofold.compare.watch.edits.scope import Operand, Scope, alike
 
 SLOTS = 6  # places of a statement that something is put to
+STEPS = ("stride", "size", "step", "pool", "kernel")
 UNARY = ("tanh", "exp", "sqrt", "log", "abs", "sign", "square")
 
 
@@ -49,6 +50,23 @@ def places(scope: Scope) -> list[tuple[Any, float]]:
     return sorted(found, key=lambda item: item[1] + scope.away(item[0]))[:SLOTS]
 
 
+def strides(scope: Scope) -> Iterator[Change]:
+    """Every index, or every number of a tuple, times one factor: a stride or a size that all of them lack."""
+    steps = [one for key, one in scope.operands.items() if key.isidentifier() and any(word in key for word in STEPS)]
+    names = {text(one): one for one in (*steps, *scope.arguments)}
+    for node in scope.nodes:
+        if not isinstance(node, ast.Tuple) or not isinstance(node.ctx, ast.Load):
+            continue
+        parts: list[Any] = [getattr(part, "left", part) if is_sum(part) else part for part in node.elts]
+        parts = [part for part in parts if isinstance(part, ast.Name)]
+        for count in {len(parts), 2}:
+            last = parts[-count:]
+            if len(last) == count > 1:
+                for n, one in enumerate(list(names.values())[:8]):
+                    told = f"`* {text(one)}` put to each of {', '.join(f'`{part.id}`' for part in last)}"
+                    yield Change(2.2 + 0.1 * n, tuple((part, binary(part, ast.Mult, one)) for part in last), told)
+
+
 def sums(scope: Scope) -> list[tuple[Any, float]]:
     """Where a term may be put: the same places, and the sums within products."""
     found = [node for node in scope.nodes if is_sum(node) and scope.is_value(node)]
@@ -68,11 +86,12 @@ def slopes(scope: Scope) -> Iterator[tuple[float, ast.expr]]:
 
 
 def nearest(scope: Scope) -> list[tuple[str, ast.expr]]:
-    """Operands to reckon with: the statement's, those that nobody uses, those that look like what it binds."""
+    """Operands to reckon with: the statement's, those that nobody uses, those that look like what it reads or binds."""
     own: dict[str, ast.expr] = {text(node): node for node in scope.own}
-    goal = text(scope.bound[0]) if scope.bound else ""
+    goals = [*own, *map(text, scope.bound)][:6]
     others = [item for item in scope.operands.items() if item[0] not in own]
-    others.sort(key=lambda item: (item[0] not in scope.idle, -alike(item[0], goal)))
+    near = {key: max((alike(key, goal) for goal in goals), default=0.0) for key, _ in others}
+    others.sort(key=lambda item: (item[0] not in scope.idle, -near[item[0]]))
     return [*own.items(), *others][:16]
 
 
@@ -97,7 +116,7 @@ def products(scope: Scope) -> Iterator[tuple[float, ast.expr]]:
     near = [one for key, one in nearest(scope) if key in scope.idle]
     near += [one for one in scope.arguments if text(one) not in scope.idle]
     near += [one for _, one in nearest(scope)]
-    names = list({text(one): one for one in near}.values())[:7]
+    names = list({text(one): one for one in near}.values())[:8]
     for n, one in enumerate(names):
         for m, other in enumerate(names):
             rank = 3.2 + 0.05 * (n + m)

@@ -39,7 +39,8 @@ def here(scope: Scope, nodes: list[ast.expr], most: int) -> list[ast.expr]:
 def with_letters(scope: Scope, node: ast.expr) -> Iterator[ast.expr]:
     """As W1 and h1 are to W2 and h2: what differs by one character in a name of this statement differs so in all."""
     names = {last_name(part) for part in ast.walk(node)} - {""}
-    goals = {last_name(one) for one in scope.own} | {last_name(one) for one in scope.bound} | set(scope.idle)
+    goals = {last_name(one) for one in (*scope.own, *scope.bound)} | scope.idle
+    goals |= {name for name in scope.stores if len(name) > 1}
     seen = {pair: None for one in scope.bound for pair in letters(scope.stores, {last_name(one)})}
     for a, b in {**seen, **dict.fromkeys(letters(names, goals))}:
         new = Renamed({a: b, a.swapcase(): b.swapcase()}, scope).visit(copy.deepcopy(node))

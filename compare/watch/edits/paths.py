@@ -12,9 +12,8 @@ from twofold.compare.watch.edits.scope import Scope
 
 def of_norms(scope: Scope) -> Iterator[Change]:
     """- d.mean(...) and - y * (d * y).mean(...), along the axes that the function has for its means."""
-    if not any(
-        isinstance(node, ast.Attribute) and node.attr in ("mean", "var", "std") for node in ast.walk(scope.body)
-    ):
+    around = scope.site.kind or scope.body
+    if not {node.attr for node in ast.walk(around) if isinstance(node, ast.Attribute)} & {"mean", "var", "std"}:
         return
     own = [one for one in scope.own if scope.is_value(one)]
     sent = list({text(one): one for one in own}.values())[:4]
@@ -23,7 +22,7 @@ def of_norms(scope: Scope) -> Iterator[Change]:
             for n, one in enumerate(sent):
                 rank = 1.9 + far + 0.05 * n + 0.3 * m
                 yield put(rank, node, ast.Sub, reduction(one, "mean", arguments, keywords))
-                for k, (_, other) in enumerate(nearest(scope)[:6]):
+                for k, (_, other) in enumerate(nearest(scope)[:8]):
                     if other is not one:
                         along = reduction(binary(one, ast.Mult, other), "mean", arguments, keywords)
                         yield put(rank + 0.4 + 0.05 * k, node, ast.Sub, binary(other, ast.Mult, along))

@@ -234,6 +234,8 @@ class Scope:
                 continue
             if isinstance(parent, ast.UnaryOp | ast.Attribute | ast.Subscript | ast.Starred):
                 continue
+            if isinstance(parent, ast.Call) and parent.func is node:
+                continue
             yield node, self.depth(node)
 
     def is_value(self, node: Any) -> bool:

@@ -37,6 +37,10 @@ def stored(scope: Scope) -> Iterator[Rewrite]:
         for n, op in enumerate((ast.Add, ast.Sub)):
             adding = ast.copy_location(ast.AugAssign(node.targets[0], op(), node.value), node)
             yield Rewrite(1.0 + n, (adding,), f"`{sign(adding)}` for `=` in line {line}")
+        if not isinstance(node.targets[0], ast.Name):
+            whole = ast.Subscript(loaded(node.targets[0]), ast.Constant(...), ast.Store())
+            filled = ast.copy_location(ast.Assign([whole], node.value), node)
+            yield Rewrite(1.6, (filled,), f"`{text(whole)}` for `{text(node.targets[0])}` in line {line}")
 
 
 def sign(node: ast.AugAssign) -> str:
