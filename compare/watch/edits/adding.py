@@ -162,11 +162,11 @@ def methods(scope: Scope) -> Iterator[Change]:
     """Of modules that call one another: one more around what a method is given, or one left out."""
     for node in scope.nodes:
         func = getattr(node, "func", None)
-        if not isinstance(func, ast.Attribute) or not isinstance(func.value, Operand) or len(node.args) != 1:
-            continue
-        if scope.is_module(func.value):
+        if not isinstance(func, ast.Attribute) or len(node.args) != 1 or scope.is_module(func.value):
             continue
         yield change(1.8, node, node.args[0])
+        if not isinstance(func.value, Operand):
+            continue
         owner = text(func.value).rpartition(".")[0]
         used = {text(one) for one in scope.own}
         others = [one for key, one in scope.operands.items() if key.rpartition(".")[0] == owner and key not in used]

@@ -15,14 +15,15 @@ def of_norms(scope: Scope) -> Iterator[Change]:
     around = scope.site.kind or scope.body
     if not {node.attr for node in ast.walk(around) if isinstance(node, ast.Attribute)} & {"mean", "var", "std"}:
         return
+    begun = any(isinstance(node, ast.Attribute) and node.attr == "mean" for node in scope.nodes)
     own = [one for one in scope.own if scope.is_value(one)]
     sent = list({text(one): one for one in own}.values())[:4]
     for m, (arguments, keywords) in enumerate(reductions(scope, "mean")):
         for node, far in [*sums(scope), *((one, 0.5) for one in sent)]:
             for n, one in enumerate(sent):
-                rank = 1.9 + far + 0.05 * n + 0.3 * m
+                rank = (1.3 if begun else 1.9) + far + 0.05 * n + 0.3 * m
                 yield put(rank, node, ast.Sub, reduction(one, "mean", arguments, keywords))
-                for k, (_, other) in enumerate(nearest(scope)[:8]):
+                for k, (_, other) in enumerate(nearest(scope)[:10]):
                     if other is not one:
                         along = reduction(binary(one, ast.Mult, other), "mean", arguments, keywords)
                         yield put(rank + 0.4 + 0.05 * k, node, ast.Sub, binary(other, ast.Mult, along))
