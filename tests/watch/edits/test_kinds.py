@@ -86,7 +86,7 @@ KINDS = {
     "divided after": ("d = dout - x", "d = dout - x\nd = d / N"),
     "divided before": ("return x @ d1", "d1 = d1 / N\nreturn x @ d1"),
     "path of a mean": ("d = d1 * z", "d = d1 * z - d1.mean(axis=0)"),
-    "path of a deviation": ("d = d1 - d1.mean(axis=0)", "d = d1 - d1.mean(axis=0) - h1 * (d1 * h1).mean(axis=0)"),
+    "path of a deviation": ("d = d1 - d1.mean(axis=0)", "d = d1 - d1.mean(axis=0) - h2 * (d1 * h2).mean(axis=0)"),
     "softmax": ("d = z * (1 - z) * dout", "d = z * (dout - (dout * z).sum(axis=-1, keepdims=True))"),
     "maximum": ("y = np.exp(x)", "y = np.exp(x - x.max(axis=-1, keepdims=True))"),
     "function": ("y = np.exp(x)", "y = np.tanh(x)"),
