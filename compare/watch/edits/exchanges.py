@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
-from twofold.compare.watch.edits.arithmetic import is_numpys, minus, number
+from twofold.compare.watch.edits.adding import is_sum
+from twofold.compare.watch.edits.arithmetic import binary, is_numpys, is_root, minus, number
+from twofold.compare.watch.edits.arrays import stepped
 from twofold.compare.watch.edits.edit import Change, change, short, text
 from twofold.compare.watch.edits.scope import Operand, Scope, alike
 
@@ -139,6 +141,26 @@ def numbers(scope: Scope, known: Sequence[float]) -> Iterator[Change]:
     for node in scope.nodes:
         if isinstance(node, ast.Constant) and type(node.value) is float and scope.is_value(node):
             yield change(2.6, node, minus(node))
+
+
+def steps(scope: Scope, known: Sequence[float]) -> Iterator[Change]:
+    """What an update forgets: a small number beside a root or in it, the power of a decay, that steps count from 1."""
+    small = [value for value in dict.fromkeys([*known, *scope.floats]) if 0 < value <= 1e-3]
+    counts = [one for key, one in scope.operands.items() if key.rpartition(".")[2] in ("t", "step", "steps", "n", "k")]
+    for node in scope.nodes:
+        parent = scope.parent(node)
+        divides = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Div) and parent.right is node
+        if divides or (isinstance(parent, ast.Call) and is_root(scope, parent) and node in parent.args):
+            eps = [*map(number, small), *(one for key, one in scope.operands.items() if "eps" in key)]
+            for n, one in enumerate(eps[:8]):
+                yield change(1.7 + 0.05 * n, node, binary(node, ast.Add, one))
+        if isinstance(node, ast.Constant) and type(node.value) is float and 0 < node.value < 1:
+            for n, count in enumerate(counts):
+                yield change(1.6 + 0.1 * n, node, binary(node, ast.Pow, count))
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv | ast.Mod | ast.Pow):
+            side = node.right if isinstance(node.op, ast.Pow) else node.left
+            if isinstance(side, Operand) or is_sum(side):
+                yield from stepped(side, 1.6)
 
 
 def functions(scope: Scope) -> Iterator[Change]:

@@ -37,7 +37,8 @@ def edits_of(file: str, line: int, numbers: Sequence[float] = ()) -> Iterator[Ed
     found: list[tuple[float, int, Change | Rewrite]] = []
     for find in WITHIN:
         found += [(one.rank + away(scope, one), len(found), one) for one in find(scope)]
-    found += [(one.rank + away(scope, one), len(found), one) for one in exchanges.numbers(scope, numbers)]
+    for of_numbers in (exchanges.numbers, exchanges.steps):
+        found += [(one.rank + away(scope, one), len(found), one) for one in of_numbers(scope, numbers)]
     for around in AROUND:
         found += [(one.rank, len(found), one) for one in around(scope)]
     seen = {text(where.statement)}
