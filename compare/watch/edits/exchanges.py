@@ -116,6 +116,12 @@ def compared(scope: Scope) -> Iterator[Change]:
             yield change(1.4, node, ast.IfExp(node.test, node.orelse, node.body))
             yield change(1.8, node, node.body)
             yield change(1.8, node, node.orelse)
+    for node in scope.nodes:
+        if isinstance(node, ast.Compare) and not isinstance(scope.parent(node), ast.Subscript | ast.BinOp):
+            for n, name in enumerate(sorted(scope.idle)[:6]):
+                one = ast.Name(name, ast.Load())
+                yield change(1.4 + 0.1 * n, node, ast.BoolOp(ast.And(), [node, ast.UnaryOp(ast.Not(), one)]))
+                yield change(1.5 + 0.1 * n, node, ast.BoolOp(ast.And(), [node, one]))
     if isinstance(scope.statement, ast.If | ast.Assert) and not isinstance(scope.statement.test, ast.Constant):
         test = scope.statement.test
         yield change(1.6, test, ast.UnaryOp(ast.Not(), test))

@@ -234,7 +234,7 @@ class Scope:
                 continue
             if isinstance(parent, ast.UnaryOp | ast.Attribute | ast.Subscript | ast.Starred):
                 continue
-            if isinstance(parent, ast.Call) and parent.func is node:
+            if (isinstance(parent, ast.Call) and parent.func is node) or isinstance(parent, ast.Compare):
                 continue
             yield node, self.depth(node)
 

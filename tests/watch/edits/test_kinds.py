@@ -97,6 +97,7 @@ KINDS = {
     "function forgotten": ("d = 1 - x**2", "d = 1 - np.tanh(x) ** 2"),
     "function of the file": ("d = x * dout", "d = sigmoid(x) * dout"),
     "condition": ("y = x if self.training and t else h1", "y = x if self.training else h1"),
+    "condition forgotten": ("y = x if x.max() > 0 else h1", "y = x if x.max() > 0 and (not c_next) else h1"),
     "None": ("return (d1, None)", "return (d1, c_next)"),
     "inside a call": ("y = np.sum(x * z + h1)", "y = np.sum(x * z) + h1"),
     "Bessel": ("var = 0.9 * eps + 0.1 * z", "var = 0.9 * eps + 0.1 * z * (N / (N - 1))"),

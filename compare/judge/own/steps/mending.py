@@ -30,13 +30,13 @@ def mended_step(
     bout, call = record.bout, record.call
 
     def agrees() -> int | None:
-        few = scratch_run(bout, call, one, "float64", batches(bout, one, FEW))
-        if not is_near(record, one, few):
-            return None
+        for count in (FEW, call.steps):
+            run = scratch_run(bout, call, one, "float64", batches(bout, one, count))
+            if not is_near(record, one, run):
+                return None
         if trained(replace(record, not_checked=[], training=[]), one) is not None:
             return None
-        whole = scratch_run(bout, call, one, "float64", batches(bout, one, call.steps))
-        found = compared(bout, call, one, whole, "float64")
+        found = compared(bout, call, one, run, "float64")
         return sum(quantity.verdict is Mark.PASS for quantity in found.quantities.values()) or None
 
     return search(lines, agrees, numbers_of(bout), runs, seconds)
