@@ -7,7 +7,7 @@ from typing import Any
 from twofold.compare.watch.edits.analogies import here, sides
 from twofold.compare.watch.edits.arithmetic import SIGNS, binary, is_numpys, is_numpys_call, number
 from twofold.compare.watch.edits.edit import Change, change, short, text
-from twofold.compare.watch.edits.scope import Operand, Scope, alike
+from twofold.compare.watch.edits.scope import Operand, Scope, alike, last_name
 
 SLOTS = 6  # places of a statement that something is put to
 STEPS = ("stride", "size", "step", "pool", "kernel")
@@ -78,7 +78,7 @@ def sums(scope: Scope) -> list[tuple[Any, float]]:
 def slopes(scope: Scope) -> Iterator[tuple[float, ast.expr]]:
     """What an activation's slope is made of: y, 1 - y, 1 - y ** 2, of each operand."""
     own = {text(node) for node in scope.own}
-    for n, (key, one) in enumerate(nearest(scope)[:12]):
+    for n, (key, one) in enumerate(nearest(scope)):
         far = 0.03 * n + (0.0 if key in own else 0.4)
         yield 1.8 + far, binary(number(1), ast.Sub, binary(one, ast.Pow, number(2)))
         yield 1.9 + far, binary(number(1), ast.Sub, one)
@@ -88,11 +88,12 @@ def slopes(scope: Scope) -> Iterator[tuple[float, ast.expr]]:
 def nearest(scope: Scope) -> list[tuple[str, ast.expr]]:
     """Operands to reckon with: the statement's, those that nobody uses, those that look like what it reads or binds."""
     own: dict[str, ast.expr] = {text(node): node for node in scope.own}
-    goals = [*own, *map(text, scope.bound)][:6]
+    goals = [last_name(one) for one in (*scope.own, *scope.bound)][:6]
     others = [item for item in scope.operands.items() if item[0] not in own]
-    near = {key: max((alike(key, goal) for goal in goals), default=0.0) for key, _ in others}
-    others.sort(key=lambda item: (item[0] not in scope.idle, -near[item[0]]))
-    return [*own.items(), *others][:16]
+    near = {key: max((alike(last_name(one), goal) for goal in goals), default=0.0) for key, one in others}
+    local = {key: 0.3 * key.isidentifier() for key in near}
+    others.sort(key=lambda item: (item[0] not in scope.idle, -near[item[0]] - local[item[0]]))
+    return [*own.items(), *others][:20]
 
 
 def terms(scope: Scope) -> Iterator[Change]:
@@ -111,12 +112,25 @@ def terms(scope: Scope) -> Iterator[Change]:
                 yield put(rank + 0.6 + far, node, ast.Sub, one)
 
 
+def multiplied(scope: Scope) -> Iterator[Change]:
+    """A matrix more: from the left or from the right, as it is or transposed; and what something is taken from."""
+    near = [one for _, one in nearest(scope)]
+    for node, far in places(scope)[:3]:
+        for n, one in enumerate(near[:8]):
+            turned, rank = ast.Attribute(one, "T", ast.Load()), 3.0 + far + 0.06 * n
+            for k, side in enumerate((turned, one)):
+                yield change(rank + 0.1 * k, node, binary(side, ast.MatMult, node))
+                yield change(rank + 0.1 * k, node, binary(node, ast.MatMult, side))
+            if text(one) in scope.idle:
+                yield change(1.8 + far, node, binary(one, ast.Sub, node))
+
+
 def products(scope: Scope) -> Iterator[tuple[float, ast.expr]]:
     """Products of two names, entry by entry or of matrices."""
     near = [one for key, one in nearest(scope) if key in scope.idle]
     near += [one for one in scope.arguments if text(one) not in scope.idle]
     near += [one for _, one in nearest(scope)]
-    names = list({text(one): one for one in near}.values())[:8]
+    names = list({text(one): one for one in near}.values())[:10]
     for n, one in enumerate(names):
         for m, other in enumerate(names):
             rank = 3.2 + 0.05 * (n + m)

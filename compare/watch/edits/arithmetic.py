@@ -66,6 +66,8 @@ def operators(scope: Scope) -> Iterator[Change]:
         if isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant):
             for power in {1, 2, 3, 0.5} - {node.right.value}:
                 yield change(2.0 + inside, node, binary(node.left, ast.Pow, number(power)))
+        if isinstance(node.op, ast.Mult) and isinstance(node.right, ast.Constant) and node.right.value == 2:
+            yield change(1.3 + inside, node, binary(node.left, ast.Pow, node.right))
         if isinstance(node.op, ast.Sub) and isinstance(node.left, ast.Constant):
             yield from of_one_less(scope, node)
         inner = node.left
@@ -98,7 +100,9 @@ def squared(scope: Scope) -> Iterator[Change]:
     """An operand for its square, its magnitude, its root."""
     for node in scope.own:
         if scope.is_value(node):
-            yield change(1.9 + 0.1 * scope.depth(node), node, binary(node, ast.Pow, number(2)))
+            rank = 1.9 + 0.1 * scope.depth(node)
+            yield change(rank, node, binary(node, ast.Pow, number(2)))
+            yield change(rank + 0.3, node, binary(number(1), ast.Sub, node))
     for node in scope.nodes:
         if is_numpys_of_one(scope, node):
             yield change(1.4, node, node.args[0])

@@ -10,7 +10,16 @@ from twofold.compare.watch.edits.scope import Scope
 MOST = 400  # edits of one statement
 WITHIN = (
     *(arithmetic.dropped, arithmetic.operators, arithmetic.squared),
-    *(adding.factors, adding.terms, adding.functions, adding.methods, adding.strides, paths.of_norms, paths.of_softmax),
+    *(
+        adding.factors,
+        adding.terms,
+        adding.functions,
+        adding.methods,
+        adding.strides,
+        adding.multiplied,
+        paths.of_norms,
+        paths.of_softmax,
+    ),
     *(arrays.transposed, arrays.reduced, arrays.indexed),
     *(
         exchanges.operands,

@@ -66,6 +66,7 @@ def of_softmax(scope: Scope) -> Iterator[Change]:
             if scope.is_value(node):
                 largest = reduction(node, "max", [], rows)
                 yield change(2.6, node, binary(node, ast.Sub, largest))
+                yield change(2.7, node, binary(node, ast.Div, reduction(node, "sum", [], rows)))
 
 
 def is_complement(node: Any) -> bool:

@@ -5,7 +5,7 @@ import builtins
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeGuard
 
 from twofold.compare.watch.edits.edit import text
 from twofold.compare.watch.edits.reading import Site, heads
@@ -97,12 +97,16 @@ class Scope:
         for node in self.before:
             if isinstance(node, ast.arg) and node.arg not in ("self", "cls"):
                 found.setdefault(node.arg, ast.Name(node.arg, ast.Load()))
-            elif self.is_operand(node):
+            elif self.is_operand(node) and getattr(node, "id", "") not in ("self", "cls", "ctx"):
                 found.setdefault(text(node), loaded(node))
         if self.site.kind is not None:
             for node in ast.walk(self.site.kind):
                 if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and is_of_self(node):
                     found.setdefault(text(node), loaded(node))
+        bases = {"self.params", *found}
+        for node in ast.walk(self.site.tree):  # what is kept by the same words elsewhere: p["W1"], self.params["b"]
+            if is_word_of(node) and text(node.value) in bases:
+                found.setdefault(text(node), loaded(node))
         return found
 
     @cached_property
@@ -280,6 +284,12 @@ def last_name(node: ast.AST) -> str:
 
 def is_of_self(node: ast.Attribute) -> bool:
     return isinstance(node.value, ast.Name) and node.value.id == "self"
+
+
+def is_word_of(node: Any) -> TypeGuard[ast.Subscript]:
+    """An item by a word."""
+    key = node.slice if isinstance(node, ast.Subscript) else None
+    return isinstance(key, ast.Constant) and isinstance(key.value, str)
 
 
 def is_length(node: ast.AST) -> bool:
