@@ -62,7 +62,7 @@ ORDER = (
     "scratch",
     "reference",
     *(f"compare/{name}" for name in ("errors", "nest", "output", "processes", "environment", "pair", "layers")),
-    *(f"compare/{name}" for name in ("sides", "threads", "data", "training", "tables", "pairs")),
+    *(f"compare/{name}" for name in ("sides", "threads", "data", "training", "tables", "pairs", "watch")),
     *(
         f"compare/judge/{name}"
         for name in ("gates", "finding", "evidence", "checks", "diagnosis", "battery", "full", "own")
