@@ -7,7 +7,7 @@ The first of those in the flow of the data, whose readings are none of them, is 
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -37,11 +37,18 @@ class Parting:
     """The statement with which a difference begins, and what agrees just before it."""
 
     statement: Statement
-    name: str  # of what it binds that differs
+    name: str  # of what binds what differs first
     times: int  # how often that had been bound before: the step of a loop
     runs: int  # how often it is bound in all
     agreeing: tuple[Known, ...] = ()  # what it read that agrees
     suspects: tuple[Statement, ...] = ()  # this one first, then others that may be meant, likeliest first
+    size: int = 0  # how many statements ran
+    first: int = 0  # the line with what differs first, also where another is meant
+
+    def shifted(self, file: str, line: int) -> "Parting":
+        """With another of the suspects as the line that is meant."""
+        meant = next((one for one in self.suspects if one.file == file and one.line <= line <= one.end), self.statement)
+        return replace(self, statement=meant)
 
 
 @dataclass
@@ -239,7 +246,9 @@ def parted(flow: Flow) -> Parting | None:
     unsure = doubtful_behind(flow, first[0])
     others = flow.behind([*flow.wrong.values(), *bad]) - set(bad) - set(unsure)
     before = sorted((value for value in others if value in makers), key=flow.place, reverse=True)
-    ranked = [*unsure, *first, *(value for value in bad if value not in first), *before]
+    lead = (unsure or first)[0]
+    near = [read for read in flow.read_for(lead) if read in makers and not flow.neutral(read)]  # a part may be missing
+    ranked = [*unsure[:1], *first[:1], *unsure, *near, *first, *(v for v in bad if v not in first), *before]
     value, maker = ranked[0], makers[ranked[0]]
     return Parting(
         maker.statement,
@@ -248,6 +257,8 @@ def parted(flow: Flow) -> Parting | None:
         sum(one.statement is maker.statement and bool(one.made) for one in flow.trace.executions),
         tuple(known(flow, maker, value)),
         tuple(dict.fromkeys(makers[value].statement for value in ranked)),
+        len(flow.trace.executions),
+        maker.statement.line,
     )
 
 
