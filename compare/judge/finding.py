@@ -181,6 +181,8 @@ class Spot:
     runs: int = 1
     agree: tuple[str, ...] = ()
     reference: str = ""
+    first: int = 0  # the line of what differs first, where another is meant
+    edit: str = ""  # a small edit of the line with which all comparisons agree, if one was found
 
     @property
     def place(self) -> str:
