@@ -186,8 +186,7 @@ def of_decisive(finding: Finding, trial: str) -> Iterator[Line]:
 
 def begun(spot: Spot) -> str:
     """What the line binds that torch has not, and what is right before it."""
-    times = f", the {spot.times}. of {spot.runs} times" if spot.runs > 1 else ""
-    told = f"{spot.name or 'what it gives'}, line {spot.first or spot.line}, is the first that torch has not{times}"
+    told = f"{spot.name or 'what it gives'}, line {spot.first or spot.line}, is the first that torch has not{spot.when}"
     if spot.agree:
         told += f"; {', '.join(spot.agree)} {'agree' if len(spot.agree) > 1 else 'agrees'}"
     return told + (f"; torch has {spot.reference}" if spot.reference else "")

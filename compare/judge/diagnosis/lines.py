@@ -23,6 +23,7 @@ from twofold.compare.watch.lines import watched
 from twofold.compare.watch.locating import ONE, Flow, Parting, parted
 from twofold.compare.watch.matching import WITHIN, Pool, multiple
 from twofold.compare.watch.operations import Operations, explicit
+from twofold.compare.watch.statements import Statement
 from twofold.compare.watch.trace import Dropped, Trace
 from twofold.scratch.module import Array
 
@@ -44,7 +45,7 @@ def with_line(trial: Trial, finding: Finding) -> Finding:
     if where is None or guilty == "reference":
         return finding
     try:
-        spot = (spot_in(trial) if where.stage in STAGES else None) or method_of(trial, where)
+        spot = (spot_in(trial, where) if where.stage in STAGES else None) or method_of(trial, where)
     except Exception:  # a watcher's trouble hides no verdict
         return finding
     return replace(finding, spot=spot and replace(spot, reference=torchs(trial, where.module)))
@@ -52,12 +53,9 @@ def with_line(trial: Trial, finding: Finding) -> Finding:
 
 def method_of(trial: Trial, where: Divergence) -> Spot | None:
     """Where no line makes what differs, as where one is lacking: the method that should."""
-    side = trial.scratch()
-    modules = {**dict(side.model.named_modules()), "loss": side.criterion}
-    part = modules.get("" if where.module == trial.case.name else where.module)
-    name = where.stage
+    part, name = part_of(trial, where), where.stage
     if where.stage in ("optimizer", "train_step"):
-        part, name = side.optimizer, "update"
+        part, name = trial.scratch().optimizer, "update"
     method = getattr(type(part), "forward" if name == "loss" else name, None)
     if not inspect.isfunction(method) or not is_scratchs(file := inspect.getsourcefile(method) or ""):
         return None
@@ -65,8 +63,22 @@ def method_of(trial: Trial, where: Divergence) -> Spot | None:
     return Spot(named(file), line, linecache.getline(file, line).strip())
 
 
+def part_of(trial: Trial, where: Divergence) -> Any:
+    """Scratch's module, or its loss, in which a difference begins."""
+    side = trial.scratch()
+    modules = {**dict(side.model.named_modules()), "loss": side.criterion}
+    return modules.get("" if where.module == trial.case.name else where.module)
+
+
+def is_in(part: Any, stage: str, statement: Statement) -> bool:
+    """Whether a statement is of a module's own method of that stage, or of one that only it has."""
+    kinds = {kind.__name__ for kind in type(part).__mro__}
+    owner, _, method = statement.function.partition(".")
+    return owner in kinds and (method not in ("forward", "backward") or method == stage)
+
+
 @lru_cache(maxsize=8)
-def spot_in(trial: Trial) -> Spot | None:
+def spot_in(trial: Trial, where: Divergence) -> Spot | None:
     """Where in scratch's files the trial's own pass begins to differ; None where it does not, or nothing tells."""
     if not any(failures(trial.judged(stage)) for stage in JUDGED):
         return None
@@ -79,7 +91,7 @@ def spot_in(trial: Trial) -> Spot | None:
         return None
     if watcher.dropped:
         return None
-    found = parted(flow_of(trial, watcher.trace))
+    found = parted(flow_of(trial, watcher.trace), partial(is_in, part_of(trial, where), where.stage))
     if found is None:
         return None
     lines = [(one.file, one.line) for one in found.suspects[:SUSPECTS]]
@@ -196,8 +208,7 @@ def golden_of(trial: Trial) -> Iterator[tuple[Any, Array]]:
 def spot_of(found: Parting) -> Spot:
     statement = found.statement
     agree = tuple(f"{one.name} (line {one.statement.line})" for one in found.agreeing if one.name)[:3]
-    numbers = found.times + 1, found.runs
-    return Spot(named(statement.file), statement.line, statement.text, found.name, *numbers, agree, first=found.first)
+    return Spot(named(statement.file), statement.line, statement.text, found.name, found.when, agree, first=found.first)
 
 
 def named(file: str) -> str:
