@@ -6,8 +6,8 @@ The first of those in the flow of the data, whose readings are none of them, is 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -37,11 +37,28 @@ class Parting:
     """The statement with which a difference begins, and what agrees just before it."""
 
     statement: Statement
-    name: str  # of what it binds that differs
+    name: str  # of what binds what differs first
     times: int  # how often that had been bound before: the step of a loop
     runs: int  # how often it is bound in all
     agreeing: tuple[Known, ...] = ()  # what it read that agrees
     suspects: tuple[Statement, ...] = ()  # this one first, then others that may be meant, likeliest first
+    size: int = 0  # how many statements ran
+    first: int = 0  # the line with what differs first, also where another is meant
+
+    @property
+    def when(self) -> str:
+        """Which of the times that the line ran; "" of one that ran once."""
+        if self.runs < 2:
+            return ""
+        n = self.times + 1
+        ends = {1: "st", 2: "nd", 3: "rd"}
+        end = "th" if n % 100 in (11, 12, 13) else ends.get(n % 10, "th")
+        return f", the {n}{end} of {self.runs} times"
+
+    def shifted(self, file: str, line: int) -> "Parting":
+        """With another of the suspects as the line that is meant."""
+        meant = next((one for one in self.suspects if one.file == file and one.line <= line <= one.end), self.statement)
+        return replace(self, statement=meant)
 
 
 @dataclass
@@ -173,7 +190,8 @@ class Flow:
         read = [other for other in read if other.dtype.kind == "f"]
         if array.size < 2 or not read:
             return False
-        if not np.isin(array[array != 0], np.concatenate([other.ravel() for other in read])).all():
+        there = [*(other.ravel() for other in read), np.array(sorted(maker.statement.constants))]
+        if not np.isin(array[array != 0], np.concatenate(there)).all():
             return False
         return not any(masked(array, other) for other in read)
 
@@ -228,18 +246,24 @@ def masked(array: Array, other: Array) -> bool:
     return bool(((array == other) | gone).all() and (other[gone] != 0).any())
 
 
-def parted(flow: Flow) -> Parting | None:
-    """Where the wrong results begin to be wrong; None where no statement made them."""
+def parted(flow: Flow, meant: Callable[[Statement], bool] = lambda statement: True) -> Parting | None:
+    """Where the wrong results begin to be wrong; None where no statement made them.
+
+    Of several beginnings one that is `meant` comes first, as in the module that is known to be wrong.
+    """
     makers = flow.trace.makers
     bad = flow.bad()
     first = [value for value in bad if flow.begins(value, set(bad))]
+    first.sort(key=lambda value: not meant(makers[value].statement))
     if not first:
         return None
     # what agrees only because a right result needed it may be wrong in a way that this result does not show
     unsure = doubtful_behind(flow, first[0])
     others = flow.behind([*flow.wrong.values(), *bad]) - set(bad) - set(unsure)
     before = sorted((value for value in others if value in makers), key=flow.place, reverse=True)
-    ranked = [*unsure, *first, *(value for value in bad if value not in first), *before]
+    lead = (unsure or first)[0]
+    near = [read for read in flow.read_for(lead) if read in makers and not flow.neutral(read)]  # a part may be missing
+    ranked = [*unsure[:1], *first[:1], *unsure, *near, *first, *(v for v in bad if v not in first), *before]
     value, maker = ranked[0], makers[ranked[0]]
     return Parting(
         maker.statement,
@@ -248,6 +272,8 @@ def parted(flow: Flow) -> Parting | None:
         sum(one.statement is maker.statement and bool(one.made) for one in flow.trace.executions),
         tuple(known(flow, maker, value)),
         tuple(dict.fromkeys(makers[value].statement for value in ranked)),
+        len(flow.trace.executions),
+        maker.statement.line,
     )
 
 

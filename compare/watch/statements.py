@@ -162,8 +162,8 @@ def chains_of(node: ast.expr) -> Iterator[Chain]:
         return
     if isinstance(node, ast.Call) and (named := by_name(node)) is not None:
         yield named
-        for part in node.args[1:]:
-            yield from chains_of(part)
+        for argument in node.args[1:]:
+            yield from chains_of(argument)
         return
     if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
         yield from of_comprehension(node)

@@ -77,7 +77,9 @@ class Trace:
         return found
 
     def known(self, array: Array) -> int | None:
-        """The number of a content that was bound, whatever its shape."""
+        """The number of a content that was bound, whatever its shape; of zeros, which many are, none."""
+        if not array.any():
+            return None
         found = self.numbers.get((array.shape, array.dtype.char, array.tobytes()))
         if found is not None:
             return found

@@ -239,7 +239,7 @@ def differs(
     lines += [wrote.lines[0]] if wrote else []
     place, where = Place(step=step), list[Line]()
     if side != "reference":
-        place, where = placed(place, parting_of_rule(bad, form, facts, step))
+        place, where = placed(place, parting_of_rule(bad, form, facts, step), form, facts)
     lines[2:2] = where
     name = next(name for name in bad.golden[0] if form.name(name) == tensor)
     floor = max(q.floor for q in bad.steps[step - 1])

@@ -7,7 +7,7 @@ from twofold.compare.judge.own.rules.calling.shapes import Form
 from twofold.compare.judge.own.rules.messages import Judged
 from twofold.compare.judge.own.rules.runs import run
 from twofold.compare.judge.own.rules.torchs import Facts, replay
-from twofold.compare.judge.own.telling.placing import begins
+from twofold.compare.judge.own.telling.placing import begins, edited
 from twofold.compare.judge.own.telling.verdict import Place
 from twofold.compare.sides.foreign.trees import is_users_file
 from twofold.compare.watch.lines import watched
@@ -49,9 +49,17 @@ def parting_of_rule(bad: Judged, form: Form, facts: Facts, step: int) -> Parting
     return parted(Flow(trace, Pool([*values, *operations.values()]), wrong, right - set(wrong.values()), (), dtype))
 
 
-def placed(place: Place, found: Parting | None) -> tuple[Place, Lines]:
+def placed(place: Place, found: Parting | None, form: Form, facts: Facts) -> tuple[Place, Lines]:
     """The place with its line, and what is said of it."""
     if found is None:
         return place, []
+    from twofold.compare.judge.own.rules.mending import mended_rule  # which judges by what calls this
+
+    found, mend = edited(
+        found, lambda lines, seconds, runs: mended_rule(form, facts, lines, seconds=seconds, runs=runs)
+    )
     file, line = found.statement.file, found.statement.line
-    return Place(file, line, found.name or place.name, place.module, place.step, place.gate), begins(found)
+    return Place(file, line, found.name or place.name, place.module, place.step, place.gate), [
+        *begins(found),
+        *([("edit", mend)] if mend else []),
+    ]

@@ -18,7 +18,7 @@ from twofold.compare.judge.own.steps.gradients import learning_rate
 from twofold.compare.judge.own.steps.lines import parting_of_step
 from twofold.compare.judge.own.steps.runs import Run, Stepped, batches, compared, outside, scratch_run
 from twofold.compare.judge.own.telling.lines import base, differs_by, line, shortened
-from twofold.compare.judge.own.telling.placing import at, begins, parted_at
+from twofold.compare.judge.own.telling.placing import at, begins, edited, parted_at
 from twofold.compare.judge.own.telling.verdict import BadCall, Place, Verdict
 
 FACTORS = 1e-9  # of an update: how nearly all of it must be one multiple of torch's
@@ -130,8 +130,12 @@ def told(record: Record, one: Draw, found: Stepped) -> Verdict:
         lines.append(("cause", cause))
     module = next(iter(bout.pairing.layout.torch_names(leaf)), "").rpartition(".")[0] or None
     parting = parted_at(record, partial(parting_of_step, bout, call, one, found)) if side != "reference" else None
+    mend = ""
     if parting is not None:
-        lines[2:2] = begins(parting)
+        from twofold.compare.judge.own.steps.mending import mended_step  # which judges by this file
+
+        parting, mend = edited(parting, partial(mended_step, record, one))
+        lines[2:2] = [*begins(parting), *([("edit", mend)] if mend else [])]
     place = replace(at(Place(name=first, module=module), parting), step=found.step)
     return base(
         record,
@@ -139,7 +143,7 @@ def told(record: Record, one: Draw, found: Stepped) -> Verdict:
         side=side,
         tensor=first,
         place=place,
-        cause=cause or reason,
+        cause="; ".join(filter(None, (cause, mend))) or reason,
         lines=tuple(lines),
     )
 

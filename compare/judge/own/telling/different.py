@@ -9,12 +9,13 @@ from twofold.compare.judge.gates import LIMIT
 from twofold.compare.judge.own.contract import Breach, shown
 from twofold.compare.judge.own.deciding.apart import first_apart
 from twofold.compare.judge.own.deciding.guilt import guilt
+from twofold.compare.judge.own.deciding.mending import mended
 from twofold.compare.judge.own.deciding.relating import cause_of, gate_of
 from twofold.compare.judge.own.deciding.watching import parting_of
 from twofold.compare.judge.own.meeting.effect import without_effect
 from twofold.compare.judge.own.record import Compared, Record, first_tensor
 from twofold.compare.judge.own.telling.lines import base, coarse_line, differs_by, layout_line, line, shortened
-from twofold.compare.judge.own.telling.placing import at, begins, parted_at, text_at
+from twofold.compare.judge.own.telling.placing import at, begins, edited, parted_at, text_at
 from twofold.compare.judge.own.telling.reproducing import Evidence
 from twofold.compare.judge.own.telling.same import told_undecided
 from twofold.compare.judge.own.telling.verdict import Place, Verdict
@@ -54,7 +55,11 @@ def told_different(record: Record, failing: Compared) -> Verdict:
         first = told.tensor
     quantity, name = failing.quantities[first], shown(bout, first)
     found = parted_at(record, partial(parting_of, bout, failing)) if told.side != "reference" else None
+    mend = ""
+    if found is not None and told.side in ("scratch", "open"):
+        found, mend = edited(found, partial(mended, record, failing))
     lines = [line(name, differs(failing, first, quantity)), *(begins(found) if found else [])]
+    lines += [("edit", mend)] if mend else []
     lines += around(record, failing, first)
     lines.append(("where", where(record, failing)))
     lines.append(("who", told.reason))
@@ -73,7 +78,7 @@ def told_different(record: Record, failing: Compared) -> Verdict:
         outcome="different",
         side=told.side,
         tensor=name,
-        cause=cause or told.reason,
+        cause="; ".join(filter(None, (cause, mend))) or told.reason,
         lines=tuple(lines),
         place=at(place_of(record, failing, first), found),
         evidence=evidence(record, failing, first, quantity),

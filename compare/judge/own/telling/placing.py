@@ -1,16 +1,23 @@
 """How a line is told: its place, its text, and what agrees just before it."""
 
 import linecache
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from twofold.compare.judge.own.record import Record
 from twofold.compare.judge.own.telling.verdict import Place
+from twofold.compare.watch.edits.searching import Mended
 from twofold.compare.watch.locating import Parting
 from twofold.compare.watch.trace import Dropped
 
 TEXT = 90  # letters of a line that is shown
+SUSPECTS = 8  # lines whose edits are tried
+FEWEST, MOST, STATEMENTS = 60, 250, 40_000  # runs with an edit, and statements in all of them
+SECONDS = 30.0  # no net of any use takes so long
+
+# Lines in order of suspicion, seconds and runs.
+Search = Callable[[Sequence[tuple[str, int]], float, int], Mended | None]
 
 
 def parted_at(record: Record, parting: Callable[[], Parting | None]) -> Parting | None:
@@ -32,16 +39,20 @@ def begins(found: Parting) -> list[tuple[str, str]]:
     """The line with its text, and what agrees just before it."""
     statement = found.statement
     where = f"{Path(statement.file).name}:{statement.line}"
-    times = f", the {ordinal(found.times + 1)} of {found.runs} times" if found.runs > 1 else ""
-    told = f"{found.name or 'what it gives'}, line {statement.line}, is the first that torch has not{times}"
+    told = f"{found.name or 'what it gives'}, line {found.first}, is the first that torch has not{found.when}"
     agree = [f"{one.name} (line {one.statement.line})" for one in found.agreeing if one.name][:3]
     told += f"; {', '.join(agree)} {'agree' if len(agree) > 1 else 'agrees'} with torch" if agree else ""
     return [("line", f"{where}   {statement.text[:TEXT]}"), ("begins", told)]
 
 
-def ordinal(n: int) -> str:
-    ends = {1: "st", 2: "nd", 3: "rd"}
-    return f"{n}{'th' if n % 100 in (11, 12, 13) else ends.get(n % 10, 'th')}"
+def edited(found: Parting, search: Search) -> tuple[Parting, str]:
+    """The line, one of its edit if a small edit makes all comparisons agree; and what is said of that."""
+    suspects = [(one.file, one.line) for one in found.suspects[:SUSPECTS]]
+    # so many runs as take about as long for a large net as for a small one; never by the clock
+    mended = search(suspects, SECONDS, max(FEWEST, min(MOST, STATEMENTS // max(found.size, 1))))
+    if mended is None:
+        return found, ""
+    return found.shifted(mended.edit.file, mended.edit.line), mended.told
 
 
 def at(place: Place, found: Parting | None) -> Place:

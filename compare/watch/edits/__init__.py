@@ -1,0 +1,1 @@
+"""Small edits of one statement, tried in memory: which of them makes both sides agree."""

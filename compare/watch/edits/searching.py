@@ -1,0 +1,118 @@
+"""The search: the edits of the suspected lines tried one after the other, until everything agrees."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from twofold.compare.watch.edits.applying import Living, applied, living
+from twofold.compare.watch.edits.edit import Edit
+from twofold.compare.watch.edits.listing import edits_of
+
+RUNS, SECONDS = 400, 1.5
+FIRST = 0.6  # of what is left: the share of a line, where others follow
+LONGER = 20  # times as many calls as without an edit, and
+PATIENCE = 4  # times the seconds that there are for all: a run that takes both is given up
+Agrees = Callable[[], int | None]
+
+
+@dataclass(frozen=True)
+class Mended:
+    """The edit under which all agrees, how many comparisons do, and how many edits were tried."""
+
+    edit: Edit
+    agreeing: int
+    tried: int
+
+    @property
+    def told(self) -> str:
+        return f"{self.edit.told} all {self.agreeing} comparisons agree"
+
+
+class TooLong(Exception):
+    """An edited run calls far more than the one without the edit."""
+
+
+def search(
+    places: Sequence[tuple[str, int]],
+    agrees: Agrees,
+    numbers: Sequence[float] = (),
+    runs: int = RUNS,
+    seconds: float = SECONDS,
+) -> Mended | None:
+    """The first edit of these lines (file, line) under which `agrees` counts comparisons; None for none in time.
+
+    `agrees` runs everything anew, and gives None as soon as something differs; what it raises is no agreement. Lines
+    come in order of suspicion; the edits of a line the likeliest first.
+    """
+    end, tried, calls = (
+        time.perf_counter() + seconds,
+        0,
+        Calls(frozenset(file for file, _ in places), PATIENCE * seconds),
+    )
+    if not places or calls.counted(agrees) is not None:
+        return None
+    functions: dict[str, Living] = {}
+    for n, (file, line) in enumerate(dict.fromkeys(places)):
+        now, more = time.perf_counter(), n + 1 < len(places)
+        share = FIRST if more else 1.0
+        last, until = tried + max(1, int(share * (runs - tried))), now + share * (end - now)
+        if file not in functions:
+            functions[file] = living(file)
+        for edit in edits_of(file, line, numbers):
+            if tried >= last or time.perf_counter() > until:
+                break
+            with applied(edit, functions[file]) as changed:
+                if not changed:
+                    continue
+                tried += 1
+                count = calls.counted(agrees)
+            if count is not None:
+                return Mended(edit, count, tried)
+    return None
+
+
+class Calls:
+    """Runs with the calls that these files make counted: one that makes far more than the first, and does not end, is
+    given up.
+    """
+
+    def __init__(self, files: frozenset[str], patience: float) -> None:
+        self.files, self.patience, self.started = files, patience, 0.0
+        self.usual: int | None = None
+        self.count = 0
+
+    def counted(self, agrees: Agrees) -> int | None:
+        self.count, self.started = 0, time.perf_counter()
+        try:
+            with self.watching():
+                found = agrees()
+        except Exception:  # an edit may be no sense
+            found = None
+        if self.usual is None:
+            self.usual = self.count
+        return found
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Counts where nobody else profiles."""
+        if sys.getprofile() is not None:
+            yield
+            return
+        sys.setprofile(self.seen)
+        try:
+            yield
+        finally:
+            sys.setprofile(None)
+
+    def seen(self, frame: FrameType, event: str, argument: Any) -> None:
+        if frame.f_code.co_filename not in self.files:
+            return
+        self.count += 1
+        if self.usual is None or self.count <= LONGER * self.usual + 10_000:
+            return
+        if time.perf_counter() > self.started + self.patience:
+            raise TooLong
