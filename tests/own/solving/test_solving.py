@@ -55,7 +55,7 @@ SOLVED: Mapping[str, tuple[Mapping[str, str], int]] = {
         {"attention.in_proj_weight": "concatenate([w[:, 8:12].T, w[:, 4:8].T, w[:, 0:4].T])"},
         60,
     ),
-    "attention_heads": ({"q.weight": "z.transpose(0, 2, 1).reshape(4, 4)", "o.weight": "o.T"}, 40),
+    "attention_heads": ({"q.weight": "z.transpose(0, 2, 1).reshape(4, 4)", "o.weight": "o.T"}, 60),
     "tied_decoder": ({"table.weight": "t", "mix.weight": "m.T"}, 30),
     "tied_in_one_side": ({"table.weight": "t", "back.weight": "t"}, 30),
     "bias_in_matrix": (

@@ -6,6 +6,7 @@ from itertools import islice
 
 import numpy as np
 
+from twofold.compare.judge.own.meeting.solving.cells import is_of_cell
 from twofold.compare.judge.own.meeting.solving.pool import Pool
 from twofold.compare.judge.own.meeting.solving.sources import Choice, Source, Sources
 from twofold.compare.judge.own.meeting.solving.stepping import Unit
@@ -115,7 +116,10 @@ class Search:
                 lost, left = not found, anchor[0].met
             seen += bool(found)
             beam = anchor = found or self.walked([one.with_choice(()) for one in anchor[:FED]], anchor[0].met)
-        return Outcome(beam if parted is None else list(islice(self.filled(beam), FILLED)), parted, seen)
+        if parted is not None:  # those first that leave least over
+            some = islice(self.filled(beam), 20 * FILLED)
+            beam = sorted(some, key=lambda one: -int(one.used(self.sources.total).sum()))[:FILLED]
+        return Outcome(beam, parted, seen)
 
     def behind(self, beam: list[Solution]) -> list[Solution]:
         """The solutions with the next part under which torch makes of a value of scratch's another one."""
@@ -185,7 +189,7 @@ class Search:
                 found = [wider for score, *_, wider in scored if score == best][:KEPT]
                 return self.walked(self.twins(found, group), group), []
             best = max((weak for _, weak, *_ in scored), default=0)
-            if best and not self.weak:
+            if best and not self.weak and not is_of_cell(group):  # a cell has no heads
                 self.weak = [wider for _, weak, *_, wider in scored if weak == best][:KEPT]
             met = next((one.walk.met for one in tried if one.walk), None)
             wider = [replace(wider, met=met) for *_, wider in scored]
