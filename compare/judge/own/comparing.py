@@ -65,7 +65,8 @@ def verdict_on(call: Call) -> Verdict:
             enter_mode(bout, call, failing.training)
         return told_different(record, failing)
     if (lacking := forgotten(record)) is not None:
-        return told_undecided(record, lacking) if lacking.side is None else told_breach(record, lacking)
+        unsolved = lacking.side is None or (bout.pairing.parted and not bout.pairing.decided)
+        return told_undecided(record, lacking) if unsolved else told_breach(record, lacking)
     if call.step is not None and (verdict := trained(record, one)) is not None:
         return verdict
     return told_unequal(record) or told_same(record)

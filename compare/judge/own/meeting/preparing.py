@@ -43,7 +43,9 @@ def prepared(call: Call) -> tuple[Bout, Draw]:
     bout.pairing = find(*given, still={} if bout.explicit else foreign.read())
     undecided = not bout.pairing.decided and bout.pairing.unused
     if undecided and (other := find(*given, solving=not bout.pairing.parted)).decided:
-        bout.pairing = other
+        lacks_weights = any(np.squeeze(value).ndim > 1 for value in other.extra.values())
+        if not (bout.pairing.parted and lacks_weights):  # with zeros for weights any two agree
+            bout.pairing = other
     must_cover(bout, call)
     one = random_draw(bout, data, "random parameters", call.seed)
     settle_roles(bout, one, call.asked)
