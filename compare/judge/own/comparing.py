@@ -65,7 +65,7 @@ def verdict_on(call: Call) -> Verdict:
             enter_mode(bout, call, failing.training)
         return told_different(record, failing)
     if (lacking := forgotten(record)) is not None:
-        unsolved = lacking.side is None or (bout.pairing.parted and not bout.pairing.decided)
+        unsolved = lacking.side is None or bool(bout.pairing.parted)
         return told_undecided(record, lacking) if unsolved else told_breach(record, lacking)
     if call.step is not None and (verdict := trained(record, one)) is not None:
         return verdict
