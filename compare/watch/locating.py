@@ -74,6 +74,7 @@ class Flow:
     right: Iterable[int]
     off: Iterable[float] = ()
     dtype: str = "float64"
+    unmade: bool = False  # whether results are wrong that no statement made, as what torch's autograd gives
     found: dict[int, list[Match]] = field(default_factory=dict)
     judged: dict[int, bool] = field(default_factory=dict)
 
@@ -198,13 +199,13 @@ class Flow:
     def bad(self) -> list[int]:
         """The wrong results and what is wrong behind them, in the order in which statements began.
 
-        Where no statement made the results, as where torch's autograd did, all that does not agree.
+        Where no statement made the results all that does not agree.
         """
         for value in sorted(self.trace.makers):  # each after what it may be an update of
             if self.trace.values[value].dtype.kind == "f":
                 self.agrees(value)
         among: set[int] = set()
-        left = list(self.wrong.values()) or list(self.trace.makers)
+        left = list(self.wrong.values()) or (list(self.trace.makers) if self.unmade else [])
         while left:
             value = left.pop()
             if value not in among:
