@@ -18,6 +18,7 @@ from twofold.compare.sides.foreign.data import in_dtype
 from twofold.compare.sides.foreign.trees import is_ours, is_users_file
 from twofold.scratch.module import Array
 
+DRAWN = "random numbers are drawn inside"
 UNITS = 64  # in the last place: what the order of a sum may change
 
 
@@ -98,7 +99,7 @@ def repeats(bout: Bout, one: Draw, other: Draw | None, first: Raw) -> Breach | N
     if (name := unequal(begun, seeded)) is not None:
         if (told := unsteady_gradient(bout, name, begun, seeded)) is not None:
             return told
-        cause = "random numbers are drawn inside (other seeds, other results), such as dropout's mask"
+        cause = f"{DRAWN} (other seeds, other results), such as dropout's mask"
         return Breach(None, shown(bout, name), cause, f"{shown(bout, name)} differs between seeds 0 and 1")
     with bout.foreign.afresh(one.values):
         runs = []

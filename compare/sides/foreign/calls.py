@@ -291,8 +291,9 @@ class Foreign:
             self._call_pair(raw, data, send)
         else:
             self._returned(raw, self.forward(*data[: self.takes]))
-        grads = self.grads() if inspect.isroutine(self.grads) else self.grads
-        if grads is not None:
+        went_back = not self.is_pair or send is not None  # else there are no gradients yet
+        grads = self.grads() if inspect.isroutine(self.grads) and went_back else self.grads
+        if grads is not None and went_back:
             for path, value in labelled_tree(grads):
                 raw.found.append(found_at("grads", path, value))
         for key, slot in self._beside().items():

@@ -17,12 +17,15 @@ import numpy as np
 
 from twofold.scratch.module import Array
 
-ITEM, ATTRIBUTE, CELL = "item", "attribute", "cell"
+ITEM, ATTRIBUTE, CELL, BOUND = "item", "attribute", "cell", "bound"  # bound: an argument of a partial
 
 
 @dataclass
 class Slot:
-    """One place at which a value stands: a key of a dict or list, an attribute of an object, a cell of a closure."""
+    """One place at which a value stands: a key of a dict or list, an attribute of an object, a cell of a closure.
+
+    Or an argument that functools.partial holds.
+    """
 
     name: str
     holder: Any
@@ -32,12 +35,17 @@ class Slot:
     def get(self) -> Any:
         if self.kind == ITEM:
             return self.holder[self.key]
+        if self.kind == BOUND:
+            return self.holder.args[self.key]
         return self.holder.cell_contents if self.kind == CELL else getattr(self.holder, self.key)
 
     def set(self, value: Any) -> None:
         """Raises TypeError or AttributeError where the holder cannot be changed."""
         if self.kind == ITEM:
             self.holder[self.key] = value
+        elif self.kind == BOUND:
+            args = (*self.holder.args[: self.key], value, *self.holder.args[self.key + 1 :])
+            self.holder.__setstate__((self.holder.func, args, self.holder.keywords, vars(self.holder)))
         elif self.kind == CELL:
             self.holder.cell_contents = value
         else:
@@ -198,8 +206,12 @@ class Reach:
         elif is_of_optim(value):
             self._keep_optimizer(value)
         elif isinstance(value, partial):
-            for n, part in enumerate((value.func, *value.args, *value.keywords.values())):
-                self._visit(part, f"{name}[{n}]")
+            self._visit(value.func, f"{name}[0]")
+            for n, part in enumerate(value.args):
+                slot = Slot(f"{name}[{n + 1}]", value, BOUND, n)
+                self._undo.append(partial(slot.set, part))
+                self._visit(part, slot.name, slot)
+            self._keep_mapping(value.keywords, name)
         elif inspect.ismethod(value):
             self._visit(value.__func__, name)
             if isinstance(value.__self__, type):

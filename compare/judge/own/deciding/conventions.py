@@ -166,7 +166,7 @@ def in_log(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention 
     rest = [name for name in ours if name != "loss"]
     if "loss" not in ours or "loss" not in theirs or bout.reference.criterion is None:
         return None
-    if not rest or not agree(ours, theirs, rest) or near(np.asarray(ours["loss"]), theirs["loss"], ALIKE):
+    if not rest or not agree(ours, theirs, rest):
         return None
     for eps in IN_LOG:
         try:
@@ -174,7 +174,7 @@ def in_log(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention 
                 run = bout.golden(one)
         except Exception:  # another kind of loss
             return None
-        if run.loss is not None and near(np.asarray(ours["loss"]), run.loss, ALIKE):
+        if run.loss is not None and explains({"loss": ours["loss"]}, {"loss": run.loss}, theirs):
             told = f"{eps:g} is added within the log of the loss that is reported, and no gradient knows of it"
             return Convention(told, f"-np.log(p) without + {eps:g}", reported=True)
     return None
@@ -211,6 +211,8 @@ def clipped(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention
     if not gradients or any(ours[n].shape != theirs[n].shape for n in gradients):
         return None
     bound = max(float(np.abs(ours[name]).max(initial=0)) for name in gradients)
+    if agree(ours, theirs, gradients):  # nothing was cut
+        return None
     if not all(near(ours[n], np.clip(theirs[n], -bound, bound), ALIKE) for n in gradients):
         return None
     if not any((np.abs(theirs[n]) > bound).any() for n in gradients):

@@ -1,8 +1,8 @@
 """Both sides on the same numbers: what each made of them, and how far rounding moves the reference."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,11 @@ from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.trial import DOUBTFUL, MORE_RERUNS, RERUNS
 from twofold.compare.judge.finding import Quantity, Verdict
 from twofold.compare.judge.own.meeting.images import IMAGES
+from twofold.compare.judge.own.meeting.masks import count, found, under
 from twofold.compare.judge.own.meeting.pairing import Pairing, draw, drawn_shares
 from twofold.compare.judge.own.meeting.roles import Roles, extracted
+from twofold.compare.judge.own.meeting.solving.pool import Pool
+from twofold.compare.judge.own.meeting.solving.seen import seen as watched
 from twofold.compare.sides.foreign.calls import Foreign, Raw
 from twofold.compare.sides.foreign.data import given, in_dtype, read_only, way_to
 from twofold.compare.sides.foreign.leaves import Leaf
@@ -47,6 +50,8 @@ class Bout:
     training: bool | None = None
     shapes: list[tuple[int, ...]] = field(default_factory=list)  # of the reference's outputs
     buffers: dict[str, str] = field(default_factory=dict)  # torch's buffers by the stranger's
+    dropouts: dict[bool | None, int] = field(default_factory=dict)  # how many torch meets, by mode
+    masks: dict[tuple[str, bool | None], Sequence[Array | None]] = field(default_factory=dict)  # by draw and mode
 
     @property
     def leaves(self) -> Sequence[Leaf]:
@@ -86,8 +91,36 @@ class Bout:
             kind = dtype if dtype in ("float64", "float32") else "float32"
             state = perturbed({name: np.asarray(value, kind) for name, value in state.items()}, moved)
             data = tuple(perturbed(in_dtype(a, kind), moved) if is_real(a) else a for a in data)
-        moving = partial(all_moved, moved) if moved is not None else seen
+        masks = self.masks_of(one)
+
+        @contextmanager
+        def moving() -> Iterator[None]:
+            with under(masks), all_moved(moved) if moved is not None else seen() if seen else nullcontext():
+                yield
+
         return self.reference.run(state, data, dtype, self.send, moving, training=self.training)
+
+    def masks_of(self, one: Draw) -> Sequence[Array | None]:
+        """Of torch's dropouts, in the order in which they are met: what scratch left out on such a draw."""
+        key = one.label, self.training
+        if key not in self.masks:
+            state, data = self.state(one.values, one.shares), given(one.data, self.pairing.ways)
+            self.masks[key] = ()
+            if self.training not in self.dropouts:
+                self.dropouts[self.training] = count(self.reference, state, data, self.training)
+            if self.dropouts[self.training]:
+                try:
+                    data_of_theirs, send = self.given(one, "float64"), self.send_in("float64")
+                    arrays, _ = watched(self.foreign, one.values, data_of_theirs, send, 0)
+                    self.masks[key] = found(self.reference, state, data, Pool(arrays), self.training)
+                except Exception:  # told where it is called to be compared
+                    return ()
+        return self.masks[key]
+
+    def explained(self, one: Draw) -> bool:
+        """Whether the masks of all of torch's dropouts were found: then they are what is random."""
+        masks = self.masks_of(one)
+        return bool(masks) and all(mask is not None for mask in masks)
 
     def of_run(self, run: Run) -> Tensors:
         """A run of the reference by the names of what is compared, gradients as the stranger has them."""

@@ -4,8 +4,9 @@ An explicit layout, else equal names, else order and shape with transposition. W
 or several tensors of one shape, is decided by values: the candidate whose forward pass agrees is taken.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 from twofold.compare.judge.evidence.draws import redrawn as drawn_state
 from twofold.compare.judge.own.meeting.candidates import MOST, candidates, explicit, listed
 from twofold.compare.judge.own.meeting.images import IMAGES, near, scalar
-from twofold.compare.judge.own.meeting.solving.solve import Solved, solve
+from twofold.compare.judge.own.meeting.solving.solve import Solved, drawn_leaf, solve
 from twofold.compare.judge.own.telling.verdict import BadCall
 from twofold.compare.sides.foreign.calls import Foreign, Raw
 from twofold.compare.sides.foreign.data import Way, combinations, given, reshaped
@@ -94,12 +95,13 @@ def find(
             f"it is called as scratch({', '.join(str(np.shape(a)) for a in data)})"
         ) from None
     pairing = Pairing(first, hows[0], 0, False, missing)
-    trial = Trial(reference, raw, values, shares, send, data, pairing)
+    trial = Trial(reference, raw, values, shares, send, data, pairing, partial(foreign.call_once, data=data, send=send))
     sound = (layout for layout in layouts if not leaves_both(layout, shapes))
     first_of = list(islice(sound, QUICK))
     trial.among(first_of, hows, QUICK)
     if solving and (not pairing.decided or (len(first_of) == QUICK and not pairing.rivals)):
-        by_values(trial, solve(foreign, reference, data, hows, entries, seed, send, dict(still)), hows)
+        turned = [] if reference_data is not None else turned_ways(reference, data, hows)
+        by_values(trial, solve(foreign, reference, data, [*hows, *turned], entries, seed, send, dict(still)), hows)
     if not pairing.decided:
         parts = () if pairing.parted else (layout for layout in layouts if leaves_both(layout, shapes))
         trial.among(
@@ -122,6 +124,7 @@ def by_values(trial: "Trial", solved: Solved | None, hows: Sequence[tuple[Way, .
         return
     pairing.parted, pairing.unwatched = solved.parted, not solved.watched
     ways = [solved.way, *(how for how in hows if how is not solved.way)]
+    trial.include(more)
     trial.among(more, ways, pairing.runs + 2 * QUICK, solved.seen > 0)
     if not pairing.decided and solved.parted is None:
         pairing.layout, pairing.ways, pairing.decided = more[0], solved.way, True
@@ -139,7 +142,16 @@ class Trial:
     send: Any
     data: Sequence[Any]
     pairing: Pairing
+    again: Callable[[Mapping[str, Array]], Raw]
     best: int = -1
+
+    def include(self, layouts: Sequence[Layout]) -> None:
+        """What was zero, because the first layout leaves it out, gets numbers where one of these takes it."""
+        leaves = self.pairing.layout.leaves
+        more = {leaf.name: drawn_leaf(leaf, 0) for leaf in leaves if not np.any(self.values[leaf.name])}
+        if any(one.covered(leaf) for one in layouts for leaf in leaves if leaf.name in more):
+            self.values = {**self.values, **more}
+            self.raw, self.best = self.again(self.values), -1
 
     def among(self, layouts: Iterable[Layout], hows: Sequence[tuple[Way, ...]], most: int, first: bool = False) -> None:
         """The pairing gets the layout with which the forward passes agree, and its rivals, else most gradients do.
@@ -249,6 +261,19 @@ def data_ways(
         f"the reference does not take the data, of shapes {shown}: {told}; "
         "pass them as it takes them: reference_data=(x, y)"
     )
+
+
+def turned_ways(
+    reference: UsersReference, data: Sequence[Any], hows: Sequence[tuple[Way, ...]]
+) -> list[tuple[Way, ...]]:
+    """The ways with two axes exchanged that torch takes as well: where a layer has its steps first, values tell."""
+    found = []
+    for how in islice(combinations(data), PROBABLE):
+        one = [way.text for way in how if way.text]
+        turned = one and all(text.startswith(".transpose(1, 0") for text in one) and how not in hows
+        if turned and not reference.takes(given(data, how)):
+            found.append(how)
+    return found[:2]
 
 
 def turns(how: tuple[Way, ...], first: tuple[Way, ...]) -> bool:

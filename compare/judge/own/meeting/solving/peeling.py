@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from twofold.compare.judge.own.meeting.images import IMAGES, near
+from twofold.compare.judge.own.meeting.solving.cells import cell_of, fillings, is_of_cell
 from twofold.compare.judge.own.meeting.solving.pool import LEAST, Pool
 from twofold.compare.judge.own.meeting.solving.search import Outcome, Search, Solution, together
 from twofold.compare.judge.own.meeting.solving.sources import Choice, Sources
@@ -40,7 +41,7 @@ class Peeling:
         beam, seen = [Solution()], 0
         for stage in stages:
             found: list[Solution] = []
-            for rank in (0, 1):
+            for rank in (1, 2) if any(map(is_of_cell, stage)) else (0, 1):
                 found = [one for old in beam for one in self.wider(old, stage, rank) if self.agrees(one, old)]
                 if found:
                     break
@@ -63,7 +64,12 @@ class Peeling:
 
     def wider(self, one: Solution, stage: Sequence[Unit], rank: int) -> list[Solution]:
         found = [one]
-        for unit in stage:
+        cell = [unit for unit in stage if is_of_cell(unit)]
+        if cell:
+            shapes = {name: value.shape for name, value in self.search.drawn.items()}
+            used = one.used(self.sources.total)
+            found = [Solution((*one.chosen, *more)) for more in fillings(cell, self.sources, shapes, used, rank)]
+        for unit in (unit for unit in stage if unit not in cell):
             further = [Solution(part.chosen, unit) for part in found]
             found = [part.with_choice(choice) for part in further for choice in self.search.open(part, rank, unit)]
         return found
@@ -73,7 +79,7 @@ class Peeling:
         used = one.used(self.sources.total)
         if self.runs >= MOST or not used.any():
             return False
-        walk = self.search.probe(self.whole(one), None)
+        walk = self.search.end(self.whole(one))
         if walk is None:
             return False
         ends = [array_of(end) for end in walk.outputs if end.numel() >= LEAST]
@@ -83,7 +89,7 @@ class Peeling:
         return walk.loss is not None and any(near(np.asarray(n), walk.loss.astype(float), 1e-9) for n in numbers)
 
     def outputs(self, one: Solution) -> list[Array]:
-        walk = self.search.probe(self.whole(one), None)
+        walk = self.search.end(self.whole(one))
         return [] if walk is None else [array_of(end) for end in walk.outputs if end.numel() >= LEAST]
 
     def whole(self, one: Solution) -> Solution:
@@ -108,13 +114,19 @@ def staged(order: Sequence[Unit]) -> Sequence[list[Unit]]:
     """Each weight with the bias before it, the last bias alone first."""
     groups: list[list[Unit]] = []
     for unit in order:
-        if groups and together(groups[-1][0], unit):
+        last = groups[-1][0] if groups else None
+        if last and (together(last, unit) or (is_of_cell(last) and cell_of(last) == cell_of(unit))):
             groups[-1].append(unit)
         else:
             groups.append([unit])
     stages: list[list[Unit]] = []
     behind: list[Unit] = []
-    for group in reversed(groups):
+    for n, group in reversed([*enumerate(groups)]):
+        if is_of_cell(group[0]):  # of a first layer with what takes the data, else that comes with the one before
+            given = [unit for unit in group if "ih" in unit.names[0] and len(unit.shape) > 1] if n else []
+            stages.append([*behind, *(unit for unit in group if unit not in given)])
+            behind = given
+            continue
         weight, *added = group
         stages.append([*behind, *added])
         behind = [weight]

@@ -24,6 +24,7 @@ class Pool:
         for array in with_slices(made):
             found.setdefault(array.size, {}).setdefault((float(array.sum()), array.tobytes()), array)
         self.arrays = {size: [some[key] for key in sorted(some)] for size, some in found.items()}
+        self.centred: dict[int, list[float]] = {}
         self.sums = {size: sorted(total for total, _ in some) for size, some in found.items()}
 
     def __contains__(self, value: Array) -> bool:
@@ -56,16 +57,27 @@ class Pool:
                 return array
         return None
 
-    def masked(self, value: Array) -> Array | None:
-        """The value times an array of zeros and one other number, where that product is there too."""
-        for array in self.arrays.get(value.size, ()):
-            kinds = np.unique(array)
-            if len(kinds) == 2 and 0 in kinds:
-                for turned in turnings(array, value.shape):
-                    for scale in (1.0, 1 / (turned != 0).mean()):
-                        if self.find(found := value * turned * scale) is not None:
-                            return found
-        return None
+    def has_shifted(self, value: Array, axis: int) -> bool:
+        """Whether something is there that a vector along this axis, added to the value, may have made of it."""
+        if value.size not in self.centred:
+            arrays = [array for array in self.arrays.get(value.size, ()) if array.ndim > 1]
+            found = (spread(array, n) for array in arrays for n in range(array.ndim) if array.shape[n] < array.size)
+            self.centred[value.size] = sorted(found)
+        spreads, wanted = self.centred[value.size], spread(value, axis)
+        n = bisect_left(spreads, wanted * (1 - COARSE))
+        return n < len(spreads) and spreads[n] <= wanted * (1 + COARSE)
+
+    def of_shape(self, shape: Sequence[int]) -> Iterator[Array]:
+        """All that has this shape with its axes in some order, in that order."""
+        for array in self.arrays.get(int(np.prod(shape)), ()):
+            yield from turnings(array, shape)
+
+
+def spread(array: Array, axis: int) -> float:
+    """The squares of what is left of an array without its mean at each place of the axis."""
+    rows = np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1)
+    rest = rows - rows.mean(axis=1, keepdims=True)
+    return float((rest * rest).sum())
 
 
 def with_slices(arrays: Iterable[Array]) -> Iterator[Array]:

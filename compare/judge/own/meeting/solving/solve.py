@@ -56,7 +56,7 @@ def solve(
         blind = not bound and not fixed
     except Exception:  # it does not take other values than its own
         return None
-    pool, sources = Pool(arrays, values.values()), Sources(leaves)
+    pool, sources = Pool(arrays, values.values()), Sources(leaves, reference.shapes())
     flat = np.concatenate([np.empty(0), *(values[leaf.name].ravel() for leaf in leaves)])
     begun = [*map(choice_of, fixed)]
     rng = np.random.default_rng([seed, 43])
@@ -72,6 +72,7 @@ def solve(
     with reference.kept():
         for how in unlike(hows, data, reference.criterion is not None):
             walker = Walker(reference, given(data, how), pool, training)
+            walker.look(drawn)
             search = Search(walker, pool, sources, flat, drawn, AGAIN // 6 if named else AGAIN)
             outcome = Outcome([]) if blind else search.solve(begun)
             if not outcome.seen and not begun:  # nothing on the way is there to be seen
@@ -146,7 +147,7 @@ def better(one: Outcome, other: Outcome) -> bool:
 
 
 def without(one: Solution, begun: Sequence[tuple[Unit, Choice]]) -> Solution:
-    return Solution(one.chosen[len(begun) :])
+    return replace(one, chosen=one.chosen[len(begun) :])
 
 
 def choice_of(entry: Entry) -> tuple[Unit, Choice]:

@@ -5,10 +5,11 @@ kernels reversed; every n-th of an axis, and sets of arrays.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, permutations, product
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -47,8 +48,8 @@ class Sources:
 
     last = 2  # rank
 
-    def __init__(self, leaves: Sequence[Leaf]) -> None:
-        self.leaves = leaves
+    def __init__(self, leaves: Sequence[Leaf], shapes: Mapping[str, tuple[int, ...]] = MappingProxyType({})) -> None:
+        self.leaves, self.sizes = leaves, {name: int(np.prod(shape)) for name, shape in shapes.items()}
         self.numbers = numbered(leaves)
         self.ends = list(accumulate(array.size for array in self.numbers.values()))  # the last number of each
         self.total = self.ends[-1] if self.ends else 0
@@ -69,15 +70,22 @@ class Sources:
             for n, one in enumerate(singles):
                 for other in singles[n + 1 :]:
                     mine, theirs = self.leaves_in(one), self.leaves_in(other)
-                    if (
-                        len(mine) == len(theirs) == 1
-                        and mine != theirs
-                        and counterparts(one, other, mine[0], theirs[0])
-                    ):
+                    if len(mine) == len(theirs) == 1 and self.counterparts(one, other, mine[0], theirs[0]):
                         yield one, other
             yield from ((one, None) for one in singles)
         if len(unit.shape) == 1 and "mul" not in unit.kind:  # a bias may be missing
             yield (None,) * len(unit.names)
+
+    def counterparts(self, one: Source, other: Source, mine: Leaf, theirs: Leaf) -> bool:
+        """Whether both take the same part, each of its own array or of one of the two halves of one."""
+        if mine is not theirs:
+            return one.text.replace(mine.name, "*") == other.text.replace(theirs.name, "*")
+        apart = np.abs(other.numbers) - np.abs(one.numbers)
+        return 2 in mine.shape and bool((apart == self.half(mine)).all())
+
+    def half(self, leaf: Leaf) -> int:
+        """How far the second of two vectors that are the rows, or the columns, of one array is from the first."""
+        return int(np.prod(leaf.shape[leaf.shape.index(2) + 1 :]))
 
     def leaves_in(self, source: Source) -> list[Leaf]:
         return [
@@ -135,8 +143,22 @@ class Sources:
             for leaf in self.leaves:
                 for text, part in pieces(leaf.name, self.numbers[leaf.name], unit.shape, rank > 1):
                     yield from oriented(text, part, unit.shape, ())
+                if rank > 1 and len(bare(leaf.shape)) == 1:
+                    for text, part in self.stretches(leaf, unit):
+                        yield from oriented(text, part, unit.shape, ())
         if rank > 1:
             yield from self.sets(unit)
+
+    def stretches(self, leaf: Leaf, unit: Unit) -> Iterator[tuple[str, Array]]:
+        """Of a vector of several parameters a part with room before and behind it for whole ones."""
+        vector, size = self.numbers[leaf.name].ravel(), int(np.prod(unit.shape))
+        name = leaf.name if leaf.shape == vector.shape else f"{leaf.name}.ravel()"
+        starts: Sequence[int] = range(min(len(vector) - size + 1, MOST))
+        if self.sizes.get(unit.names[0]) == size:
+            others = [n for one, n in self.sizes.items() if one != unit.names[0]]
+            starts = sorted(start for start, rest in rooms(others, len(vector) - size) if rest == 0)
+        for start in starts[:MOST]:
+            yield f"{name}[{start}:{start + size}]", vector[start : start + size]
 
     def sets(self, unit: Unit) -> Iterator[Source]:
         """Several arrays of one shape side by side, one a head or a unit: all orders of up to four, else in theirs."""
@@ -165,9 +187,15 @@ class Sources:
                 yield from oriented(f"stack([{inner}])", stacked, unit.shape, ())
 
 
-def counterparts(one: Source, other: Source, mine: Leaf, theirs: Leaf) -> bool:
-    """Whether both take the same part, each of its own array, and in the order of the arrays."""
-    return one.text.replace(mine.name, "*") == other.text.replace(theirs.name, "*")
+def rooms(sizes: Sequence[int], room: int) -> set[tuple[int, int]]:
+    """How much of a room some of these fill before something, and what others leave of it behind that."""
+    found = {(0, room)}
+    for size in sizes:
+        more = {(before + size, left - size) for before, left in found if size <= left}
+        found |= more | {(before, left - size) for before, left in found if size <= left}
+        if len(found) > 50 * MOST:
+            return {(start, 0) for start in range(room + 1)}
+    return found
 
 
 def unique(sources: Iterator[Source]) -> list[Source]:
@@ -254,15 +282,13 @@ def pieces(name: str, array: Array, shape: tuple[int, ...], strided: bool) -> It
     if small.ndim == 1 and len(wanted) < 2:
         for text, cut in cuts(len(small), wanted[0] if wanted else 1, strided):
             yield f"{name}[{text}]", small[cut]
-    if small.ndim == 1 and strided:  # a vector of several parameters
-        size = int(np.prod(shape))
-        for start in range(min(len(small) - size + 1, MOST)):
-            yield f"{name}[{start}:{start + size}]", small[start : start + size]
     if small.ndim == 2:
         rows, columns = small.shape
         two = wanted if len(wanted) == 2 else (1, *wanted) if wanted else (1, 1)
         for height, width in dict.fromkeys((two, two[::-1])):
             for (up, cut), (across, other) in product(cuts(rows, height, strided), cuts(columns, width, strided)):
+                if isinstance(cut, np.ndarray) and isinstance(other, np.ndarray):
+                    continue
                 if (height == 1 and width < columns and cut.start not in (0, rows - 1)) or (
                     width == 1 and height < rows and other.start not in (0, columns - 1)
                 ):
@@ -289,3 +315,8 @@ def cuts(length: int, part: int, strided: bool) -> Iterator[tuple[str, Any]]:
     if strided and 1 < count <= PARTS and part > 1:
         for start in range(count):
             yield f"{start}::{count}", slice(start, None, count)
+        for size in (n for n in range(2, part) if part % n == 0):  # heads outside, of each several parts
+            for start in range(count):
+                spans = [(at, at + size) for at in range(start * size, length, count * size)]
+                rows = np.concatenate([np.arange(*span) for span in spans])
+                yield f"np.r_[{', '.join(f'{a}:{b}' for a, b in spans)}]", rows

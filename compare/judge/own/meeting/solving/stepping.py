@@ -1,62 +1,23 @@
 """Torch's forward pass, operation by operation, up to the next one that takes a parameter whose layout is not known."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from twofold.compare.judge.own.meeting.masks import Dropouts
 from twofold.compare.judge.own.meeting.solving.gates import forms
+from twofold.compare.judge.own.meeting.solving.moves import MOVES, flat
 from twofold.compare.judge.own.meeting.solving.pool import Pool
-from twofold.compare.sides.foreign.reference import array_of
+from twofold.compare.judge.own.meeting.solving.splits import Splits
 from twofold.scratch.module import Array
 
-# What moves entries and computes nothing: of a parameter it gives a part, or another order.
-MOVES = frozenset(
-    [
-        "T",
-        "mT",
-        "H",
-        "t",
-        "transpose",
-        "swapaxes",
-        "permute",
-        "view",
-        "reshape",
-        "chunk",
-        "split",
-        "unbind",
-        "__getitem__",
-        "cat",
-        "concat",
-        "stack",
-        "unsqueeze",
-        "squeeze",
-        "contiguous",
-        "detach",
-        "data",
-        "clone",
-        "flatten",
-        "unflatten",
-        "expand",
-        "expand_as",
-        "flip",
-        "narrow",
-        "select",
-        "movedim",
-        "view_as",
-        "repeat",
-        "tensor_split",
-        "vstack",
-        "hstack",
-        "to",
-        "double",
-    ]
-)
 PRODUCTS = frozenset(("matmul", "__matmul__", "__rmatmul__", "mm", "linear", "mv", "bmm"))
 
 LEFT = frozenset(("__get__", "size", "dim", "__setitem__", "shape", "dtype", "device", "is_cuda", "numel"))
@@ -104,6 +65,7 @@ class Step:
     args: Any
     kwargs: Any
     out: Any
+    moves: bool = False  # entries, and computes nothing
 
 
 Pure = tuple[tuple[str, ...], tuple[Tensor, ...] | None]  # of which parameters it is the sum, and which entries of each
@@ -112,7 +74,7 @@ Pure = tuple[tuple[str, ...], tuple[Tensor, ...] | None]  # of which parameters 
 class Stepping(TorchFunctionMode):
     """Follows the parameters' entries through what only moves them, and stops where unknown ones meet the data."""
 
-    def __init__(self, named: Mapping[int, tuple[str, Tensor]], known: Mapping[str, Array], tried: Unit | None) -> None:
+    def __init__(self, known: Mapping[str, Array], tried: Unit | None) -> None:
         super().__init__()
         self.known, self.tried = known, tried
         self.steps: list[Step] = []
@@ -121,8 +83,13 @@ class Stepping(TorchFunctionMode):
         self.pure: dict[int, Pure] = {}
         self.flattened: dict[int, tuple[int, ...]] = {}
         self.masks: Pool | None = None
+        self.splits: Splits | None = None
+        self.fed: list[tuple[Unit, Array]] = []
         self.forms = forms()
         self.form = ""  # the fused operation that is taken apart
+
+    def follow_these(self, named: Mapping[int, tuple[str, Tensor]]) -> None:
+        """The parameters, by id with their names."""
         for key, (name, tensor) in named.items():
             numbers = torch.arange(tensor.numel(), dtype=torch.float64).reshape(tensor.shape)
             self.pure[key] = ((name,), (numbers,))
@@ -133,7 +100,10 @@ class Stepping(TorchFunctionMode):
         name = func.__self__.__name__ if name == "__get__" else name
         given = list(flat((*args, *kwargs.values())))
         pure = [tensor for tensor in given if id(tensor) in self.pure]
-        if (form := self.forms.get(func)) is not None:
+        form = self.forms.get(func)
+        if func is F.linear and self.splits and (split := self.split(*args, **kwargs)) is not None:
+            form = split
+        if form is not None:
             outer, self.form = self.form, self.form or name
             try:
                 with self:
@@ -144,18 +114,27 @@ class Stepping(TorchFunctionMode):
                 return out
         run = func
         if name == "dropout" and self.masks is not None:
-            run = partial(self.dropped, func)
+            run = partial(Dropouts(pool=self.masks).taken, func)
         if pure and len(pure) == len(given):
             out = func(*args, **kwargs)
             self.follow(name, func, args, kwargs, pure, out)
             return out
         if pure and not (name in PRODUCTS and self.nothing(given)):
-            self.meet(name, pure, given)
+            args = self.with_fed(self.meet(name, pure, given), args, given)
         out = run(*args, **kwargs)
         if self.started and name not in LEFT:
-            self.steps.append(Step(run, args, kwargs, out))
+            self.steps.append(Step(run, args, kwargs, out, name in MOVES))
         self.take(name, given, out)
         return out
+
+    def split(self, x: Any, weight: Any, bias: Any = None) -> Any:
+        """The layer in blocks, where what it gives is cut afterwards."""
+        names, parts = self.pure.get(id(weight), ((), None))
+        if id(x) in self.pure or len(names) != 1 or parts is None or parts[0].shape != self.known[names[0]].shape:
+            return None
+        assert self.splits is not None
+        whole_one = names[0] not in self.splits.rows and names[0] not in self.splits.columns
+        return None if whole_one else partial(self.splits.linear, names[0])
 
     def nothing(self, given: Sequence[Tensor]) -> bool:
         """A product with zeros, as of a state at its beginning, says nothing of the other factor."""
@@ -178,7 +157,18 @@ class Stepping(TorchFunctionMode):
             self.kept.append(result)
             self.pure[id(result)] = names, part
 
-    def meet(self, name: str, pure: Sequence[Tensor], given: Sequence[Tensor]) -> None:
+    def with_fed(self, units: Sequence[Unit], args: Any, given: Sequence[Tensor]) -> Any:
+        """With the value of scratch's that stands for the input of an operation with one of these, the first time."""
+        for n, (unit, array) in enumerate(self.fed):
+            taken = next((one for one in given if one.is_floating_point() and id(one) not in self.pure), None)
+            if unit in units and taken is not None and taken.shape == array.shape:
+                del self.fed[n]
+                new = torch.from_numpy(np.array(array))
+                self.kept.append(new)
+                return replaced(args, taken, new)
+        return args
+
+    def meet(self, name: str, pure: Sequence[Tensor], given: Sequence[Tensor]) -> list[Unit]:
         behind = next((self.flattened[id(tensor)] for tensor in given if id(tensor) in self.flattened), ())
         units = [unit for tensor in pure for unit in self.units(tensor, f"{self.form} {name}", behind)]
         if self.tried is not None and self.tried in units:
@@ -186,6 +176,7 @@ class Stepping(TorchFunctionMode):
         open_units = [unit for unit in units if not self.known[unit.names[0]][unit.slices()].all()]
         if open_units:
             raise Met(open_units)
+        return units
 
     def units(self, tensor: Tensor, kind: str, behind: tuple[int, ...]) -> list[Unit]:
         names, parts = self.pure[id(tensor)]
@@ -212,21 +203,6 @@ class Stepping(TorchFunctionMode):
                         self.flattened[id(result)] = dims[lead:]
                 elif id(source) in self.flattened and result.shape == source.shape:
                     self.flattened[id(result)] = self.flattened[id(source)]
-
-    def dropped(self, func: Any, input: Tensor, *args: Any, **kwargs: Any) -> Any:
-        """What scratch made of it by a mask of its own, where it did."""
-        training = kwargs.get("training", args[1] if len(args) > 1 else True)
-        found = self.masks.masked(array_of(input)) if training and self.masks is not None else None
-        return func(input, *args, **kwargs) if found is None else torch.from_numpy(found)
-
-
-def flat(values: Sequence[Any]) -> Iterator[Tensor]:
-    """The tensors in arguments, in lists and tuples too."""
-    for value in values:
-        if isinstance(value, Tensor):
-            yield value
-        elif isinstance(value, list | tuple):
-            yield from flat(value)
 
 
 def replaced(args: Sequence[Any], old: Tensor, new: Tensor) -> tuple[Any, ...]:

@@ -1,18 +1,31 @@
 """Torch's forward pass as the search runs it, and a part of it once more with other parameters."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from twofold.compare.judge.own.meeting.images import IMAGES
+from twofold.compare.judge.own.meeting.solving.gates import forms
+from twofold.compare.judge.own.meeting.solving.moves import flat
 from twofold.compare.judge.own.meeting.solving.pool import LEAST, Pool
-from twofold.compare.judge.own.meeting.solving.stepping import Met, Pure, Step, Stepping, Unit, flat
+from twofold.compare.judge.own.meeting.solving.splits import Splits, Watching
+from twofold.compare.judge.own.meeting.solving.stepping import Met, Pure, Step, Stepping, Unit
 from twofold.compare.sides.devices import seed_torch
 from twofold.compare.sides.foreign.reference import UsersReference, array_of
 from twofold.scratch.module import Array
+
+
+class Number(NamedTuple):
+    """What an operation gave, whether it rests on what is tried, and whether it only moved entries."""
+
+    value: Array
+    rests: bool = True
+    moved: bool = False
 
 
 @dataclass
@@ -27,13 +40,21 @@ class Walk:
 
     def values(self) -> list[Array]:
         """Of the steps, and where the pass came to its end what may be made of the outputs."""
-        return [value for value, _ in self.numbers({}, set())]
+        return [value for value, *_ in self.numbers({}, set())]
 
-    def again(self, changed: Mapping[str, Array]) -> list[tuple[Array, bool]] | None:
+    def taken(self) -> Tensor | None:
+        """What the first step was given beside parameters."""
+        given = (one for step in self.steps[:1] for one in flat(step.args))
+        return next((one for one in given if one.is_floating_point() and id(one) not in self.pure), None)
+
+    def again(self, changed: Mapping[str, Array], fed: Array | None = None) -> list[Number] | None:
         """The values with other parameters in the steps, and which rest on them. None where that takes a run."""
         made: dict[int, Any] = {}
         resting: set[int] = set()
+        silent: set[int] = set()  # what nothing was added to, or what was taken times one
         touched = False
+        if fed is not None and (taken := self.taken()) is not None:
+            made[id(taken)] = torch.from_numpy(np.array(fed))
         whole = {name: torch.from_numpy(value.ravel()) for name, value in changed.items()}
 
         def put(value: Any) -> Any:
@@ -64,18 +85,26 @@ class Walk:
                         made[id(old)] = new
                         if touched:
                             resting.add(id(old))
+                            if any(one.shape == new.shape and torch.equal(one, new) for one in flat(args)):
+                                silent.add(id(old))
         except Exception:  # these do not fit one another, or it cannot be told what they are made of
             return None
-        return self.numbers(made, resting)
+        return self.numbers(made, resting - silent)
 
-    def numbers(self, made: Mapping[int, Tensor], resting: set[int]) -> list[tuple[Array, bool]]:
-        tensors = [(made.get(id(old), old), id(old) in resting) for step in self.steps for old in flat([step.out])]
-        values = [(array_of(t), rests) for t, rests in tensors if t.is_floating_point() and t.numel() >= LEAST]
+    def numbers(self, made: Mapping[int, Tensor], resting: set[int]) -> list[Number]:
+        tensors = [
+            (made.get(id(old), old), id(old) in resting, step.moves) for step in self.steps for old in flat([step.out])
+        ]
+        values = [
+            Number(array_of(tensor), rests, moved)
+            for tensor, rests, moved in tensors
+            if tensor.is_floating_point() and tensor.numel() >= LEAST
+        ]
         for end in self.outputs if self.met is None else ():
             if end.ndim and end.numel() >= LEAST:
                 value = array_of(made.get(id(end), end))
                 images = [image(value) for word, image in IMAGES.items() if word not in ("", "argmax")]
-                values += [(image, id(end) in resting) for image in images]
+                values += [Number(image, id(end) in resting, False) for image in images]
         return values
 
 
@@ -85,9 +114,39 @@ class Walker:
     def __init__(self, reference: UsersReference, data: Sequence[Any], masks: Pool | None, training: Any) -> None:
         self.reference, self.data, self.masks, self.training = reference, data, masks, training
         self.runs = 0
+        self.splits: Splits | None = None
 
-    def walk(self, state: Mapping[str, Array], known: Mapping[str, Array], tried: Unit | None) -> Walk:
+    def look(self, state: Mapping[str, Array]) -> None:
+        """One pass ahead, in which it shows where linear layers are cut."""
+        watching = Watching(forms())
+        try:
+            self.pass_through(state, watching)
+        except Exception:  # with a layout of its own no layer is cut
+            return
+        self.splits = watching.splits()
+
+    def walk(
+        self,
+        state: Mapping[str, Array],
+        known: Mapping[str, Array],
+        tried: Unit | None,
+        fed: Sequence[tuple[Unit, Array]] = (),
+    ) -> Walk:
         """One pass with `state`, of which entries are `known`. Raises what torch raises."""
+        mode = Stepping(known, tried)
+        mode.masks, mode.splits, mode.fed = self.masks, self.splits, [*fed]
+        met, outputs, loss = self.pass_through(state, mode)
+        return Walk(met, mode.steps, mode.pure, outputs, None if loss is None else array_of(loss))
+
+    def end(self, state: Mapping[str, Array]) -> Walk:
+        """One pass of which nothing but what comes out is kept. Raises what torch raises."""
+        _, outputs, loss = self.pass_through(state, None)
+        return Walk(None, [], {}, outputs, None if loss is None else array_of(loss))
+
+    def pass_through(
+        self, state: Mapping[str, Array], mode: Stepping | Watching | None
+    ) -> tuple[Unit | None, list[Tensor], Tensor | None]:
+        """Up to the first unknown part, if there is one, else outputs and loss."""
         reference = self.reference
         self.runs += 1
         reference.load(state, "float64")
@@ -98,16 +157,16 @@ class Walker:
         tensors = [reference.tensor(array, "float64") for array in self.data]
         arguments = {name: reference.tensor(state[name], "float64") for name in reference.arguments}
         named = {id(tensor): (name, tensor) for name, tensor in {**reference.parameters, **arguments}.items()}
-        mode = Stepping(named, known, tried)
-        mode.masks = self.masks
+        if mode is not None:
+            mode.follow_these(named)
         inputs = tensors[:-1] if reference.criterion else tensors
         met: Unit | None = None
         outputs: list[Tensor] = []
         loss: Tensor | None = None
         try:
-            with torch.no_grad(), mode:
+            with torch.no_grad(), mode or nullcontext():
                 out = reference.reference(*inputs, *arguments.values())
                 outputs, loss = reference.parted(out, tensors[-1] if tensors else None)
         except Met as stop:
             met = stop.units[0]
-        return Walk(met, mode.steps, mode.pure, outputs, None if loss is None else array_of(loss))
+        return met, outputs, loss

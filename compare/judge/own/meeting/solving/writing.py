@@ -17,7 +17,7 @@ def entries(solution: Solution, sources: Sources, shapes: Mapping[str, tuple[int
     parts: dict[str, Parts] = {}
     partners: dict[str, str] = {}
     for unit, choice in solution.chosen:
-        for name, source in zip(unit.names, choice, strict=True):
+        for name, source in zip(unit.names, choice, strict=bool(choice)):
             parts.setdefault(name, {})[unit.box] = source
         if len(unit.names) == 2:
             partners[unit.names[1]] = unit.names[0]
@@ -45,8 +45,10 @@ def written(name: str, parts: Parts, sources: Sources, shape: tuple[int, ...]) -
     numbers = np.full(shape, np.nan)
     for box, source in parts.items():
         numbers[tuple(slice(*span) for span in box)] = 0 if source is None else source.numbers
-    if np.isnan(numbers).any():
-        return None
+    if np.isnan(numbers).any():  # torch uses a part of it, or the others are left open
+        known = ~np.isnan(numbers)
+        whole_ones = sources.singles(whole(name, shape), 0) if known.any() else ()
+        return next((one.text for one in whole_ones if (one.numbers[known] == numbers[known]).all()), None)
     unit = whole(name, shape)
     if len(parts) > 1:
         for one in sources.singles(unit, 1):
