@@ -8,17 +8,22 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from types import FrameType
+from threading import get_ident
+from types import CodeType, FrameType
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
-from twofold.compare.watch.statements import Chain, Statement, statements_of
-from twofold.compare.watch.trace import Dropped, Execution, Trace
+from twofold.compare.watch.statements import Chain, Statement, is_current, statements_of
+from twofold.compare.watch.trace import MOST_BYTES, Dropped, Execution, Trace
 from twofold.compare.watch.values import Belongs, arrays_in, nothing, resolved
 from twofold.scratch.module import Array
 
 MOST_STATEMENTS = 200_000  # in one run
+DEEPER = 200  # what a watcher needs above code that recurses as deep as it may
+TOOL = "twofold"
+COMPREHENSIONS = "<listcomp>", "<setcomp>", "<dictcomp>"  # frames of their own up to Python 3.11
 
 
 @dataclass
@@ -27,21 +32,23 @@ class Open:
 
     execution: Execution
     before: frozenset[int]
+    at: int  # the line of it that came last
 
 
 @dataclass
 class Memory:
     """What was written to the memory of one array, through whichever views, and what those held."""
 
-    root: Array  # kept, so that no other has its id
+    root: Any  # a weak reference: who has no longer an array may have another in its place
     writes: list[tuple[Execution, int]]
     contents: dict[Any, int]
 
 
 def root_of(array: Array) -> Array:
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
+    root: Any = array
+    while issubclass(type(root.base), np.ndarray):
+        root = root.base
+    return root
 
 
 def view_of(array: Array) -> Any:
@@ -51,8 +58,17 @@ def view_of(array: Array) -> Any:
 class Watcher:
     """Called for lines and returns of frames in files that belong to what is watched."""
 
-    def __init__(self, belongs: Belongs, given: Iterable[Array] = ()) -> None:
-        self.belongs, self.trace = lru_cache(maxsize=None)(belongs), Trace()
+    def __init__(
+        self,
+        belongs: Belongs,
+        given: Iterable[Array] = (),
+        most_statements: int = MOST_STATEMENTS,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        self.belongs, self.trace = lru_cache(maxsize=None)(belongs), Trace(most_bytes=most_bytes)
+        self.most_statements = most_statements
+        self.thread = get_ident()
+        self.current: dict[int, CodeType] = {}  # code whose text is what runs, by id
         self.statements: dict[str, dict[int, Statement]] = {}
         self.open: dict[int, Open] = {}
         self.counts: dict[tuple[str, int], int] = {}
@@ -63,29 +79,49 @@ class Watcher:
         self.dropped = ""
 
     def line(self, frame: FrameType) -> None:
-        if (begun := self.open.get(id(frame))) is not None and begun.execution.statement.text.startswith("return"):
-            self.returning[id(frame)] = begun
+        statement = self.statement(frame)
+        if (begun := self.open.get(id(frame))) is not None:
+            within = begun.at != frame.f_lineno or frame.f_code.co_name in COMPREHENSIONS
+            if begun.execution.statement is statement and within:
+                begun.at = frame.f_lineno  # another line of the same, or another element
+                return
+            if begun.execution.statement.returns:
+                self.returning[id(frame)] = begun
         self.close(frame)
-        file = frame.f_code.co_filename
-        if file not in self.statements:
-            self.statements[file] = statements_of(file)
-        statement = self.statements[file].get(frame.f_lineno)
         if statement is None:
             return
-        if len(self.trace.executions) >= MOST_STATEMENTS:
-            raise Dropped(f"more than {MOST_STATEMENTS} statements run")
+        if self.begun >= self.most_statements:
+            raise Dropped(f"more than {self.most_statements} statements run")
         before = list(self.seen(statement, frame))
         for _, name, number, _, array in before:
             self.remember(name, number, array)
         read = tuple((by, number) for by, _, number, whole, _ in before if not (whole and by in statement.stored))
         self.begun += 1
         execution = Execution(statement, read, self.begun)
-        self.open[id(frame)] = Open(execution, frozenset(one[2] for one in before))
+        self.open[id(frame)] = Open(execution, frozenset(one[2] for one in before), frame.f_lineno)
         self.given |= {number for _, number in read if number not in self.trace.makers}
+
+    def again(self, frame: FrameType) -> None:
+        """A jump back to the same line: a loop that stands on one, and begins anew."""
+        statement = self.statement(frame)
+        if statement is not None and statement.loops:
+            self.line(frame)
+
+    def statement(self, frame: FrameType) -> Statement | None:
+        """What a frame is at. Raises Dropped where the text is no longer what runs."""
+        code = frame.f_code
+        file = code.co_filename
+        if id(code) not in self.current:
+            if not is_current(code):
+                raise Dropped(f"{file} is no longer what runs")
+            self.current[id(code)] = code
+        if file not in self.statements:
+            self.statements[file] = statements_of(file)
+        return self.statements[file].get(frame.f_lineno)
 
     def remember(self, name: str, number: int, array: Array) -> None:
         """An array that is read. One that is new though no statement bound it was written to through views of it."""
-        memory = self.memory.get(id(root_of(array)))
+        memory = self.memory_of(array)
         if number in self.trace.makers or number in self.given:
             if memory is not None:
                 memory.contents[view_of(array)] = number
@@ -99,6 +135,18 @@ class Watcher:
         self.make(joined, name, number)
         self.trace.executions.append(joined)
         memory.contents[view_of(array)] = number
+
+    def memory_of(self, array: Array) -> Memory | None:
+        root = root_of(array)
+        found = self.memory.get(id(root))
+        return None if found is None or found.root() is not root else found
+
+    def written(self, array: Array, execution: Execution, number: int) -> None:
+        root = root_of(array)
+        found = self.memory_of(array)
+        if found is None:
+            found = self.memory[id(root)] = Memory(ref(root), [], {})
+        found.writes.append((execution, number))
 
     def enter(self, frame: FrameType) -> None:
         """A call: an argument that is new was made by the statement that calls."""
@@ -120,7 +168,8 @@ class Watcher:
         """A return: what the last statement left, and what is handed back."""
         if id(frame) not in self.open:
             return
-        if (returning := self.returning.pop(id(frame), None)) is not None:
+        returning = self.returning.pop(id(frame), None)
+        if returning is not None and not self.open[id(frame)].execution.statement.returns:
             self.close(frame)
             self.open[id(frame)] = returning
         returned = [(f"return{path}", self.trace.number(array)) for path, array in arrays_in(value, self.belongs)]
@@ -146,8 +195,7 @@ class Watcher:
         for _, name, number, _, array in after:
             if number not in begun.before:
                 writes.append((name, number))
-                root = root_of(array)
-                self.memory.setdefault(id(root), Memory(root, [], {})).writes.append((execution, number))
+                self.written(array, execution, number)
         writes += more or []
         if not writes and not execution.made:
             return
@@ -175,28 +223,50 @@ class Watcher:
 
     def guarded(self, told: Callable[..., None], *what: Any) -> None:
         """A watcher's own trouble ends the watch, and nothing else."""
-        if self.dropped:
+        if self.dropped or get_ident() != self.thread:
             return
         try:
             told(*what)
         except Exception as error:
-            self.dropped = str(error) if isinstance(error, Dropped) else f"{type(error).__name__}: {error}"
-            self.open.clear()
+            self.drop(str(error) if isinstance(error, Dropped) else f"{type(error).__name__}: {error}")
+
+    def drop(self, why: str) -> None:
+        """Nothing is told any more, and nothing kept."""
+        self.dropped, self.trace = why, Trace()
+        for kept in (self.open, self.returning, self.memory, self.current):
+            kept.clear()
+
+
+OTHERS = "a debugger or a coverage measurement traces already"
 
 
 @contextmanager
-def watched(belongs: Belongs, given: Iterable[Array] = ()) -> Iterator[Watcher]:
+def watched(
+    belongs: Belongs,
+    given: Iterable[Array] = (),
+    most_statements: int = MOST_STATEMENTS,
+    most_bytes: int = MOST_BYTES,
+) -> Iterator[Watcher]:
     """While it lasts every statement of the files is watched; `given` are arrays that are there before.
 
-    Raises Dropped where something else traces already.
+    What other threads run is not. Raises Dropped where something else traces already.
     """
-    watcher = Watcher(belongs, given)
-    if hasattr(sys, "monitoring"):
-        with monitored(watcher):
-            yield watcher
-        return
+    watcher = Watcher(belongs, given, most_statements, most_bytes)
     if sys.gettrace() is not None:
-        raise Dropped("a debugger or a coverage measurement traces already")
+        raise Dropped(OTHERS)
+    depth = sys.getrecursionlimit()
+    sys.setrecursionlimit(depth + DEEPER)
+    try:
+        with monitored(watcher) if hasattr(sys, "monitoring") else traced(watcher):
+            yield watcher
+    finally:
+        if sys.getrecursionlimit() == depth + DEEPER:
+            sys.setrecursionlimit(depth)
+
+
+@contextmanager
+def traced(watcher: Watcher) -> Iterator[None]:
+    """By sys.settrace, for what is called from now on."""
 
     def of_frame(frame: FrameType, event: str, value: Any) -> Any:
         if watcher.dropped:
@@ -215,9 +285,16 @@ def watched(belongs: Belongs, given: Iterable[Array] = ()) -> Iterator[Watcher]:
 
     sys.settrace(of_call)
     try:
-        yield watcher
+        yield
     finally:
-        sys.settrace(None)
+        if sys.gettrace() is of_call:
+            sys.settrace(None)
+        elif not watcher.dropped:
+            watcher.drop("the code sets a trace function of its own")
+
+
+def line_at(code: CodeType, offset: int) -> int | None:
+    return next((line for start, end, line in code.co_lines() if start <= offset < end), None)
 
 
 @contextmanager
@@ -225,40 +302,44 @@ def monitored(watcher: Watcher) -> Iterator[None]:
     """By sys.monitoring, which calls nothing for code of other files once that was asked to be left alone."""
     monitoring: Any = sys.monitoring  # type: ignore[attr-defined, unused-ignore]
     events = monitoring.events
-    tool = next((n for n in (3, 4) if monitoring.get_tool(n) is None), None)
-    if tool is None or sys.gettrace() is not None or monitoring.get_tool(monitoring.DEBUGGER_ID) is not None:
-        raise Dropped("a debugger or a coverage measurement traces already")
+    used = [monitoring.get_tool(n) for n in range(6)]
+    tool = next((n for n in (3, 4) if used[n] is None), None)
+    if tool is None or TOOL in used or used[monitoring.DEBUGGER_ID] is not None:
+        raise Dropped(OTHERS)
 
-    def start(code: Any, offset: int) -> Any:
-        if not watcher.belongs(code.co_filename):
+    def told(what: Callable[..., None], last: bool = False) -> Callable[..., Any]:
+        def event(code: CodeType, at: int, *value: Any) -> Any:
+            if not watcher.belongs(code.co_filename):
+                return None if what is unwound else monitoring.DISABLE  # of an unwinding none can be asked for
+            if watcher.dropped:
+                return None
+            watcher.guarded(what, sys._getframe(1), *value[:last])
+            return None
+
+        return event
+
+    def unwound(frame: FrameType) -> None:
+        watcher.leave(frame, None)
+
+    def jump(code: CodeType, at: int, to: int) -> Any:
+        if to > at or not watcher.belongs(code.co_filename):
             return monitoring.DISABLE
-        watcher.guarded(watcher.enter, sys._getframe(1))
+        frame = sys._getframe(1)
+        if line_at(code, to) != frame.f_lineno:
+            return monitoring.DISABLE
+        watcher.guarded(watcher.again, frame)
         return None
 
-    def line(code: Any, number: int) -> Any:
-        if not watcher.belongs(code.co_filename):
-            return monitoring.DISABLE
-        watcher.guarded(watcher.line, sys._getframe(1))
-        return None
-
-    def leave(code: Any, offset: int, value: Any) -> Any:
-        if not watcher.belongs(code.co_filename):
-            return monitoring.DISABLE
-        watcher.guarded(watcher.leave, sys._getframe(1), value)
-        return None
-
-    def unwind(code: Any, offset: int, error: Any) -> Any:
-        if watcher.belongs(code.co_filename):
-            watcher.guarded(watcher.leave, sys._getframe(1), None)
-
-    monitoring.use_tool_id(tool, "twofold")
     calls = {
-        events.PY_START: start,
-        events.LINE: line,
-        events.PY_RETURN: leave,
-        events.PY_YIELD: leave,
-        events.PY_UNWIND: unwind,
+        events.JUMP: jump,
+        events.PY_START: told(watcher.enter),
+        events.PY_RESUME: told(watcher.enter),
+        events.LINE: told(watcher.line),
+        events.PY_RETURN: told(watcher.leave, True),
+        events.PY_YIELD: told(watcher.leave, True),
+        events.PY_UNWIND: told(unwound),
     }
+    monitoring.use_tool_id(tool, TOOL)
     try:
         for event, call in calls.items():
             monitoring.register_callback(tool, event, call)
