@@ -42,9 +42,15 @@ def reworded(function: Any, changes: Sequence[tuple[str, str]]) -> Any:
     source = changed(function, changes)
     file, first = inspect.getsourcefile(function) or "", inspect.getsourcelines(function)[1]
     tree = ast.increment_lineno(ast.parse(source), first - 1)
+    whole = ast.parse("".join(linecache.getlines(file)))
+    # a call by way of an imported name is compiled otherwise: with its imports the code is that of the whole file
+    tree.body[:0] = [part for part in whole.body if isinstance(part, ast.Import | ast.ImportFrom)]
     names: dict[str, Any] = {}
     exec(compile(tree, file, "exec"), vars(sys.modules[function.__module__]), names)
-    return names[function.__name__]
+    made = names[function.__name__]
+    made.__qualname__ = function.__qualname__
+    made.__code__ = made.__code__.replace(co_qualname=function.__code__.co_qualname)
+    return made
 
 
 def changed(function: Any, changes: Sequence[tuple[str, str]]) -> str:

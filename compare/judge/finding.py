@@ -170,17 +170,19 @@ class Divergence:
 class Spot:
     """The line of scratch with which a difference begins, and what torch has in its place.
 
-    `name` is what it binds that torch has not, the `times`-th of `runs` times, `agree` what it reads that torch has.
+    `name` is what it binds that torch has not, `when` which of the times that it ran, `agree` what it reads that torch
+    has.
     """
 
     file: str  # from the folder that holds scratch
     line: int
     text: str
     name: str = ""
-    times: int = 1
-    runs: int = 1
+    when: str = ""
     agree: tuple[str, ...] = ()
     reference: str = ""
+    first: int = 0  # the line of what differs first, where another is meant
+    edit: str = ""  # a small edit of the line with which all comparisons agree, if one was found
 
     @property
     def place(self) -> str:
@@ -209,10 +211,10 @@ class Finding:
     error: Exception | None = None
     first_divergence: Divergence | None = None
     blame: Blame | None = None
-    spot: Spot | None = None
     gates: GateMap | None = None  # of the recurrent layer that differs first
     probable_cause: str = ""
     causes: tuple[str, ...] = ()  # planted faults that look the same, by id
+    spot: Spot | None = None  # the line of scratch's with which it begins
 
     @property
     def worst(self) -> Quantity | None:

@@ -176,15 +176,17 @@ def of_decisive(finding: Finding, trial: str) -> Iterator[Line]:
         yield Line("who", reason, 2, place=begins)
     if (spot := finding.spot) is not None:
         yield Line("line", f"{spot.place}   {spot.text[:TEXT]}", 2)
-        yield Line("begins", begun(spot), 8)
+        if spot.edit:
+            yield Line("edit", spot.edit, 3)
+        if spot.agree or spot.reference:
+            yield Line("begins", begun(spot), 8)
     if finding.probable_cause:
         yield Line("cause", finding.probable_cause, 3, place=begins)
 
 
 def begun(spot: Spot) -> str:
     """What the line binds that torch has not, and what is right before it."""
-    times = f", the {spot.times}. of {spot.runs} times" if spot.runs > 1 else ""
-    told = f"{spot.name or 'what it gives'}, line {spot.line}, is the first that torch has not{times}"
+    told = f"{spot.name or 'what it gives'}, line {spot.first or spot.line}, is the first that torch has not{spot.when}"
     if spot.agree:
         told += f"; {', '.join(spot.agree)} {'agree' if len(spot.agree) > 1 else 'agrees'}"
     return told + (f"; torch has {spot.reference}" if spot.reference else "")

@@ -6,7 +6,7 @@ The first of those in the flow of the data, whose readings are none of them, is 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -44,6 +44,16 @@ class Parting:
     suspects: tuple[Statement, ...] = ()  # this one first, then others that may be meant, likeliest first
     size: int = 0  # how many statements ran
     first: int = 0  # the line with what differs first, also where another is meant
+
+    @property
+    def when(self) -> str:
+        """Which of the times that the line ran; "" of one that ran once."""
+        if self.runs < 2:
+            return ""
+        n = self.times + 1
+        ends = {1: "st", 2: "nd", 3: "rd"}
+        end = "th" if n % 100 in (11, 12, 13) else ends.get(n % 10, "th")
+        return f", the {n}{end} of {self.runs} times"
 
     def shifted(self, file: str, line: int) -> "Parting":
         """With another of the suspects as the line that is meant."""
@@ -188,7 +198,8 @@ class Flow:
         read = [other for other in read if other.dtype.kind == "f"]
         if array.size < 2 or not read:
             return False
-        if not np.isin(array[array != 0], np.concatenate([other.ravel() for other in read])).all():
+        there = [*(other.ravel() for other in read), np.array(sorted(maker.statement.constants))]
+        if not np.isin(array[array != 0], np.concatenate(there)).all():
             return False
         return not any(masked(array, other) for other in read)
 
@@ -243,11 +254,15 @@ def masked(array: Array, other: Array) -> bool:
     return bool(((array == other) | gone).all() and (other[gone] != 0).any())
 
 
-def parted(flow: Flow) -> Parting | None:
-    """Where the wrong results begin to be wrong; None where no statement made them."""
+def parted(flow: Flow, meant: Callable[[Statement], bool] = lambda statement: True) -> Parting | None:
+    """Where the wrong results begin to be wrong; None where no statement made them.
+
+    Of several beginnings one that is `meant` comes first, as in the module that is known to be wrong.
+    """
     makers = flow.trace.makers
     bad = flow.bad()
     first = [value for value in bad if flow.begins(value, set(bad))]
+    first.sort(key=lambda value: not meant(makers[value].statement))
     if not first:
         return None
     # what agrees only because a right result needed it may be wrong in a way that this result does not show

@@ -84,7 +84,9 @@ class Trace:
         return found
 
     def known(self, array: Array) -> int | None:
-        """The number of a content that was bound, whatever its shape."""
+        """The number of a content that was bound, whatever its shape; of zeros, which many are, none."""
+        if not array.any():
+            return None
         key = content(array)
         if (found := self.numbers.get(key)) is not None:
             return found

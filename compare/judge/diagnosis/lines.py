@@ -1,8 +1,12 @@
 """The line of scratch at which a difference begins: both sides run once more, scratch with its lines watched."""
 
+import inspect
+import linecache
+import warnings
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +16,21 @@ from twofold import scratch
 from twofold.compare import nest
 from twofold.compare.judge.evidence.branches import pinned
 from twofold.compare.judge.evidence.trial import Trial
-from twofold.compare.judge.finding import Finding, Spot, Verdict, failures
+from twofold.compare.judge.finding import Divergence, Finding, Spot, Verdict, failures
 from twofold.compare.sides import Reference, Scratch
+from twofold.compare.watch.edits.searching import search
 from twofold.compare.watch.lines import watched
 from twofold.compare.watch.locating import ONE, Flow, Parting, parted
 from twofold.compare.watch.matching import WITHIN, Pool, multiple
 from twofold.compare.watch.operations import Operations, explicit
+from twofold.compare.watch.statements import Statement
 from twofold.compare.watch.trace import Dropped, Trace
 from twofold.scratch.module import Array
 
 ROOM = Path(scratch.__path__[0])
+SUSPECTS = 8  # lines whose edits are tried
+FEWEST, MOST, STATEMENTS, SECONDS = 40, 300, 40_000, 60.0  # runs with an edit; statements in all of them
+ROUGHLY = 1e-3  # of a tensor's largest entry
 STAGES = ("forward", "loss", "backward")
 JUDGED = ("forward", "loss", "backward", "gradient")
 
@@ -33,17 +42,43 @@ def with_lines(trial: Trial, findings: Sequence[Finding]) -> list[Finding]:
 
 def with_line(trial: Trial, finding: Finding) -> Finding:
     where, guilty = finding.first_divergence, finding.blame.side if finding.blame else ""
-    if where is None or where.stage not in STAGES or guilty == "reference":
+    if where is None or guilty == "reference":
         return finding
     try:
-        spot = spot_in(trial)
+        spot = (spot_in(trial, where) if where.stage in STAGES else None) or method_of(trial, where)
     except Exception:  # a watcher's trouble hides no verdict
         return finding
     return replace(finding, spot=spot and replace(spot, reference=torchs(trial, where.module)))
 
 
+def method_of(trial: Trial, where: Divergence) -> Spot | None:
+    """Where no line makes what differs, as where one is lacking: the method that should."""
+    part, name = part_of(trial, where), where.stage
+    if where.stage in ("optimizer", "train_step"):
+        part, name = trial.scratch().optimizer, "update"
+    method = getattr(type(part), "forward" if name == "loss" else name, None)
+    if not inspect.isfunction(method) or not is_scratchs(file := inspect.getsourcefile(method) or ""):
+        return None
+    line = inspect.getsourcelines(method)[1]
+    return Spot(named(file), line, linecache.getline(file, line).strip())
+
+
+def part_of(trial: Trial, where: Divergence) -> Any:
+    """Scratch's module, or its loss, in which a difference begins."""
+    side = trial.scratch()
+    modules = {**dict(side.model.named_modules()), "loss": side.criterion}
+    return modules.get("" if where.module == trial.case.name else where.module)
+
+
+def is_in(part: Any, stage: str, statement: Statement) -> bool:
+    """Whether a statement is of a module's own method of that stage, or of one that only it has."""
+    kinds = {kind.__name__ for kind in type(part).__mro__}
+    owner, _, method = statement.function.partition(".")
+    return owner in kinds and (method not in ("forward", "backward") or method == stage)
+
+
 @lru_cache(maxsize=8)
-def spot_in(trial: Trial) -> Spot | None:
+def spot_in(trial: Trial, where: Divergence) -> Spot | None:
     """Where in scratch's files the trial's own pass begins to differ; None where it does not, or nothing tells."""
     if not any(failures(trial.judged(stage)) for stage in JUDGED):
         return None
@@ -56,8 +91,46 @@ def spot_in(trial: Trial) -> Spot | None:
         return None
     if watcher.dropped:
         return None
-    found = parted(flow_of(trial, watcher.trace))
-    return spot_of(found) if found else None
+    found = parted(flow_of(trial, watcher.trace), partial(is_in, part_of(trial, where), where.stage))
+    if found is None:
+        return None
+    lines = [(one.file, one.line) for one in found.suspects[:SUSPECTS]]
+    runs = max(FEWEST, min(MOST, STATEMENTS // max(found.size, 1)))
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        mended = search(lines, partial(agreeing, trial), numbers_of(trial), runs, SECONDS)
+    if mended is None:
+        return spot_of(found)
+    return replace(spot_of(found.shifted(mended.edit.file, mended.edit.line)), edit=mended.told)
+
+
+def agreeing(trial: Trial) -> int | None:
+    """How many comparisons of the trial's own pass agree with scratch as it is now; None where one does not."""
+    side = trial.scratch()
+    prepare(trial, side)
+    passed(trial, side)
+    for name, array in side.gradients().items():
+        golden = trial.golden["gradient"].get(name)
+        if golden is not None and (array.shape != golden.shape or not near(array, golden)):
+            return None  # not worth judging
+    other = copy(trial)
+    vars(other).pop("actual", None)
+    quantities = [quantity for stage in JUDGED for quantity in other.unwaived(other.judged(stage))]
+    if failures(quantities):
+        return None
+    return sum(quantity.verdict is Verdict.PASS for quantity in quantities) or None
+
+
+def near(array: Array, golden: Array) -> bool:
+    """Whether it is roughly that."""
+    size = np.abs(golden[np.isfinite(golden)]).max(initial=0)
+    return bool(np.allclose(array, golden, rtol=0, atol=ROUGHLY * size, equal_nan=True))
+
+
+def numbers_of(trial: Trial) -> tuple[float, ...]:
+    """The numbers that torch's modules have: an eps, a slope, a momentum."""
+    values = (value for part in trial.reference().model.modules() for value in vars(part).values())
+    return tuple(dict.fromkeys(value for value in values if type(value) is float))
 
 
 def there(trial: Trial, side: Any) -> list[Array]:
@@ -134,9 +207,13 @@ def golden_of(trial: Trial) -> Iterator[tuple[Any, Array]]:
 
 def spot_of(found: Parting) -> Spot:
     statement = found.statement
-    path = Path(statement.file).relative_to(ROOM.parent).as_posix()
     agree = tuple(f"{one.name} (line {one.statement.line})" for one in found.agreeing if one.name)[:3]
-    return Spot(path, statement.line, statement.text, found.name, found.times + 1, found.runs, agree)
+    return Spot(named(statement.file), statement.line, statement.text, found.name, found.when, agree, first=found.first)
+
+
+def named(file: str) -> str:
+    """A file of scratch's from the folder that holds scratch."""
+    return Path(file).relative_to(ROOM.parent).as_posix()
 
 
 def torchs(trial: Trial, path: str) -> str:

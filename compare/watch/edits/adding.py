@@ -39,9 +39,11 @@ def factors(scope: Scope) -> Iterator[Change]:
 
 
 def put(rank: float, node: Any, op: type, one: Any) -> Change:
-    sign = SIGNS[op]
-    written = f"({text(one)})" if isinstance(one, ast.BinOp) and op in (ast.Mult, ast.Div) else text(one)
-    return change(rank, node, binary(node, op, one), f"`{sign} {written}` put to `{short(node)}`")
+    def told() -> str:
+        written = f"({text(one)})" if isinstance(one, ast.BinOp) and op in (ast.Mult, ast.Div) else text(one)
+        return f"`{SIGNS[op]} {written}` put to `{short(node)}`"
+
+    return change(rank, node, binary(node, op, one), told)
 
 
 def places(scope: Scope) -> list[tuple[Any, float]]:

@@ -32,6 +32,8 @@ def minus(node: Any) -> Any:
 def dropped(scope: Scope) -> Iterator[Change]:
     """A factor, a divisor, a power, a sign or a term less."""
     for node in scope.nodes:
+        if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords and scope.is_value(node):
+            yield change(1.8, node, node.args[0], f"`{short(node.func)}` taken off `{short(node.args[0])}`")
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and scope.is_value(node):
             yield change(1.0, node, node.operand)
         if not isinstance(node, ast.BinOp) or not isinstance(node.op, (*PRODUCTS, ast.Add, ast.Sub, ast.Pow)):

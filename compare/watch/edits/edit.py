@@ -1,7 +1,9 @@
 """What an edit is: the statements of a block exchanged for others."""
 
 import ast
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from twofold.compare.watch.edits.reading import Site
 
@@ -34,7 +36,7 @@ class Change:
 
     rank: float
     pairs: tuple[tuple[ast.AST, ast.AST], ...]
-    told: str = ""  # "" for "with `new` for `old`"
+    told: str | Callable[[], str] = ""  # "" for "with `new` for `old`"; called only for an edit that is tried
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,13 @@ class Rewrite:
     after: int = 0
 
 
-def change(rank: float, old: ast.AST, new: ast.AST, told: str = "") -> Change:
+def change(rank: float, old: ast.AST, new: ast.AST, told: str | Callable[[], str] = "") -> Change:
     return Change(rank, ((old, new),), told)
 
 
+@lru_cache(maxsize=20_000)
 def text(node: ast.AST) -> str:
+    """Of an expression or statement, which nobody changes once it is made."""
     return ast.unparse(node)
 
 

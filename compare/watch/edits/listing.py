@@ -79,7 +79,7 @@ def settled(where: Site, rank: float, one: Change | Rewrite) -> Edit | None:
         line = min(getattr(old, "lineno", node.lineno) for old, _ in one.pairs)
         old, other = one.pairs[0]
         old_text, new_text = text(old), text(other)
-        told = one.told or f"`{short(other)}` for `{short(old)}`"
+        told = one.told() if callable(one.told) else one.told or f"`{short(other)}` for `{short(old)}`"
         told += f" in line {line}"
     located(new, line)
     try:

@@ -13,7 +13,7 @@ from twofold.compare.watch.trace import Dropped
 
 TEXT = 90  # letters of a line that is shown
 SUSPECTS = 8  # lines whose edits are tried
-FEWEST, MOST, STATEMENTS = 80, 400, 80_000  # runs with an edit, and statements in all of them
+FEWEST, MOST, STATEMENTS = 60, 250, 40_000  # runs with an edit, and statements in all of them
 SECONDS = 30.0  # no net of any use takes so long
 
 # Lines in order of suspicion, seconds and runs.
@@ -39,8 +39,7 @@ def begins(found: Parting) -> list[tuple[str, str]]:
     """The line with its text, and what agrees just before it."""
     statement = found.statement
     where = f"{Path(statement.file).name}:{statement.line}"
-    times = f", the {ordinal(found.times + 1)} of {found.runs} times" if found.runs > 1 else ""
-    told = f"{found.name or 'what it gives'}, line {found.first}, is the first that torch has not{times}"
+    told = f"{found.name or 'what it gives'}, line {found.first}, is the first that torch has not{found.when}"
     agree = [f"{one.name} (line {one.statement.line})" for one in found.agreeing if one.name][:3]
     told += f"; {', '.join(agree)} {'agree' if len(agree) > 1 else 'agrees'} with torch" if agree else ""
     return [("line", f"{where}   {statement.text[:TEXT]}"), ("begins", told)]
@@ -54,11 +53,6 @@ def edited(found: Parting, search: Search) -> tuple[Parting, str]:
     if mended is None:
         return found, ""
     return found.shifted(mended.edit.file, mended.edit.line), mended.told
-
-
-def ordinal(n: int) -> str:
-    ends = {1: "st", 2: "nd", 3: "rd"}
-    return f"{n}{'th' if n % 100 in (11, 12, 13) else ends.get(n % 10, 'th')}"
 
 
 def at(place: Place, found: Parting | None) -> Place:
