@@ -133,7 +133,8 @@ def reduced(terms: Any, reduction: str) -> Any:
 def mse_loss(
     x: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean", weight: Any = None
 ) -> Any:
-    if size_average is not None or reduce is not None or weight is not None:
+    plain = weight is None and size_average is None and reduce is None and x.shape == target.shape
+    if not plain:
         return NotImplemented
     return reduced((x - target) ** 2, reduction)
 
@@ -142,7 +143,8 @@ def binary_cross_entropy(
     x: Any, target: Any, weight: Any = None, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Any:
     inner = bool((x > 1e-40).all() and (x < 1).all())  # where no logarithm is held at -100
-    if weight is not None or size_average is not None or reduce is not None or not inner:
+    plain = weight is None and size_average is None and reduce is None and x.shape == target.shape
+    if not plain or not inner:
         return NotImplemented
     return reduced(-(target * x.log() + (1 - target) * (1 - x).log()), reduction)
 
@@ -180,6 +182,8 @@ def batch_norm(
     if not training:
         deviation = (running_var.view(shape) + eps).sqrt()
         return scaled((x - running_mean.view(shape)) / deviation, weight, bias)
+    if x.numel() == x.shape[1]:
+        return NotImplemented  # as torch says, of one value there is no variance
     if running_mean is not None:
         with torch._C.DisableTorchFunction(), torch.no_grad():  # the running statistics, once
             F.batch_norm(x, running_mean, running_var, None, None, True, momentum, eps)
@@ -205,6 +209,8 @@ def attention(
     if attn_mask is not None:
         boolean = not attn_mask.is_floating_point()
         scores = scores.masked_fill(~attn_mask, -math.inf) if boolean else scores + attn_mask
+        if (scores == -math.inf).all(-1).any():
+            return NotImplemented  # torch gives zeros for a row of which all is masked
     return softmax(scores, -1) @ value
 
 
@@ -253,6 +259,8 @@ def multi_head(
     if attn_mask is not None:
         boolean = not attn_mask.is_floating_point()
         scores = scores.masked_fill(attn_mask, -math.inf) if boolean else scores + attn_mask
+    if not need_weights and (scores == -math.inf).all(-1).any():
+        return NotImplemented  # zeros, as in attention
     weights = softmax(scores, -1)
     mixed = (weights @ v).permute(2, 0, 1, 3)
     out = linear(mixed.reshape(mixed.shape[0], mixed.shape[1], -1), out_weight, out_bias)

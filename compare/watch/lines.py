@@ -1,202 +1,50 @@
-"""A watch over the lines of some files: every array that a statement binds, with those that it read.
-
-A trace function looks at a statement's variables before and after it runs; of what it finds contents are kept.
-"""
+"""A watch over the lines of some files while it lasts: by sys.settrace, from Python 3.12 on by sys.monitoring."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
-import numpy as np
-
-from twofold.compare.watch.statements import Chain, Statement, statements_of
-from twofold.compare.watch.trace import Dropped, Execution, Trace
-from twofold.compare.watch.values import Belongs, arrays_in, nothing, resolved
+from twofold.compare.watch.trace import MOST_BYTES, Dropped
+from twofold.compare.watch.values import Belongs
+from twofold.compare.watch.watcher import MOST_STATEMENTS, Watcher
 from twofold.scratch.module import Array
 
-MOST_STATEMENTS = 200_000  # in one run
+__all__ = ["Dropped", "Watcher", "watched"]
 
-
-@dataclass
-class Open:
-    """A frame's statement that has begun."""
-
-    execution: Execution
-    before: frozenset[int]
-
-
-@dataclass
-class Memory:
-    """What was written to the memory of one array, through whichever views, and what those held."""
-
-    root: Array  # kept, so that no other has its id
-    writes: list[tuple[Execution, int]]
-    contents: dict[Any, int]
-
-
-def root_of(array: Array) -> Array:
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
-
-
-def view_of(array: Array) -> Any:
-    return array.ctypes.data, array.shape, array.strides
-
-
-class Watcher:
-    """Called for lines and returns of frames in files that belong to what is watched."""
-
-    def __init__(self, belongs: Belongs, given: Iterable[Array] = ()) -> None:
-        self.belongs, self.trace = lru_cache(maxsize=None)(belongs), Trace()
-        self.statements: dict[str, dict[int, Statement]] = {}
-        self.open: dict[int, Open] = {}
-        self.counts: dict[tuple[str, int], int] = {}
-        self.given = {self.trace.number(array) for array in given}  # values that no statement made
-        self.returning: dict[int, Open] = {}  # by frame its return, which a with around it ends after
-        self.memory: dict[int, Memory] = {}
-        self.begun = 0
-        self.dropped = ""
-
-    def line(self, frame: FrameType) -> None:
-        if (begun := self.open.get(id(frame))) is not None and begun.execution.statement.text.startswith("return"):
-            self.returning[id(frame)] = begun
-        self.close(frame)
-        file = frame.f_code.co_filename
-        if file not in self.statements:
-            self.statements[file] = statements_of(file)
-        statement = self.statements[file].get(frame.f_lineno)
-        if statement is None:
-            return
-        if len(self.trace.executions) >= MOST_STATEMENTS:
-            raise Dropped(f"more than {MOST_STATEMENTS} statements run")
-        before = list(self.seen(statement, frame))
-        for _, name, number, _, array in before:
-            self.remember(name, number, array)
-        read = tuple((by, number) for by, _, number, whole, _ in before if not (whole and by in statement.stored))
-        self.begun += 1
-        execution = Execution(statement, read, self.begun)
-        self.open[id(frame)] = Open(execution, frozenset(one[2] for one in before))
-        self.given |= {number for _, number in read if number not in self.trace.makers}
-
-    def remember(self, name: str, number: int, array: Array) -> None:
-        """An array that is read. One that is new though no statement bound it was written to through views of it."""
-        memory = self.memory.get(id(root_of(array)))
-        if number in self.trace.makers or number in self.given:
-            if memory is not None:
-                memory.contents[view_of(array)] = number
-            return
-        if memory is None or not memory.writes:
-            return
-        last = memory.writes[-1][0]
-        earlier = memory.contents.get(view_of(array))
-        parts = [part for _, part in memory.writes] + ([] if earlier is None else [earlier])
-        joined = Execution(last.statement, tuple(("", part) for part in dict.fromkeys(parts)), last.began, joins=True)
-        self.make(joined, name, number)
-        self.trace.executions.append(joined)
-        memory.contents[view_of(array)] = number
-
-    def enter(self, frame: FrameType) -> None:
-        """A call: an argument that is new was made by the statement that calls."""
-        if (execution := self.caller(frame)) is None:
-            return
-        code, names = frame.f_code, frame.f_locals
-        for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
-            for path, array in arrays_in(names.get(name), nothing):
-                number = self.trace.number(array)
-                if number not in self.trace.makers and number not in self.given:
-                    self.make(execution, f"{name}{path}", number)
-
-    def make(self, execution: Execution, name: str, number: int) -> None:
-        execution.writes[name] = number
-        execution.made[number] = len(execution.read)
-        self.trace.makers[number] = execution
-
-    def leave(self, frame: FrameType, value: Any) -> None:
-        """A return: what the last statement left, and what is handed back."""
-        if id(frame) not in self.open:
-            return
-        if (returning := self.returning.pop(id(frame), None)) is not None:
-            self.close(frame)
-            self.open[id(frame)] = returning
-        returned = [(f"return{path}", self.trace.number(array)) for path, array in arrays_in(value, self.belongs)]
-        self.close(frame, returned)
-        if (caller := self.caller(frame)) is not None:
-            caller.read = (*caller.read, *((frame.f_code.co_name, number) for _, number in returned))
-
-    def caller(self, frame: FrameType) -> Execution | None:
-        """The statement that called."""
-        above = frame.f_back
-        while above is not None and id(above) not in self.open:
-            above = above.f_back
-        return None if above is None else self.open[id(above)].execution
-
-    def close(self, frame: FrameType, more: list[tuple[str, int]] | None = None) -> None:
-        begun = self.open.pop(id(frame), None)
-        if begun is None:
-            return
-        execution = begun.execution
-        statement = execution.statement
-        after = self.seen(statement, frame)
-        writes = []
-        for _, name, number, _, array in after:
-            if number not in begun.before:
-                writes.append((name, number))
-                root = root_of(array)
-                self.memory.setdefault(id(root), Memory(root, [], {})).writes.append((execution, number))
-        writes += more or []
-        if not writes and not execution.made:
-            return
-        place = statement.file, statement.line
-        execution.times = self.counts.get(place, 0)
-        self.counts[place] = execution.times + 1
-        for name, number in writes:
-            if number in self.trace.makers or number in begun.before or number in self.given:
-                execution.writes[name] = number
-            else:
-                self.make(execution, name, number)
-        if execution not in self.trace.executions[-1:]:
-            self.trace.executions.append(execution)
-
-    def seen(self, statement: Statement, frame: FrameType) -> Iterator[tuple[Chain, str, int, bool, Array]]:
-        """The arrays that a statement's variables hold now; whether one is all that was asked for, or has an element.
-
-        What is stored to an element of an array needs the rest of it; what replaces a variable needs nothing.
-        """
-        names = frame.f_locals
-        for chain in statement.chains:
-            for text, value, whole in resolved(chain, frame, names):
-                for path, array in arrays_in(value, self.belongs):
-                    yield chain, f"{text}{path}", self.trace.number(array), whole, array
-
-    def guarded(self, told: Callable[..., None], *what: Any) -> None:
-        """A watcher's own trouble ends the watch, and nothing else."""
-        if self.dropped:
-            return
-        try:
-            told(*what)
-        except Exception as error:
-            self.dropped = str(error) if isinstance(error, Dropped) else f"{type(error).__name__}: {error}"
-            self.open.clear()
+DEEPER = 200  # what a watcher needs above code that recurses as deep as it may
+TOOL = "twofold"
+OTHERS = "a debugger or a coverage measurement traces already"
 
 
 @contextmanager
-def watched(belongs: Belongs, given: Iterable[Array] = ()) -> Iterator[Watcher]:
+def watched(
+    belongs: Belongs,
+    given: Iterable[Array] = (),
+    most_statements: int = MOST_STATEMENTS,
+    most_bytes: int = MOST_BYTES,
+) -> Iterator[Watcher]:
     """While it lasts every statement of the files is watched; `given` are arrays that are there before.
 
-    Raises Dropped where something else traces already.
+    What other threads run is not. Raises Dropped where something else traces already.
     """
-    watcher = Watcher(belongs, given)
-    if hasattr(sys, "monitoring"):
-        with monitored(watcher):
-            yield watcher
-        return
+    watcher = Watcher(belongs, given, most_statements, most_bytes)
     if sys.gettrace() is not None:
-        raise Dropped("a debugger or a coverage measurement traces already")
+        raise Dropped(OTHERS)
+    depth = sys.getrecursionlimit()
+    sys.setrecursionlimit(depth + DEEPER)
+    try:
+        with monitored(watcher) if hasattr(sys, "monitoring") else traced(watcher):
+            yield watcher
+    finally:
+        if sys.getrecursionlimit() == depth + DEEPER:
+            sys.setrecursionlimit(depth)
+
+
+@contextmanager
+def traced(watcher: Watcher) -> Iterator[None]:
+    """By sys.settrace, for what is called from now on."""
 
     def of_frame(frame: FrameType, event: str, value: Any) -> Any:
         if watcher.dropped:
@@ -215,9 +63,16 @@ def watched(belongs: Belongs, given: Iterable[Array] = ()) -> Iterator[Watcher]:
 
     sys.settrace(of_call)
     try:
-        yield watcher
+        yield
     finally:
-        sys.settrace(None)
+        if sys.gettrace() is of_call:
+            sys.settrace(None)
+        elif not watcher.dropped:
+            watcher.drop("the code sets a trace function of its own")
+
+
+def line_at(code: CodeType, offset: int) -> int | None:
+    return next((line for start, end, line in code.co_lines() if start <= offset < end), None)
 
 
 @contextmanager
@@ -225,40 +80,44 @@ def monitored(watcher: Watcher) -> Iterator[None]:
     """By sys.monitoring, which calls nothing for code of other files once that was asked to be left alone."""
     monitoring: Any = sys.monitoring  # type: ignore[attr-defined, unused-ignore]
     events = monitoring.events
-    tool = next((n for n in (3, 4) if monitoring.get_tool(n) is None), None)
-    if tool is None or sys.gettrace() is not None or monitoring.get_tool(monitoring.DEBUGGER_ID) is not None:
-        raise Dropped("a debugger or a coverage measurement traces already")
+    used = [monitoring.get_tool(n) for n in range(6)]
+    tool = next((n for n in (3, 4) if used[n] is None), None)
+    if tool is None or TOOL in used or used[monitoring.DEBUGGER_ID] is not None:
+        raise Dropped(OTHERS)
 
-    def start(code: Any, offset: int) -> Any:
-        if not watcher.belongs(code.co_filename):
+    def told(what: Callable[..., None], last: bool = False) -> Callable[..., Any]:
+        def event(code: CodeType, at: int, *value: Any) -> Any:
+            if not watcher.belongs(code.co_filename):
+                return None if what is unwound else monitoring.DISABLE  # of an unwinding none can be asked for
+            if watcher.dropped:
+                return None
+            watcher.guarded(what, sys._getframe(1), *value[:last])
+            return None
+
+        return event
+
+    def unwound(frame: FrameType) -> None:
+        watcher.leave(frame, None)
+
+    def jump(code: CodeType, at: int, to: int) -> Any:
+        if to > at or not watcher.belongs(code.co_filename):
             return monitoring.DISABLE
-        watcher.guarded(watcher.enter, sys._getframe(1))
+        frame = sys._getframe(1)
+        if line_at(code, to) != frame.f_lineno:
+            return monitoring.DISABLE
+        watcher.guarded(watcher.again, frame)
         return None
 
-    def line(code: Any, number: int) -> Any:
-        if not watcher.belongs(code.co_filename):
-            return monitoring.DISABLE
-        watcher.guarded(watcher.line, sys._getframe(1))
-        return None
-
-    def leave(code: Any, offset: int, value: Any) -> Any:
-        if not watcher.belongs(code.co_filename):
-            return monitoring.DISABLE
-        watcher.guarded(watcher.leave, sys._getframe(1), value)
-        return None
-
-    def unwind(code: Any, offset: int, error: Any) -> Any:
-        if watcher.belongs(code.co_filename):
-            watcher.guarded(watcher.leave, sys._getframe(1), None)
-
-    monitoring.use_tool_id(tool, "twofold")
     calls = {
-        events.PY_START: start,
-        events.LINE: line,
-        events.PY_RETURN: leave,
-        events.PY_YIELD: leave,
-        events.PY_UNWIND: unwind,
+        events.JUMP: jump,
+        events.PY_START: told(watcher.enter),
+        events.PY_RESUME: told(watcher.enter),
+        events.LINE: told(watcher.line),
+        events.PY_RETURN: told(watcher.leave, True),
+        events.PY_YIELD: told(watcher.leave, True),
+        events.PY_UNWIND: told(unwound),
     }
+    monitoring.use_tool_id(tool, TOOL)
     try:
         for event, call in calls.items():
             monitoring.register_callback(tool, event, call)

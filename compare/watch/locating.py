@@ -74,6 +74,7 @@ class Flow:
     right: Iterable[int]
     off: Iterable[float] = ()
     dtype: str = "float64"
+    unmade: bool = False  # whether results are wrong that no statement made, as what torch's autograd gives
     found: dict[int, list[Match]] = field(default_factory=dict)
     judged: dict[int, bool] = field(default_factory=dict)
 
@@ -155,10 +156,18 @@ class Flow:
             if not len(changed):
                 continue
             box = tuple(slice(low, high + 1) for low, high in zip(changed.min(0), changed.max(0), strict=True))
-            parts = array[box], array[box] - before[box]
+            # to what was something before, as to a target, nothing is added that torch has not too
+            parts = [array[box], array[box] - before[box]] if read < value and self.sums(read) else [array[box]]
+            parts = [part for part in parts if not (np.abs(part) == 1).all()]
             if any(self.fits([m.factor for m in self.pool.matches(part, self.dtype) if m.exact]) for part in parts):
                 return read
         return None
+
+    def sums(self, value: int) -> bool:
+        """Whether it is zeros, or a sum that began with them or with a part of what torch has."""
+        if not self.trace.values[value].any() or self.before(value) is not None:
+            return True
+        return any(match.at for match in self.matches(value))
 
     def neutral(self, value: int) -> bool:
         """Whether it says nothing: a mask, an index, zeros and ones, what was only put in another place."""
@@ -198,13 +207,13 @@ class Flow:
     def bad(self) -> list[int]:
         """The wrong results and what is wrong behind them, in the order in which statements began.
 
-        Where no statement made the results, as where torch's autograd did, all that does not agree.
+        Where no statement made the results all that does not agree.
         """
         for value in sorted(self.trace.makers):  # each after what it may be an update of
             if self.trace.values[value].dtype.kind == "f":
                 self.agrees(value)
         among: set[int] = set()
-        left = list(self.wrong.values()) or list(self.trace.makers)
+        left = list(self.wrong.values()) or (list(self.trace.makers) if self.unmade else [])
         while left:
             value = left.pop()
             if value not in among:
@@ -290,7 +299,7 @@ def doubtful_behind(flow: Flow, value: int) -> list[int]:
 
 
 def doubtful(flow: Flow, value: int) -> bool:
-    if not flow.trace.values[value].ndim or flow.torch_has(value):
+    if not flow.trace.values[value].ndim or flow.torch_has(value) or flow.matches(value):
         return False
     return value in flow.trace.makers and value in flow.used and not flow.neutral(value)
 

@@ -71,7 +71,7 @@ class Pool:
             return
         within = WITHIN.get(dtype, 3e-5)
         flat = value.ravel()
-        if flat.size == 1 or alike(flat):  # a number, or one number throughout: no multiples of it
+        if flat.size == 1 or alike(flat):  # a number, or one throughout but for its sign: no multiples of it
             yield from self.numbers(value, within)
             return
         (sign,) = signatures(flat[None])
@@ -82,15 +82,19 @@ class Pool:
             label, whole = self.arrays[number]
             other = part(whole, at)
             factor = multiple(ordered, other.ravel(), within)
-            if factor is not None and (not at or is_count(factor)):
-                yield Match(label, at, factor, moved(value, factor * other, within))
+            if factor is None or (at and not is_count(factor)):
+                continue
+            exact = moved(value, factor * other, within)
+            if not exact and moved(value, -factor * other, within):  # as many times the same entries with either sign
+                exact, factor = True, -factor
+            yield Match(label, at, factor, exact)
 
     def numbers(self, value: Array, within: float) -> Iterator[Match]:
-        first = float(value.ravel()[0])
+        if not value.any():
+            return
         for _, number, at in self.groups[value.size]:
             label, whole = self.arrays[number]
-            other = part(whole, at).ravel()
-            if abs(first) > 0 and (abs(other - first) <= within * abs(first)).all():
+            if moved(value, part(whole, at), within):
                 yield Match(label, at, 1.0, True)
                 return
 
@@ -115,6 +119,7 @@ def signatures(rows: Array) -> Array:
     """Of each row a number that neither the order of its entries nor a factor changes."""
     with np.errstate(all="ignore"):
         sizes = np.abs(rows)
+        sizes = sizes / sizes.max(axis=1, keepdims=True)  # neither overflows nor vanishes
         return sizes.sum(axis=1) / np.sqrt((sizes * sizes).sum(axis=1)) + (sizes**3).sum(axis=1) / (
             (sizes * sizes).sum(axis=1) ** 1.5
         )
@@ -145,11 +150,12 @@ def part(array: Array, at: tuple[tuple[int, int], ...]) -> Array:
 
 def multiple(ordered: Array, other: Array, within: float) -> float | None:
     """The factor by which the entries of another, in any order, are these; None for none."""
-    size = float(np.linalg.norm(other))
-    if not size:
+    size, others = float(np.abs(ordered).max()), float(np.abs(other).max())
+    if not others:
         return None
-    factor = float(np.linalg.norm(ordered)) / size
-    limit = within * float(np.abs(ordered).max())
+    factor = size / others  # then by all entries; of the largest alone squares neither overflow nor vanish
+    factor *= float(np.linalg.norm(ordered / (size or 1.0)) / np.linalg.norm(other / others))
+    limit = within * size
     if (np.abs(np.sort(factor * other) - ordered) <= limit).all():
         return factor
     if (np.abs(np.sort(-factor * other) - ordered) <= limit).all():

@@ -4,6 +4,7 @@ Fused operations are taken apart into those that a text writes (formulas.py), so
 be compared: the shifted scores of a softmax, the gates of a cell, the deviations of a norm.
 """
 
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -154,9 +155,9 @@ def explicit(operations: Operations, modules: Mapping[str, Any], parameters: Map
             name = getattr(function, "__name__", str(function))
             given = list(tensors_in([args, kwargs]))
             formula = known.get(function)
-            if formula is not None:
+            if formula is not None and (taken := as_taken(formula, args, kwargs)) is not None:
                 with self:
-                    out = formula(*args, **kwargs)
+                    out = formula(*taken.args, **taken.kwargs)
                 if out is not NotImplemented:
                     return out
             out = function(*args, **kwargs)
@@ -174,7 +175,7 @@ def explicit(operations: Operations, modules: Mapping[str, Any], parameters: Map
 
     hooks = [
         torch.nn.modules.module.register_module_forward_pre_hook(enter),
-        torch.nn.modules.module.register_module_forward_hook(leave),
+        torch.nn.modules.module.register_module_forward_hook(leave, always_call=True),  # also where it raises
     ]
     try:
         with Explicit():
@@ -183,6 +184,16 @@ def explicit(operations: Operations, modules: Mapping[str, Any], parameters: Map
         watching = False
         for hook in hooks:
             hook.remove()
+
+
+def as_taken(formula: Any, args: Any, kwargs: Mapping[str, Any]) -> inspect.BoundArguments | None:
+    """What a formula is given, whose first argument is torch's input; None for what it has no name for."""
+    more = dict(kwargs)
+    first = [more.pop("input")] if "input" in more and not args else []
+    try:
+        return inspect.signature(formula).bind(*first, *args, **more)
+    except TypeError:
+        return None
 
 
 def array_of(tensor: Any) -> Array:

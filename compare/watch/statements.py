@@ -2,6 +2,7 @@
 
 import ast
 import linecache
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,12 +13,18 @@ Key = tuple[str, Any]
 Chain = tuple[str, tuple[Key, ...]]  # a name, and what is reached from it: self.params["W1"], caches[t]
 Part = tuple[str, tuple[Chain, ...], frozenset[str]]  # the path, the variables, the names of what is called
 
-HEADED = (ast.For, ast.While, ast.If, ast.With, ast.FunctionDef, ast.ClassDef, ast.AsyncFor, ast.AsyncWith)
+FUNCTIONS = (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)
+BRANCHES = (ast.For, ast.While, ast.If, ast.With, ast.AsyncFor, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match)
+HEADED = (*FUNCTIONS, *BRANCHES)
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # no text of Python, or one nested too deep
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement, of a loop or a branch its head alone; `chains` are the variables that it names."""
+    """One statement, of a loop or a branch its head alone; `chains` are the variables that it names.
+
+    Several that stand on one line are one.
+    """
 
     file: str
     line: int
@@ -28,6 +35,8 @@ class Statement:
     parts: tuple[Part, ...]  # of what it makes by path, what each part is made from
     constants: frozenset[float]  # the numbers that are written in it
     function: str  # the qualified name of what it stands in, "" for a file's own
+    returns: bool = False
+    loops: bool = False  # a loop, or with what it repeats on its line
 
 
 def source_of(file: str) -> list[str]:
@@ -38,10 +47,16 @@ def source_of(file: str) -> list[str]:
 @lru_cache(maxsize=256)
 def _statements(file: str, text: str) -> dict[int, Statement]:
     try:
-        tree = ast.parse(text)
-    except SyntaxError:
+        return read(file, text)
+    except UNREADABLE:
         return {}
-    lines = text.splitlines()
+
+
+def read(file: str, text: str) -> dict[int, Statement]:
+    with warnings.catch_warnings():  # what Python says of an odd escape was said when the file was imported
+        warnings.simplefilter("ignore")
+        tree = ast.parse(text)
+    lines = text.split("\n")
     found: dict[int, Statement] = {}
     for node, function in walked(tree, ""):
         parts = heads(node)
@@ -59,10 +74,32 @@ def _statements(file: str, text: str) -> dict[int, Statement]:
             tuple(parts_of(node)),
             constants_in(parts),
             function,
+            isinstance(node, ast.Return),
+            isinstance(node, ast.For | ast.While),
         )
-        for line in range(node.lineno, end + 1):
+        beside = found.get(node.lineno)
+        if beside is not None and beside.line == node.lineno:
+            one = together(beside, one)
+        for line in range(node.lineno, one.end + 1):
             found[line] = one  # what is within comes later, and stays
     return found
+
+
+def together(one: Statement, other: Statement) -> Statement:
+    """Two statements that begin on one line, or a branch and what stands behind its colon."""
+    return Statement(
+        one.file,
+        one.line,
+        max(one.end, other.end),
+        max(one.text, other.text, key=len),
+        tuple(dict.fromkeys((*one.chains, *other.chains))),
+        (*one.stored, *(chain for chain in other.stored if chain not in one.chains)),
+        (*one.parts, *other.parts),
+        one.constants | other.constants,
+        other.function,
+        one.returns or other.returns,
+        one.loops or other.loops,
+    )
 
 
 def statements_of(file: str) -> dict[int, Statement]:
@@ -76,23 +113,23 @@ def walked(tree: ast.AST, function: str) -> Iterator[tuple[ast.stmt, str]]:
         if isinstance(node, ast.stmt):
             yield node, function
         inner = function
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+        if isinstance(node, FUNCTIONS):
             inner = f"{function}.{node.name}".strip(".")
         yield from walked(node, inner)
 
 
 def heads(node: ast.stmt) -> list[ast.expr]:
     """The expressions of a statement, without those of the statements in it."""
-    if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+    if isinstance(node, FUNCTIONS):
         return []
-    return [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)] + [
-        item.context_expr for item in getattr(node, "items", [])
-    ]
+    within = [part for item in getattr(node, "items", []) for part in ast.iter_child_nodes(item)]
+    return [part for part in (*ast.iter_child_nodes(node), *within) if isinstance(part, ast.expr)]
 
 
 def constants_in(parts: list[ast.expr]) -> frozenset[float]:
     inner = (one for part in parts for one in ast.walk(part) if isinstance(one, ast.Constant))
-    return frozenset(float(one.value) for one in inner if isinstance(one.value, int | float))
+    values = (one.value for one in inner if isinstance(one.value, int | float))
+    return frozenset(float(value) for value in values if abs(value) < 1e300)
 
 
 def stored_by(node: ast.stmt) -> tuple[Chain, ...]:
@@ -100,12 +137,15 @@ def stored_by(node: ast.stmt) -> tuple[Chain, ...]:
     targets = node.targets if isinstance(node, ast.Assign) else []
     if isinstance(node, ast.AnnAssign | ast.For):
         targets = [node.target]
+    items = node.items if isinstance(node, ast.With) else []
+    targets = targets + [item.optional_vars for item in items if item.optional_vars is not None]
     found = [chain(target) for whole in targets for target in spread(whole)]
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "setattr":
         read = {one for part in node.value.args[1:] for one in chains_of(part)}
         named = by_name(node.value)
         return () if named is None or named in read else (named,)
     value = [part for part in (getattr(node, "value", None), getattr(node, "iter", None)) if part is not None]
+    value += [item.context_expr for item in items]
     read = {one for part in value for one in chains_of(part)}
     return tuple(one for one in found if one is not None and one not in read)
 

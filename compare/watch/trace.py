@@ -13,6 +13,7 @@ from twofold.compare.watch.statements import Chain, Statement
 from twofold.scratch.module import Array
 
 MOST_BYTES = 1 << 30  # of kept contents
+MOST_READ = 1 << 35  # of contents that are looked at, the same ones again and again
 
 
 class Dropped(Exception):
@@ -62,16 +63,22 @@ class Trace:
     values: list[Array] = field(default_factory=list)
     makers: dict[int, Execution] = field(default_factory=dict)  # by value, its first statement
     numbers: dict[Any, int] = field(default_factory=dict)  # values by content
+    most_bytes: int = MOST_BYTES
+    most_read: int = MOST_READ
     bytes: int = 0
+    bytes_read: int = 0
 
     def number(self, array: Array) -> int:
         """The number of a content, which is kept if it is new. Raises Dropped."""
-        key = array.shape, array.dtype.char, array.tobytes()
+        self.bytes_read += array.nbytes
+        if self.bytes_read > self.most_read:
+            raise Dropped(f"more than {self.most_read / (1 << 30):g} GB would have to be read")
+        key = content(array)
         found = self.numbers.get(key)
         if found is None:
             self.bytes += 2 * array.nbytes
-            if self.bytes > MOST_BYTES:
-                raise Dropped(f"more than {MOST_BYTES >> 30} GB would have to be kept")
+            if self.bytes > self.most_bytes:
+                raise Dropped(f"more than {self.most_bytes / (1 << 30):g} GB would have to be kept")
             found = self.numbers[key] = len(self.values)
             self.values.append(np.array(array))
         return found
@@ -80,8 +87,17 @@ class Trace:
         """The number of a content that was bound, whatever its shape; of zeros, which many are, none."""
         if not array.any():
             return None
-        found = self.numbers.get((array.shape, array.dtype.char, array.tobytes()))
-        if found is not None:
+        key = content(array)
+        if (found := self.numbers.get(key)) is not None:
             return found
-        alike = (n for (_, kind, held), n in self.numbers.items() if kind == array.dtype.char)
-        return next((n for n in alike if self.values[n].tobytes() == array.tobytes()), None)
+        return next((n for (_, *held), n in self.numbers.items() if held == [*key[1:]]), None)
+
+
+def content(array: Array) -> tuple[tuple[int, ...], str, bytes]:
+    """Shape, kind and bytes; of long doubles without those of the bytes that mean nothing."""
+    array = np.asarray(array)
+    if array.dtype.char != "g":
+        return array.shape, array.dtype.str, array.tobytes()
+    with np.errstate(all="ignore"):
+        high = array.astype(np.float64)
+        return array.shape, array.dtype.str, high.tobytes() + (array - high).astype(np.float64).tobytes()

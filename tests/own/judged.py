@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.own.case import Array, Call, Truth
+from tests.own.truth import TRUTH
 from twofold import Verdict, judge
 
 KEY = re.compile(r"(\w[\w.]*)(\[[^+]*\])?")  # torch's name, and which part of it
@@ -17,11 +18,14 @@ KEY = re.compile(r"(\w[\w.]*)(\[[^+]*\])?")  # torch's name, and which part of i
 
 @cache
 def judged(truth: Truth) -> tuple[Call, Verdict]:
-    """The right ones in both precisions; a mistake shows in one, and so does one layout of many."""
+    """The right ones in both precisions; a mistake shows in one, and so does one layout of many.
+
+    Lines are named where layouts are not the question: `python -m tests.own.table` has them all.
+    """
     call = truth.make()
     both = truth.outcome == "same" and not truth.brief
     how = call.keywords if both else {"dtypes": ("float64",), **call.keywords}
-    return call, judge(*call.arguments, **how)
+    return call, judge(*call.arguments, **how, watch=truth in TRUTH)
 
 
 def cases(*tables: tuple[Truth, ...]) -> list[Any]:

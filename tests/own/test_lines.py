@@ -9,7 +9,7 @@ import pytest
 from tests.own.case import PLACES, Truth
 from tests.own.judged import cases, judged
 from tests.own.lines import faulty, first_uses
-from tests.own.truth import LAYOUTS, TRUTH
+from tests.own.truth import TRUTH
 
 BEFORE = """\
 class Layer:
@@ -54,7 +54,7 @@ def test_lines_by_hand(what: str) -> None:
     assert (faulty(BEFORE, after), first_uses(BEFORE, after)) == (lines, users)
 
 
-WITH_A_LINE = tuple(truth for truth in (*TRUTH, *LAYOUTS) if truth.has_line)
+WITH_A_LINE = tuple(truth for truth in TRUTH if truth.has_line)
 FIRST_USES: frozenset[str] = frozenset()
 MISSED: dict[str, str] = {}  # a case's name: why its line cannot be named
 
@@ -66,12 +66,6 @@ def test_the_line_is_named(truth: Truth) -> None:
     expected = missed if truth.name in MISSED else [first_use if truth.name in FIRST_USES else faulty_line]
     told = f"{verdict.place.file}:{verdict.place.line}, faulty are {truth.lines}, their first uses {truth.users}"
     assert truth.placed(call, verdict.place) in expected, f"{told}\n{verdict}"
-
-
-@pytest.mark.parametrize("truth", cases(tuple(truth for truth in LAYOUTS if not truth.lined)))
-def test_no_line_is_named_where_there_is_none(truth: Truth) -> None:
-    _, verdict = judged(truth)
-    assert (verdict.place.file, verdict.place.line) == (None, None), str(verdict)
 
 
 def test_most_are_the_faulty_line() -> None:

@@ -129,16 +129,9 @@ def parting_of(bout: Bout, failing: Compared) -> Parting | None:
     run, operations = torchs(bout, failing.one)
     wrong, right = results(bout, failing, raw, trace)
     dtype = failing.dtype if failing.dtype in WITHIN and not failing.coarse else "float32"
-    return parted(
-        Flow(
-            trace,
-            pool_of(bout, run, operations),
-            wrong,
-            right,
-            list(factors(failing.failed, failing.actual, failing.golden)),
-            dtype,
-        )
-    )
+    off = list(factors(failing.failed, failing.actual, failing.golden))
+    unmade = any(failing.actual[name].any() for name in failing.failed if name in failing.actual)
+    return parted(Flow(trace, pool_of(bout, run, operations), wrong, right, off, dtype, unmade))
 
 
 def factors(failed: Sequence[str], actuals: Tensors, goldens: Tensors) -> Iterator[float]:

@@ -30,6 +30,9 @@ def parted_at(record: Record, parting: Callable[[], Parting | None]) -> Parting 
     except Dropped as error:
         record.not_checked.append(f"lines: {error}")
         return None
+    except Exception as error:  # the code minds being watched: the verdict stands without a line
+        record.not_checked.append(f"lines: watched, it raises {type(error).__name__}")
+        return None
     if found is None:
         record.not_checked.append("lines: what differs was made by none that Python runs")
     return found
