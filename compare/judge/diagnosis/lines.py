@@ -29,7 +29,7 @@ from twofold.scratch.module import Array
 
 ROOM = Path(scratch.__path__[0])
 SUSPECTS = 8  # lines whose edits are tried
-FEWEST, MOST, STATEMENTS, SECONDS = 40, 300, 40_000, 60.0  # runs with an edit; statements in all of them
+FEWEST, MOST, STATEMENTS, SECONDS = 30, 120, 20_000, 15.0  # runs with an edit; statements in all of them
 ROUGHLY = 1e-3  # of a tensor's largest entry
 STAGES = ("forward", "loss", "backward")
 JUDGED = ("forward", "loss", "backward", "gradient")

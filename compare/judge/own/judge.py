@@ -76,7 +76,7 @@ def judged(scratch: Any, reference: Any, data: tuple[Any, ...], given: Mapping[s
     with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if is_rule(reference, data):
-            verdict = judge_rule(scratch, reference, dtypes=given["dtypes"], seed=given["seed"])
+            verdict = judge_rule(scratch, reference, dtypes=given["dtypes"], seed=given["seed"], watch=given["watch"])
             return verdict.after(time.perf_counter() - started)
         known = {field.name for field in fields(Call)} - {"scratch", "reference", "data", "kernel", "asked"}
         call = Call(scratch, reference, data, **{name: given[name] for name in known})

@@ -14,8 +14,7 @@ from twofold.compare.watch.edits.listing import edits_of
 
 RUNS, SECONDS = 400, 1.5
 FIRST = 0.6  # of what is left: the share of a line, where others follow
-LONGER = 20  # times as many calls as without an edit, and
-PATIENCE = 4  # times the seconds that there are for all: a run that takes both is given up
+LONGER = 200  # times the calls of the first run: what is judged whole takes some tens of those
 Agrees = Callable[[], int | None]
 
 
@@ -48,11 +47,7 @@ def search(
     `agrees` runs everything anew, and gives None as soon as something differs; what it raises is no agreement. Lines
     come in order of suspicion; the edits of a line the likeliest first.
     """
-    end, tried, calls = (
-        time.perf_counter() + seconds,
-        0,
-        Calls(frozenset(file for file, _ in places), PATIENCE * seconds),
-    )
+    end, tried, calls = time.perf_counter() + seconds, 0, Calls(frozenset(file for file, _ in places))
     if not places or calls.counted(agrees) is not None:
         return None
     functions: dict[str, Living] = {}
@@ -76,17 +71,15 @@ def search(
 
 
 class Calls:
-    """Runs with the calls that these files make counted: one that makes far more than the first, and does not end, is
-    given up.
-    """
+    """Runs with the calls that these files make counted: one that makes far more than the first does not end."""
 
-    def __init__(self, files: frozenset[str], patience: float) -> None:
-        self.files, self.patience, self.started = files, patience, 0.0
+    def __init__(self, files: frozenset[str]) -> None:
+        self.files = files
         self.usual: int | None = None
         self.count = 0
 
     def counted(self, agrees: Agrees) -> int | None:
-        self.count, self.started = 0, time.perf_counter()
+        self.count = 0
         try:
             with self.watching():
                 found = agrees()
@@ -112,7 +105,5 @@ class Calls:
         if frame.f_code.co_filename not in self.files:
             return
         self.count += 1
-        if self.usual is None or self.count <= LONGER * self.usual + 10_000:
-            return
-        if time.perf_counter() > self.started + self.patience:
+        if self.usual is not None and self.count > LONGER * self.usual + 10_000:
             raise TooLong

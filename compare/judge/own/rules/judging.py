@@ -45,7 +45,7 @@ def is_rule(reference: Any, data: Sequence[Any]) -> bool:
 
 
 def judge_rule(
-    scratch: Any, reference: Any, *, dtypes: Sequence[str] = DTYPES, seed: int = 0, **unused: Any
+    scratch: Any, reference: Any, *, dtypes: Sequence[str] = DTYPES, seed: int = 0, watch: bool = True, **unused: Any
 ) -> Verdict:
     """The verdict on a rule, by torch's optimizer on the same gradients from the weights that scratch has.
 
@@ -57,7 +57,7 @@ def judge_rule(
         make = maker(reference)
         shapes, facts = known_facts(make)
         form = form_of(scratch, facts.options, shapes)
-        verdict = verdict_on(form, facts, dtypes, seed)
+        verdict = verdict_on(form, facts, dtypes, seed, watch)
         if verdict.outcome == "different" and (alone := form_alone(scratch, form, facts)):
             other = verdict_on(alone, facts, dtypes, seed)
             if other.same:
@@ -111,7 +111,8 @@ def form_alone(scratch: Any, form: Form, facts: Facts) -> Form | None:
     return next((one for one in candidates if moves(one, []) == len(form.shapes)), None)
 
 
-def verdict_on(form: Form, facts: Facts, dtypes: Sequence[str], seed: int) -> Verdict:
+def verdict_on(form: Form, facts: Facts, dtypes: Sequence[str], seed: int, watch: bool = False) -> Verdict:
+    """What is said of a form; of a difference the line too where lines are watched."""
     all_judged: list[Judged] = []
     wrote: Verdict | None = None
     for dtype in dtypes:
@@ -143,7 +144,7 @@ def verdict_on(form: Form, facts: Facts, dtypes: Sequence[str], seed: int) -> Ve
     bad = next((judged for judged in all_judged if first_bad(judged.steps)), None)
     quantities = tuple(worst_by_name(messages.named_rounds(all_judged)))
     if bad is not None:
-        return differs(bad, form, facts, quantities, messages.notes_of(all_judged), wrote)
+        return differs(bad, form, facts, quantities, messages.notes_of(all_judged), wrote, watch)
     if wrote is not None:
         return replace(wrote, quantities=quantities)
     return strange(form, facts, seed, all_judged, quantities)
@@ -224,7 +225,13 @@ def stops(form: Form, tape: Tape, facts: Facts) -> Verdict:
 
 
 def differs(
-    bad: Judged, form: Form, facts: Facts, quantities: tuple[Quantity, ...], notes: list[Line], wrote: Verdict | None
+    bad: Judged,
+    form: Form,
+    facts: Facts,
+    quantities: tuple[Quantity, ...],
+    notes: list[Line],
+    wrote: Verdict | None,
+    watch: bool,
 ) -> Verdict:
     step = first_bad(bad.steps)
     assert step
@@ -238,7 +245,7 @@ def differs(
     lines += [*messages.state_lines(told, missing), ("who", who), *cause_lines(cause, len(bad.golden)), *notes]
     lines += [wrote.lines[0]] if wrote else []
     place, where = Place(step=step), list[Line]()
-    if side != "reference":
+    if watch and side != "reference":
         place, where = placed(place, parting_of_rule(bad, form, facts, step), form, facts)
     lines[2:2] = where
     name = next(name for name in bad.golden[0] if form.name(name) == tensor)

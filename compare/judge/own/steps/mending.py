@@ -28,13 +28,14 @@ def mended_step(
     run free.
     """
     bout, call = record.bout, record.call
+    plain = replace(record, call=replace(call, watch=False), not_checked=[], training=[])  # no edit of an edit
 
     def agrees() -> int | None:
         for count in (FEW, call.steps):
             run = scratch_run(bout, call, one, "float64", batches(bout, one, count))
             if not is_near(record, one, run):
                 return None
-        if trained(replace(record, not_checked=[], training=[]), one) is not None:
+        if trained(plain, one) is not None:
             return None
         found = compared(bout, call, one, run, "float64")
         return sum(quantity.verdict is Mark.PASS for quantity in found.quantities.values()) or None

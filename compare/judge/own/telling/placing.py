@@ -13,8 +13,8 @@ from twofold.compare.watch.trace import Dropped
 
 TEXT = 90  # letters of a line that is shown
 SUSPECTS = 8  # lines whose edits are tried
-FEWEST, MOST, STATEMENTS = 60, 250, 40_000  # runs with an edit, and statements in all of them
-SECONDS = 30.0  # no net of any use takes so long
+FEWEST, MOST, STATEMENTS = 30, 120, 20_000  # runs with an edit, and statements in all of them
+SECONDS = 15.0  # no net of any use takes so long
 
 # Lines in order of suspicion, seconds and runs.
 Search = Callable[[Sequence[tuple[str, int]], float, int], Mended | None]

@@ -85,6 +85,10 @@ def told_unequal(record: Record) -> Verdict | None:
     more = [name for name in pairing.unused if record.explicit or name in record.bout.roles.gradients]
     if not lacking and not more:
         return None
+    weights = [name for name in lacking if np.squeeze(pairing.extra[name]).ndim > 1]
+    if weights and not pairing.decided:  # with zeros for a weight much agrees that is not the same
+        cause = f"no layout was found under which the two sides agree, and nothing is left for {', '.join(weights)}"
+        return told_undecided(record, Breach(None, weights[0], cause, "", onward="layout= for what is not solved"))
     count = len(record.compared)
     if lacking:
         name = lacking[0]
