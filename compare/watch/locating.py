@@ -77,6 +77,7 @@ class Flow:
     unmade: bool = False  # whether results are wrong that no statement made, as what torch's autograd gives
     found: dict[int, list[Match]] = field(default_factory=dict)
     judged: dict[int, bool] = field(default_factory=dict)
+    updated: dict[int, int | None] = field(default_factory=dict)
 
     def matches(self, value: int) -> list[Match]:
         if value not in self.found:
@@ -103,7 +104,7 @@ class Flow:
     def used(self) -> set[int]:
         """All that right results were computed from, and what torch's own were: what uses a wrong one would differ."""
         found = self.behind(self.right)
-        for value, maker in self.trace.makers.items():
+        for value, maker in sorted(self.trace.makers.items(), key=lambda item: item[0]):  # each after what it was
             if value in self.wrong.values():
                 continue
             before = self.before(value)
@@ -143,6 +144,12 @@ class Flow:
 
     def before(self, value: int) -> int | None:
         """Of an array in which a part was stored or added that torch has: what it was before."""
+        if value not in self.updated:
+            self.updated[value] = None  # while it is asked
+            self.updated[value] = self._before(value)
+        return self.updated[value]
+
+    def _before(self, value: int) -> int | None:
         if value in self.wrong.values():
             return None
         array = self.trace.values[value]
