@@ -44,8 +44,7 @@ class Slot:
         if self.kind == ITEM:
             self.holder[self.key] = value
         elif self.kind == BOUND:
-            args = (*self.holder.args[: self.key], value, *self.holder.args[self.key + 1 :])
-            self.holder.__setstate__((self.holder.func, args, self.holder.keywords, vars(self.holder)))
+            _rebind(self.holder, (*self.holder.args[: self.key], value, *self.holder.args[self.key + 1 :]))
         elif self.kind == CELL:
             self.holder.cell_contents = value
         else:
@@ -207,9 +206,9 @@ class Reach:
             self._keep_optimizer(value)
         elif isinstance(value, partial):
             self._visit(value.func, f"{name}[0]")
+            self._undo.append(partial(_rebind, value, value.args))
             for n, part in enumerate(value.args):
                 slot = Slot(f"{name}[{n + 1}]", value, BOUND, n)
-                self._undo.append(partial(slot.set, part))
                 self._visit(part, slot.name, slot)
             self._keep_mapping(value.keywords, name)
         elif inspect.ismethod(value):
@@ -349,6 +348,12 @@ class Reach:
         if is_data(part) or isinstance(part, int | float):
             self._undo.append(partial(slot.set, part))
         self._visit(part, key, slot)
+
+
+def _rebind(bound: Any, args: tuple[Any, ...]) -> None:
+    """A functools.partial with these arguments, the very tuple."""
+    if bound.args is not args:
+        bound.__setstate__((bound.func, args, bound.keywords, vars(bound)))
 
 
 def is_bag(value: Any) -> bool:

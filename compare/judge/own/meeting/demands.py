@@ -50,16 +50,17 @@ def must_cover(bout: Bout, call: Call) -> None:
     Where the values say that the forward passes part it may be what is wrong there, and is no question.
     """
     layout = bout.pairing.layout
-    if bout.pairing.parted:
+    left = [leaf for leaf in bout.leaves if not layout.covered(leaf)]
+    if bout.pairing.parted and left:
         return
     alone = [name for name, value in bout.pairing.extra.items() if np.squeeze(value).ndim > 1 or not is_bias(name)]
     if alone:
         shapes = bout.reference.shapes()
-        left = [f"{leaf.name} {leaf.shape}" for leaf in bout.leaves if not layout.covered(leaf)]
+        spare = [f"{leaf.name} {leaf.shape}" for leaf in left]
         solved = "".join(f'"{key}": "{text}", ' for key, text in layout.shown().items())
         raise BadCall(
             f"layout: expected a tensor for {listed([f'{name} {shapes[name]}' for name in alone], 4)}, "
-            f'left are {listed(left) or "none"}; write layout={{{solved}"{alone[0]}": "..."}}'
+            f'left are {listed(spare) or "none"}; write layout={{{solved}"{alone[0]}": "..."}}'
         )
 
 

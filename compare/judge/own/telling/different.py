@@ -17,7 +17,6 @@ from twofold.compare.judge.own.record import Compared, Record, first_tensor
 from twofold.compare.judge.own.telling.lines import base, coarse_line, differs_by, layout_line, line, shortened
 from twofold.compare.judge.own.telling.placing import at, begins, edited, parted_at, text_at
 from twofold.compare.judge.own.telling.reproducing import Evidence
-from twofold.compare.judge.own.telling.same import told_undecided
 from twofold.compare.judge.own.telling.verdict import Place, Verdict
 
 TEXT = 90  # letters of a line that is shown
@@ -48,8 +47,6 @@ def told_different(record: Record, failing: Compared) -> Verdict:
     bout = record.bout
     first = first_tensor(record, failing)
     told, known = guilt(record, failing, first)
-    if bout.pairing.parted and not bout.pairing.decided and known is None and told.side in ("conventions", "reference"):
-        return told_unsolved(record, first, told.reason)
     forward = first == "loss" or first.startswith("output")
     if told.tensor in failing.failed and told.side == "scratch" and (not forward or is_misshapen(failing, told.tensor)):
         first = told.tensor
@@ -83,14 +80,6 @@ def told_different(record: Record, failing: Compared) -> Verdict:
         place=at(place_of(record, failing, first), found),
         evidence=evidence(record, failing, first, quantity),
     )
-
-
-def told_unsolved(record: Record, first: str, reason: str) -> Verdict:
-    """Where no layout explains what scratch computes, and nothing convicts: it may be another one."""
-    module = record.bout.pairing.parted
-    cause = f"no layout found under which the forward passes agree; {reason}"
-    onward = f"layout=, from {module} on: no value of scratch's was found for it"
-    return told_undecided(record, Breach(None, shown(record.bout, first), cause, "", onward=onward))
 
 
 def is_misshapen(failing: Compared, name: str) -> bool:
