@@ -20,7 +20,7 @@ RUNS_AGAIN = {  # the layout is the true one; given back frozen it takes some ru
     **dict.fromkeys(("cnn-blog/shuffled", "cnn-blog/channels-last", "cnn-blog/flipped"), "the ways of the data"),
     **dict.fromkeys(("updated-inside/shuffled", "updated-inside/transposed"), "the ways of the data"),
     **dict.fromkeys(("turned-tensors", "labels-signs"), "the ways of the data"),
-    "lstm-gates-time-first": "steps first is tried while a layout is solved, and where it is given told as a convention",
+    "lstm-gates-time-first": "steps first is tried while a layout is solved; where it is given: conventions",
     **dict.fromkeys(
         ("behind-dropout-modes", "behind-dropout-training", "behind-dropout-seeded"),
         "masks are read off while the layout is solved, and not where it is given",
