@@ -101,6 +101,8 @@ def find(
     trial.among(first_of, hows, QUICK)
     if solving and (not pairing.decided or (len(first_of) == QUICK and not pairing.rivals)):
         turned = [] if reference_data is not None else turned_ways(reference, data, hows)
+        if fixed and turned and not pairing.decided:  # a layout that is given may have been found under one of them
+            trial.among(first_of, turned, pairing.runs + QUICK)
         by_values(trial, solve(foreign, reference, data, [*hows, *turned], entries, seed, send, dict(still)), hows)
     if not pairing.decided:
         parts = () if pairing.parted else (layout for layout in layouts if leaves_both(layout, shapes))

@@ -87,6 +87,8 @@ def layout_line(record: Record) -> list[tuple[str, str]]:
         return []
     told = shortened([*parts, *ways, *outputs], WIDTH)
     rivals = f"; as well: {pairing.rivals[0]}, freeze one with layout=" if pairing.rivals and pairing.rivals[0] else ""
+    if set(record.call.layout or ()) >= set(pairing.layout.shown()):
+        return [("layout", f"{told} (given{rivals})")]
     return [("layout", f"{told} (found in {pairing.runs} runs{rivals})")]
 
 
