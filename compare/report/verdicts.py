@@ -13,9 +13,10 @@ from twofold.compare.judge.battery import Result
 from twofold.compare.judge.finding import Divergence, Finding, Quantity, Spot, Verdict
 from twofold.compare.report.following import OPEN, Cluster, clusters, decisive, side_of
 from twofold.compare.sides.trace import path_of
+from twofold.compare.watch.locating import first_told
+from twofold.compare.watch.statements import SHOWN
 
 MOST = 12  # lines a pair
-TEXT = 90  # letters of a line that is shown
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 RANKS, NEVER = (1, 7, 9), 100  # of the worst tensors, and of those after them
 BLAMED = {
@@ -175,7 +176,7 @@ def of_decisive(finding: Finding, trial: str) -> Iterator[Line]:
     if reason:
         yield Line("who", reason, 2, place=begins)
     if (spot := finding.spot) is not None:
-        yield Line("line", f"{spot.place}   {spot.text[:TEXT]}", 2)
+        yield Line("line", f"{spot.place}   {spot.text[:SHOWN]}", 2)
         if spot.edit:
             yield Line("edit", spot.edit, 3)
         if spot.agree or spot.reference:
@@ -186,9 +187,7 @@ def of_decisive(finding: Finding, trial: str) -> Iterator[Line]:
 
 def begun(spot: Spot) -> str:
     """What the line binds that torch has not, and what is right before it."""
-    told = f"{spot.name or 'what it gives'}, line {spot.first or spot.line}, is the first that torch has not{spot.when}"
-    if spot.agree:
-        told += f"; {', '.join(spot.agree)} {'agree' if len(spot.agree) > 1 else 'agrees'}"
+    told = first_told(spot.name, spot.first or spot.line, spot.when, spot.agree)
     return told + (f"; torch has {spot.reference}" if spot.reference else "")
 
 

@@ -6,18 +6,17 @@ The first of those in the flow of the data, whose readings are none of them, is 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
-from twofold.compare.watch.matching import Match, Pool
+from twofold.compare.watch.matching import ONE, Match, Pool
 from twofold.compare.watch.statements import Statement
 from twofold.compare.watch.trace import Execution, Trace
 from twofold.scratch.module import Array
 
-ONE = 1e-9
 CHOOSING = re.compile(r"\b(max|min|maximum|minimum|where|sort|clip|argmax|argsort|partition|median)\b")
 EMPTY = re.compile(r"\bempty(_like)?\(")  # whatever stood in memory
 
@@ -28,7 +27,6 @@ class Known:
 
     statement: Statement
     name: str
-    times: int
     match: Match
 
 
@@ -55,6 +53,11 @@ class Parting:
         end = "th" if n % 100 in (11, 12, 13) else ends.get(n % 10, "th")
         return f", the {n}{end} of {self.runs} times"
 
+    @property
+    def agree(self) -> tuple[str, ...]:
+        """Some of what it read that agrees, by name and line."""
+        return tuple(f"{one.name} (line {one.statement.line})" for one in self.agreeing if one.name)[:3]
+
     def shifted(self, file: str, line: int) -> "Parting":
         """With another of the suspects as the line that is meant."""
         meant = next((one for one in self.suspects if one.file == file and one.line <= line <= one.end), self.statement)
@@ -72,7 +75,7 @@ class Flow:
     pool: Pool
     wrong: Mapping[str, int]
     right: Iterable[int]
-    off: Iterable[float] = ()
+    off: Sequence[float] = ()
     dtype: str = "float64"
     unmade: bool = False  # whether results are wrong that no statement made, as what torch's autograd gives
     found: dict[int, list[Match]] = field(default_factory=dict)
@@ -100,17 +103,22 @@ class Flow:
         maker = self.trace.makers.get(value)
         return () if maker is None else maker.reads_of(value)
 
+    @property
+    def results(self) -> set[int]:
+        """Those that are wrong."""
+        return set(self.wrong.values())
+
     @cached_property
     def used(self) -> set[int]:
         """All that right results were computed from, and what torch's own were: what uses a wrong one would differ."""
         found = self.behind(self.right)
         for value, maker in sorted(self.trace.makers.items(), key=lambda item: item[0]):  # each after what it was
-            if value in self.wrong.values():
+            if value in self.results:
                 continue
             before = self.before(value)
             if before is not None or self.fits([match.factor for match in self.matches(value)]):
                 found |= {read for read in maker.surely_read(value) if read != before and read < value}
-        return found - set(self.wrong.values())
+        return found - self.results
 
     def agrees(self, value: int) -> bool:
         """Whether torch has it, or a right result needed it, or it was given."""
@@ -121,9 +129,7 @@ class Flow:
     def _agrees(self, value: int) -> bool:
         if value not in self.trace.makers or value in self.used:
             return True
-        if value in self.wrong.values():
-            return False
-        return self.torch_has(value)
+        return value not in self.results and self.torch_has(value)
 
     def torch_has(self, value: int) -> bool:
         """Whether it, or each part that was stored in it, is torch's."""
@@ -136,10 +142,9 @@ class Flow:
         """Whether one of the factors to torch's is none by which results are wrong."""
         if any(abs(factor - 1) <= ONE for factor in factors):
             return True
-        off = list(self.off)
-        if any(abs(factor - other) <= ONE * abs(other) for factor in factors for other in off):
+        if any(abs(factor - other) <= ONE * abs(other) for factor in factors for other in self.off):
             return False
-        turned = any(factor < 0 for factor in off)
+        turned = any(factor < 0 for factor in self.off)
         return any(factor > 0 or not turned for factor in factors)
 
     def before(self, value: int) -> int | None:
@@ -150,7 +155,7 @@ class Flow:
         return self.updated[value]
 
     def _before(self, value: int) -> int | None:
-        if value in self.wrong.values():
+        if value in self.results:
             return None
         array = self.trace.values[value]
         if array.dtype.kind != "f":
@@ -220,20 +225,19 @@ class Flow:
             if self.trace.values[value].dtype.kind == "f":
                 self.agrees(value)
         among: set[int] = set()
-        left = list(self.wrong.values()) or (list(self.trace.makers) if self.unmade else [])
+        left = list(self.results) or (list(self.trace.makers) if self.unmade else [])
         while left:
             value = left.pop()
             if value not in among:
                 among.add(value)
                 if not self.agrees(value):
                     left += self.read_for(value)
-        results = set(self.wrong.values())
-        found = {v for v in among if not self.agrees(v) and (v in results or not self.neutral(v))}
+        found = {v for v in among if not self.agrees(v) and (v in self.results or not self.neutral(v))}
         return sorted((v for v in found if v in self.trace.makers), key=self.place)
 
     def place(self, value: int) -> tuple[bool, int, int]:
         """Arrays first: of what is one number, a sum or a rate, torch has more seldom the like."""
-        lone = self.trace.values[value].ndim == 0 and value not in self.wrong.values()
+        lone = self.trace.values[value].ndim == 0 and value not in self.results
         return lone and self.has_arrays, self.trace.makers[value].began, value
 
     def begins(self, value: int, bad: set[int]) -> bool:
@@ -269,13 +273,14 @@ def parted(flow: Flow, meant: Callable[[Statement], bool] = lambda statement: Tr
     """
     makers = flow.trace.makers
     bad = flow.bad()
-    first = [value for value in bad if flow.begins(value, set(bad))]
+    all_bad = set(bad)
+    first = [value for value in bad if flow.begins(value, all_bad)]
     first.sort(key=lambda value: not meant(makers[value].statement))
     if not first:
         return None
     # what agrees only because a right result needed it may be wrong in a way that this result does not show
     unsure = doubtful_behind(flow, first[0])
-    others = flow.behind([*flow.wrong.values(), *bad]) - set(bad) - set(unsure)
+    others = flow.behind([*flow.results, *bad]) - all_bad - set(unsure)
     before = sorted((value for value in others if value in makers), key=flow.place, reverse=True)
     lead = (unsure or first)[0]
     near = [read for read in flow.read_for(lead) if read in makers and not flow.neutral(read)]  # a part may be missing
@@ -291,6 +296,12 @@ def parted(flow: Flow, meant: Callable[[Statement], bool] = lambda statement: Tr
         len(flow.trace.executions),
         maker.statement.line,
     )
+
+
+def first_told(name: str, line: int, when: str, agree: Sequence[str], to: str = "") -> str:
+    """What was seen of a line: that torch has not what it binds, and has what it read."""
+    told = f"{name or 'what it gives'}, line {line}, is the first that torch has not{when}"
+    return f"{told}; {', '.join(agree)} {'agree' if len(agree) > 1 else 'agrees'}{to}" if agree else told
 
 
 def doubtful_behind(flow: Flow, value: int) -> list[int]:
@@ -320,4 +331,4 @@ def known(flow: Flow, maker: Execution, value: int) -> Iterator[Known]:
     for read in maker.reads_of(value):
         origin = flow.trace.makers.get(read)
         if origin is not None and flow.agrees(read) and (found := flow.matches(read)):
-            yield Known(origin.statement, name_of(origin, read), origin.times, found[0])
+            yield Known(origin.statement, name_of(origin, read), found[0])

@@ -15,6 +15,7 @@ import numpy as np
 from twofold.scratch.module import Array
 
 WITHIN = {"float64": 1e-9, "float32": 3e-5, "longdouble": 1e-9}  # of the largest entry
+ONE = 1e-9  # how near 1 a factor is none
 MOST_SLICES = 4096  # of one array
 MOST_AXES = 4
 
@@ -161,6 +162,14 @@ def multiple(ordered: Array, other: Array, within: float) -> float | None:
     if (np.abs(np.sort(-factor * other) - ordered) <= limit).all():
         return -factor
     return None
+
+
+def off_by(actual: Array, golden: Array | None) -> float | None:
+    """The factor by which a result differs from torch's; None where it is no multiple, or the same."""
+    if golden is None or actual.shape != golden.shape or actual.size < 2:
+        return None
+    factor = multiple(np.sort(actual.ravel().astype(float)), golden.ravel().astype(float), WITHIN["float64"])
+    return None if factor is None or abs(factor - 1) <= ONE else factor
 
 
 def moved(value: Array, other: Array, within: float) -> bool:

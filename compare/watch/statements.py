@@ -10,6 +10,7 @@ from typing import Any
 
 # ("attribute", "W"), ("key", "W1"), ("computed", 't - 1'), ("named", '"w" + gate') of getattr, ("any", None)
 Key = tuple[str, Any]
+SHOWN = 90  # letters of a statement that are told
 Chain = tuple[str, tuple[Key, ...]]  # a name, and what is reached from it: self.params["W1"], caches[t]
 Part = tuple[str, tuple[Chain, ...], frozenset[str]]  # the path, the variables, the names of what is called
 

@@ -32,10 +32,6 @@ class Execution:
     times: int = 0  # how often it had bound something before
     made: dict[int, int] = field(default_factory=dict)  # the new values that it bound, by how much it had read then
 
-    @property
-    def reads(self) -> tuple[int, ...]:
-        return tuple(dict.fromkeys(number for _, number in self.read))
-
     def read_by(self, value: int) -> tuple[tuple[Chain | str, int], ...]:
         """What one of several results was made from, where the statement says so."""
         names = [name for name, number in self.writes.items() if number == value]

@@ -16,20 +16,18 @@ from twofold import scratch
 from twofold.compare import nest
 from twofold.compare.judge.evidence.branches import pinned
 from twofold.compare.judge.evidence.trial import Trial
-from twofold.compare.judge.finding import Divergence, Finding, Spot, Verdict, failures
+from twofold.compare.judge.finding import Finding, Spot, Verdict, failures
 from twofold.compare.sides import Reference, Scratch
-from twofold.compare.watch.edits.searching import search
+from twofold.compare.watch.edits.searching import edited, numbers_among, search
 from twofold.compare.watch.lines import watched
-from twofold.compare.watch.locating import ONE, Flow, Parting, parted
-from twofold.compare.watch.matching import WITHIN, Pool, multiple
+from twofold.compare.watch.locating import Flow, Parting, parted
+from twofold.compare.watch.matching import Pool, off_by
 from twofold.compare.watch.operations import Operations, explicit
 from twofold.compare.watch.statements import Statement
 from twofold.compare.watch.trace import Dropped, Trace
 from twofold.scratch.module import Array
 
 ROOM = Path(scratch.__path__[0])
-SUSPECTS = 8  # lines whose edits are tried
-FEWEST, MOST, STATEMENTS, SECONDS = 30, 120, 20_000, 15.0  # runs with an edit; statements in all of them
 ROUGHLY = 1e-3  # of a tensor's largest entry
 STAGES = ("forward", "loss", "backward")
 JUDGED = ("forward", "loss", "backward", "gradient")
@@ -44,17 +42,23 @@ def with_line(trial: Trial, finding: Finding) -> Finding:
     where, guilty = finding.first_divergence, finding.blame.side if finding.blame else ""
     if where is None or guilty == "reference":
         return finding
+    return replace(finding, spot=spot_of(trial, where.stage, where.module))
+
+
+@lru_cache(maxsize=8)
+def spot_of(trial: Trial, stage: str, module: str) -> Spot | None:
+    """The line, or the method, and what torch has in the module's place: the same for all checks that place it so."""
     try:
-        spot = (spot_in(trial, where) if where.stage in STAGES else None) or method_of(trial, where)
+        spot = (spot_in(trial, stage, module) if stage in STAGES else None) or method_of(trial, stage, module)
     except Exception:  # a watcher's trouble hides no verdict
-        return finding
-    return replace(finding, spot=spot and replace(spot, reference=torchs(trial, where.module)))
+        return None
+    return spot and replace(spot, reference=torchs(trial, module))
 
 
-def method_of(trial: Trial, where: Divergence) -> Spot | None:
+def method_of(trial: Trial, stage: str, module: str) -> Spot | None:
     """Where no line makes what differs, as where one is lacking: the method that should."""
-    part, name = part_of(trial, where), where.stage
-    if where.stage in ("optimizer", "train_step"):
+    part, name = part_of(trial, module), stage
+    if stage in ("optimizer", "train_step"):
         part, name = trial.scratch().optimizer, "update"
     method = getattr(type(part), "forward" if name == "loss" else name, None)
     if not inspect.isfunction(method) or not is_scratchs(file := inspect.getsourcefile(method) or ""):
@@ -63,11 +67,11 @@ def method_of(trial: Trial, where: Divergence) -> Spot | None:
     return Spot(named(file), line, linecache.getline(file, line).strip())
 
 
-def part_of(trial: Trial, where: Divergence) -> Any:
+def part_of(trial: Trial, module: str) -> Any:
     """Scratch's module, or its loss, in which a difference begins."""
     side = trial.scratch()
     modules = {**dict(side.model.named_modules()), "loss": side.criterion}
-    return modules.get("" if where.module == trial.case.name else where.module)
+    return modules.get("" if module == trial.case.name else module)
 
 
 def is_in(part: Any, stage: str, statement: Statement) -> bool:
@@ -77,10 +81,9 @@ def is_in(part: Any, stage: str, statement: Statement) -> bool:
     return owner in kinds and (method not in ("forward", "backward") or method == stage)
 
 
-@lru_cache(maxsize=8)
-def spot_in(trial: Trial, where: Divergence) -> Spot | None:
+def spot_in(trial: Trial, stage: str, module: str) -> Spot | None:
     """Where in scratch's files the trial's own pass begins to differ; None where it does not, or nothing tells."""
-    if not any(failures(trial.judged(stage)) for stage in JUDGED):
+    if not any(failures(trial.judged(judged)) for judged in JUDGED):
         return None
     side = trial.scratch()
     prepare(trial, side)
@@ -91,17 +94,14 @@ def spot_in(trial: Trial, where: Divergence) -> Spot | None:
         return None
     if watcher.dropped:
         return None
-    found = parted(flow_of(trial, watcher.trace), partial(is_in, part_of(trial, where), where.stage))
+    found = parted(flow_of(trial, watcher.trace), partial(is_in, part_of(trial, module), stage))
     if found is None:
         return None
-    lines = [(one.file, one.line) for one in found.suspects[:SUSPECTS]]
-    runs = max(FEWEST, min(MOST, STATEMENTS // max(found.size, 1)))
+    numbers = numbers_among(trial.reference().model.modules())
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        mended = search(lines, partial(agreeing, trial), numbers_of(trial), runs, SECONDS)
-    if mended is None:
-        return spot_of(found)
-    return replace(spot_of(found.shifted(mended.edit.file, mended.edit.line)), edit=mended.told)
+        found, mend = edited(found, lambda lines, s, n: search(lines, partial(agreeing, trial), numbers, n, s))
+    return replace(told(found), edit=mend)
 
 
 def agreeing(trial: Trial) -> int | None:
@@ -125,12 +125,6 @@ def near(array: Array, golden: Array) -> bool:
     """Whether it is roughly that."""
     size = np.abs(golden[np.isfinite(golden)]).max(initial=0)
     return bool(np.allclose(array, golden, rtol=0, atol=ROUGHLY * size, equal_nan=True))
-
-
-def numbers_of(trial: Trial) -> tuple[float, ...]:
-    """The numbers that torch's modules have: an eps, a slope, a momentum."""
-    values = (value for part in trial.reference().model.modules() for value in vars(part).values())
-    return tuple(dict.fromkeys(value for value in values if type(value) is float))
 
 
 def there(trial: Trial, side: Any) -> list[Array]:
@@ -168,25 +162,19 @@ def flow_of(trial: Trial, trace: Trace) -> Flow:
     """What scratch's lines made beside what torch has."""
     wrong: dict[str, int] = {}
     right: set[int] = set()
-    off: list[float] = []
+    off: list[float | None] = []
     for stage in JUDGED:
         bad = failures(trial.unwaived(trial.judged(stage)))
         for name, array in trial.actual[stage].items():
             number = trace.known(array)
             if name in bad:
-                off += factor_of(array, trial.golden[stage].get(name))
+                off.append(off_by(array, trial.golden[stage].get(name)))
                 if number is not None:
                     wrong[f"{stage} {name}"] = number
             elif number is not None and name in trial.golden[stage]:
                 right.add(number)
-    return Flow(trace, Pool(golden_of(trial)), wrong, right - set(wrong.values()), off, trial.dtype)
-
-
-def factor_of(actual: Array, golden: Array | None) -> list[float]:
-    if golden is None or actual.shape != golden.shape or actual.size < 2:
-        return []
-    factor = multiple(np.sort(actual.ravel().astype(float)), golden.ravel().astype(float), WITHIN["float64"])
-    return [] if factor is None or abs(factor - 1) <= ONE else [factor]
+    factors = [factor for factor in off if factor is not None]
+    return Flow(trace, Pool(golden_of(trial)), wrong, right - set(wrong.values()), factors, trial.dtype)
 
 
 def golden_of(trial: Trial) -> Iterator[tuple[Any, Array]]:
@@ -205,10 +193,10 @@ def golden_of(trial: Trial) -> Iterator[tuple[Any, Array]]:
     yield from operations.values()
 
 
-def spot_of(found: Parting) -> Spot:
+def told(found: Parting) -> Spot:
     statement = found.statement
-    agree = tuple(f"{one.name} (line {one.statement.line})" for one in found.agreeing if one.name)[:3]
-    return Spot(named(statement.file), statement.line, statement.text, found.name, found.when, agree, first=found.first)
+    seen = found.name, found.when, found.agree
+    return Spot(named(statement.file), statement.line, statement.text, *seen, first=found.first)
 
 
 def named(file: str) -> str:

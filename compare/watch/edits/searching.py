@@ -2,19 +2,25 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
 from types import FrameType
 from typing import Any
 
 from twofold.compare.watch.edits.applying import Living, applied, living
 from twofold.compare.watch.edits.edit import Edit
 from twofold.compare.watch.edits.listing import edits_of
+from twofold.compare.watch.locating import Parting
 
 RUNS, SECONDS = 400, 1.5
 FIRST = 0.6  # of what is left: the share of a line, where others follow
 LONGER = 200  # times the calls of the first run: what is judged whole takes some tens of those
+SUSPECTS = 8  # lines of a difference whose edits are tried
+# Runs for one difference: so many as take about as long for a large net as for a small one; never by the clock, so
+# that the same call gives the same verdict. No net of any use takes the seconds.
+FEWEST, MOST, STATEMENTS, PATIENCE = 30, 120, 20_000, 15.0
 Agrees = Callable[[], int | None]
 
 
@@ -29,6 +35,24 @@ class Mended:
     @property
     def told(self) -> str:
         return f"{self.edit.told} all {self.agreeing} comparisons agree"
+
+
+Search = Callable[[Sequence[tuple[str, int]], float, int], Mended | None]  # of lines, in seconds and runs
+
+
+def edited(found: Parting, search: Search) -> tuple[Parting, str]:
+    """The line, one of its edit if a small edit makes all comparisons agree; and what is said of that."""
+    suspects = [(one.file, one.line) for one in found.suspects[:SUSPECTS]]
+    mended = search(suspects, PATIENCE, max(FEWEST, min(MOST, STATEMENTS // max(found.size, 1))))
+    if mended is None:
+        return found, ""
+    return found.shifted(mended.edit.file, mended.edit.line), mended.told
+
+
+def numbers_among(holders: Iterable[Any]) -> tuple[float, ...]:
+    """The numbers that torch's modules and losses have, for edits to try: an eps, a slope, a momentum."""
+    values = (value for one in holders if hasattr(one, "__dict__") for value in vars(one).values())
+    return tuple(dict.fromkeys(value for value in values if type(value) is float and isfinite(value)))
 
 
 class TooLong(Exception):

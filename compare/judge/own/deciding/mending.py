@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from twofold.compare.judge.own.contract import as_integers, first_call, kept_par
 from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors
 from twofold.compare.judge.own.meeting.preparing import enter_mode
 from twofold.compare.judge.own.record import Compared, Record
-from twofold.compare.watch.edits.searching import RUNS, SECONDS, Mended, search
+from twofold.compare.watch.edits.searching import RUNS, SECONDS, Mended, numbers_among, search
 
 ROUGHLY = 1e-3  # of a tensor's largest entry: what lies farther off is not judged at all
 
@@ -119,11 +118,6 @@ def fresh(one: Draw) -> Draw:
 
 
 def numbers_of(bout: Bout) -> tuple[float, ...]:
-    """The numbers that the modules of the reference have, and its loss: an eps, a slope, a momentum."""
-    found: dict[float, None] = {}
-    holders: list[Any] = [part for module in bout.reference.modules.values() for part in module.modules()]
-    for holder in (*holders, bout.reference.criterion):
-        for value in vars(holder).values() if hasattr(holder, "__dict__") else ():
-            if type(value) is float and np.isfinite(value):
-                found[value] = None
-    return tuple(found)
+    """Those of the reference's modules, and of its loss."""
+    parts = (part for module in bout.reference.modules.values() for part in module.modules())
+    return numbers_among([*parts, bout.reference.criterion])

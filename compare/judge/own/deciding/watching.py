@@ -1,7 +1,8 @@
 """Where a difference begins, by a watcher over the stranger's lines: file, line, name, and which time."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,43 +13,50 @@ from twofold.compare.judge.own.record import Compared
 from twofold.compare.sides.foreign.calls import Raw
 from twofold.compare.sides.foreign.reference import Run
 from twofold.compare.sides.foreign.trees import array_in, is_floating, is_users_file
+from twofold.compare.sides.trace import same_bits
 from twofold.compare.watch.lines import Watcher, watched
-from twofold.compare.watch.locating import ONE, Flow, Parting, parted
-from twofold.compare.watch.matching import WITHIN, Pool, multiple
+from twofold.compare.watch.locating import Flow, Parting, parted
+from twofold.compare.watch.matching import WITHIN, Pool, off_by
 from twofold.compare.watch.operations import Operations, explicit
 from twofold.compare.watch.trace import Dropped, Trace
 from twofold.scratch.module import Array
 
+T = TypeVar("T")
 AGAIN = 4  # runs in which what is unsteady would show
 
 
 def watched_call(bout: Bout, one: Draw, dtype: str, plain: Tensors) -> tuple[Raw, Trace]:
     """One run under the watcher. Raises Dropped, also where it does not give bit for bit what it gave without."""
     foreign = bout.foreign
-    with foreign.afresh(one.values, dtype), foreign.computing(dtype):
-        data, send = bout.given(one, dtype), bout.send_in(dtype)
-        with watched(is_users_file, there(bout)) as watcher:
-            raw = foreign.call(data, send)
-    if watcher.dropped:
-        raise Dropped(watcher.dropped)
+
+    def run(watching: Callable[[], Any]) -> Raw:
+        with foreign.afresh(one.values, dtype), foreign.computing(dtype):
+            data, send = bout.given(one, dtype), bout.send_in(dtype)
+            with watching():
+                return foreign.call(data, send)
+
+    raw, trace = trace_of(bout, run)
     seen = bout.of_raw(raw)
     for name, array in plain.items():
         if name not in seen or not (same_bits(array, seen[name]) or is_unsteady(bout, one, dtype, name, array)):
             raise Dropped(f"{shown(bout, name)} is another with a watcher than without")
-    return raw, watcher.trace
+    return raw, trace
 
 
-class watching:
-    """A watch over the user's lines whose watcher is kept."""
+def trace_of(bout: Bout, run: Callable[[Callable[[], Any]], T]) -> tuple[T, Trace]:
+    """What a run gives, and the trace of the part that it runs in the context that it is handed. Raises Dropped."""
+    kept: list[Watcher] = []
 
-    def __init__(self, bout: Bout, kept: list[Watcher]) -> None:
-        self.kept, self.context = kept, watched(is_users_file, there(bout))
+    @contextmanager
+    def watching() -> Iterator[None]:
+        with watched(is_users_file, there(bout)) as watcher:
+            kept.append(watcher)
+            yield
 
-    def __enter__(self) -> None:
-        self.kept.append(self.context.__enter__())
-
-    def __exit__(self, *error: Any) -> None:
-        self.context.__exit__(*error)
+    given = run(watching)
+    if kept[0].dropped:
+        raise Dropped(kept[0].dropped)
+    return given, kept[0].trace
 
 
 def there(bout: Bout) -> list[Array]:
@@ -61,10 +69,6 @@ def is_unsteady(bout: Bout, one: Draw, dtype: str, name: str, array: Array) -> b
     """Whether it is another in every run by rounding, as a sum over a set is."""
     runs = (bout.of_raw(bout.call(one, dtype)) for _ in range(AGAIN))
     return any(not same_bits(array, run[name]) for run in runs)
-
-
-def same_bits(one: Array, other: Array) -> bool:
-    return bool(np.array_equal(one, other, equal_nan=True))
 
 
 def torchs(bout: Bout, one: Draw) -> tuple[Run, Operations]:
@@ -137,11 +141,8 @@ def parting_of(bout: Bout, failing: Compared) -> Parting | None:
 def factors(failed: Sequence[str], actuals: Tensors, goldens: Tensors) -> Iterator[float]:
     """By which results that differ by a factor do."""
     for name in failed:
-        actual, golden = actuals.get(name), goldens.get(name)
-        if actual is not None and golden is not None and actual.shape == golden.shape and actual.size > 1:
-            factor = multiple(np.sort(actual.ravel().astype(float)), golden.ravel(), WITHIN["float64"])
-            if factor is not None and abs(factor - 1) > ONE:
-                yield factor
+        if name in actuals and (factor := off_by(actuals[name], goldens.get(name))) is not None:
+            yield factor
 
 
 def results(bout: Bout, failing: Compared, raw: Raw, trace: Trace) -> tuple[dict[str, int], set[int]]:

@@ -1,5 +1,7 @@
 """The line with which an update rule begins to differ: its steps taken once more, its lines watched."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from twofold.compare.judge.finding import Verdict as Mark
@@ -7,9 +9,10 @@ from twofold.compare.judge.own.rules.calling.shapes import Form
 from twofold.compare.judge.own.rules.messages import Judged
 from twofold.compare.judge.own.rules.runs import run
 from twofold.compare.judge.own.rules.torchs import Facts, replay
-from twofold.compare.judge.own.telling.placing import begins, edited
+from twofold.compare.judge.own.telling.placing import at, begins
 from twofold.compare.judge.own.telling.verdict import Place
 from twofold.compare.sides.foreign.trees import is_users_file
+from twofold.compare.watch.edits.searching import edited
 from twofold.compare.watch.lines import watched
 from twofold.compare.watch.locating import Flow, Parting, parted
 from twofold.compare.watch.matching import WITHIN, Pool
@@ -58,8 +61,4 @@ def placed(place: Place, found: Parting | None, form: Form, facts: Facts) -> tup
     found, mend = edited(
         found, lambda lines, seconds, runs: mended_rule(form, facts, lines, seconds=seconds, runs=runs)
     )
-    file, line = found.statement.file, found.statement.line
-    return Place(file, line, found.name or place.name, place.module, place.step, place.gate), [
-        *begins(found),
-        *([("edit", mend)] if mend else []),
-    ]
+    return replace(at(place, found), step=place.step), begins(found, mend)

@@ -5,24 +5,19 @@ from typing import Any
 
 from twofold.compare.judge.finding import Verdict as Mark
 from twofold.compare.judge.own.call import Call
-from twofold.compare.judge.own.deciding.watching import factors, watching
+from twofold.compare.judge.own.deciding.watching import factors, trace_of
 from twofold.compare.judge.own.meeting.bout import Bout, Draw
 from twofold.compare.judge.own.steps.runs import Stepped, batches, scratch_run, torch_run
-from twofold.compare.watch.lines import Watcher
 from twofold.compare.watch.locating import Flow, Parting, parted
 from twofold.compare.watch.matching import WITHIN, Pool
 from twofold.compare.watch.operations import Operations, explicit
-from twofold.compare.watch.trace import Dropped
 
 
 def parting_of_step(bout: Bout, call: Call, start: Draw, found: Stepped) -> Parting | None:
     """Where the parameters that a step leaves wrong begin to be. Raises Dropped."""
-    watchers: list[Watcher] = []
     data = batches(bout, start, call.steps)[: found.step]
-    run = scratch_run(bout, call, start, found.dtype, data, partial(watching, bout, watchers))
-    if watchers[0].dropped:
-        raise Dropped(watchers[0].dropped)
-    trace, operations = watchers[0].trace, Operations()
+    run, trace = trace_of(bout, partial(scratch_run, bout, call, start, found.dtype, data))
+    operations = Operations()
     seen = partial(explicit, operations, bout.reference.all_modules, bout.reference.parameters)
     torchs = torch_run(bout, call, start, run, "float64", None, seen=seen)
     failed = [name for name, quantity in found.quantities.items() if quantity.verdict is Mark.FAIL]

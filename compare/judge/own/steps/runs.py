@@ -4,7 +4,6 @@ The stranger's side goes first, and keeps what state it has. Torch's then takes 
 that the stranger's had before it, with an optimizer of its own. What a step changes is compared, not what it leaves.
 """
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from twofold.compare.judge.gates import LIMIT
 from twofold.compare.judge.own.call import Call
 from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors, is_real
 from twofold.compare.sides.foreign.data import given, in_dtype, redrawn
+from twofold.compare.sides.foreign.reference import arity
 from twofold.compare.sides.foreign.trees import Reach, is_of_optim, is_tensor
 from twofold.scratch.module import Array
 
@@ -56,13 +56,7 @@ class Stepped:
 
 def arguments_of(step: Callable[..., Any], data: tuple[Any, ...]) -> tuple[Any, ...]:
     """As many of the data as the step takes."""
-    try:
-        taken = inspect.signature(step).parameters.values()
-    except (TypeError, ValueError):
-        return data
-    if any(one.kind is one.VAR_POSITIONAL for one in taken):
-        return data
-    return data[: sum(one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD) for one in taken)]
+    return data[: arity(step)]
 
 
 def batches(bout: Bout, one: Draw, steps: int) -> list[tuple[Any, ...]]:

@@ -18,8 +18,9 @@ from twofold.compare.judge.own.steps.gradients import learning_rate
 from twofold.compare.judge.own.steps.lines import parting_of_step
 from twofold.compare.judge.own.steps.runs import Run, Stepped, batches, compared, outside, scratch_run
 from twofold.compare.judge.own.telling.lines import base, differs_by, line, shortened
-from twofold.compare.judge.own.telling.placing import at, begins, edited, parted_at
+from twofold.compare.judge.own.telling.placing import at, begins, parted_at
 from twofold.compare.judge.own.telling.verdict import BadCall, Place, Verdict
+from twofold.compare.watch.edits.searching import edited
 
 FACTORS = 1e-9  # of an update: how nearly all of it must be one multiple of torch's
 
@@ -135,7 +136,7 @@ def told(record: Record, one: Draw, found: Stepped) -> Verdict:
         from twofold.compare.judge.own.steps.mending import mended_step  # which judges by this file
 
         parting, mend = edited(parting, partial(mended_step, record, one))
-        lines[2:2] = [*begins(parting), *([("edit", mend)] if mend else [])]
+        lines[2:2] = begins(parting, mend)
     place = replace(at(Place(name=first, module=module), parting), step=found.step)
     return base(
         record,

@@ -15,9 +15,10 @@ from twofold.compare.judge.own.deciding.watching import parting_of
 from twofold.compare.judge.own.meeting.effect import without_effect
 from twofold.compare.judge.own.record import Compared, Record, first_tensor
 from twofold.compare.judge.own.telling.lines import base, coarse_line, differs_by, layout_line, line, shortened
-from twofold.compare.judge.own.telling.placing import at, begins, edited, parted_at, text_at
+from twofold.compare.judge.own.telling.placing import at, begins, parted_at, text_at
 from twofold.compare.judge.own.telling.reproducing import Evidence
 from twofold.compare.judge.own.telling.verdict import Place, Verdict
+from twofold.compare.watch.edits.searching import edited
 
 TEXT = 90  # letters of a line that is shown
 
@@ -55,8 +56,7 @@ def told_different(record: Record, failing: Compared) -> Verdict:
     mend = ""
     if found is not None and told.side in ("scratch", "open"):
         found, mend = edited(found, partial(mended, record, failing))
-    lines = [line(name, differs(failing, first, quantity)), *(begins(found) if found else [])]
-    lines += [("edit", mend)] if mend else []
+    lines = [line(name, differs(failing, first, quantity)), *(begins(found, mend) if found else [])]
     lines += around(record, failing, first)
     lines.append(("where", where(record, failing)))
     lines.append(("who", told.reason))
