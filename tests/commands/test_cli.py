@@ -139,7 +139,10 @@ def test_a_difference_is_status_1_and_names_the_module(monkeypatch, capsys: pyte
     assert first == "catcar-mlp: not the same: scratch is wrong, in tanh2 (backward)"
     keys = [line.split()[0] for line in why]
     assert set(keys[:3]) <= {"<input>", "fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"}
-    assert keys[3:] == ["who", "cause", "follows", "more"]
+    assert keys[3:] == ["who", "line", "edit", "begins", "cause", "follows", "more"]
+    line, edit = why[4:6]
+    assert "tests/commands/test_cli.py:" in line and "lambda self, dout: backward(self, dout) * 1." in line
+    assert "with `* 1.001` dropped" in edit
     assert last.startswith("0 of 1 trials agree")
 
 

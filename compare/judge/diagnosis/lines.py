@@ -3,7 +3,7 @@
 import inspect
 import linecache
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -18,6 +18,7 @@ from twofold.compare.judge.evidence.branches import pinned
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Finding, Spot, Verdict, failures
 from twofold.compare.sides import Reference, Scratch
+from twofold.compare.sides.foreign.trees import is_users_file
 from twofold.compare.watch.edits.searching import edited, numbers_among, search
 from twofold.compare.watch.lines import watched
 from twofold.compare.watch.locating import Flow, Parting, parted
@@ -61,10 +62,11 @@ def method_of(trial: Trial, stage: str, module: str) -> Spot | None:
     if stage in ("optimizer", "train_step"):
         part, name = trial.scratch().optimizer, "update"
     method = getattr(type(part), "forward" if name == "loss" else name, None)
-    if not inspect.isfunction(method) or not is_scratchs(file := inspect.getsourcefile(method) or ""):
+    if not inspect.isfunction(method):
         return None
-    line = inspect.getsourcelines(method)[1]
-    return Spot(named(file), line, linecache.getline(file, line).strip())
+    file, line = method.__code__.co_filename, method.__code__.co_firstlineno
+    text = linecache.getline(file, line).strip()
+    return Spot(named(file), line, text) if text else None
 
 
 def part_of(trial: Trial, module: str) -> Any:
@@ -88,7 +90,7 @@ def spot_in(trial: Trial, stage: str, module: str) -> Spot | None:
     side = trial.scratch()
     prepare(trial, side)
     try:
-        with watched(is_scratchs, there(trial, side)) as watcher:
+        with watched(scratchs(side), there(trial, side)) as watcher:
             passed(trial, side)
     except Dropped:
         return None
@@ -134,8 +136,13 @@ def there(trial: Trial, side: Any) -> list[Array]:
     return [*arrays, *given, *([] if trial.target is None else [trial.target])]
 
 
-def is_scratchs(file: str) -> bool:
-    return file.startswith(str(ROOM))
+def scratchs(side: Any) -> Callable[[str], bool]:
+    """Of which files lines are watched: scratch's, and those that hold a method of a module, loss or optimizer."""
+    parts = [*(module for _, module in side.model.named_modules()), side.criterion, side.optimizer]
+    kinds = {kind for part in parts for kind in type(part).__mro__}
+    methods = [method for kind in kinds for method in vars(kind).values() if inspect.isfunction(method)]
+    files = {file for method in methods if is_users_file(file := method.__code__.co_filename)}
+    return lambda file: file.startswith(str(ROOM)) or file in files
 
 
 def prepare(trial: Trial, side: Any) -> None:
@@ -200,8 +207,11 @@ def told(found: Parting) -> Spot:
 
 
 def named(file: str) -> str:
-    """A file of scratch's from the folder that holds scratch."""
-    return Path(file).relative_to(ROOM.parent).as_posix()
+    """A file of scratch's from the folder that holds scratch, another from where one is."""
+    path = next(
+        (Path(file).relative_to(base) for base in (ROOM.parent, Path.cwd()) if Path(file).is_relative_to(base)), None
+    )
+    return (path or Path(file)).as_posix()
 
 
 def torchs(trial: Trial, path: str) -> str:

@@ -283,10 +283,13 @@ class Reach:
 
     def _keep_tensor(self, value: Any, name: str) -> None:
         self._undo.append(partial(_write_tensor, value, value.detach().clone(), value.data, value.grad))
+        self._keep_attributes(value, name)
+
+    def _keep_attributes(self, value: Any, name: str) -> None:
+        """What hangs on it, and nothing that is hung on it later."""
+        self._undo.append(partial(_refill_mapping, vars(value), dict(vars(value))))
         for key, part in list(vars(value).items()):
-            slot = Slot(dotted(name, key), value, ATTRIBUTE, key)
-            self._undo.append(partial(slot.set, part))
-            self._visit(part, slot.name, slot)
+            self._visit(part, dotted(name, key), Slot(dotted(name, key), value, ATTRIBUTE, key))
 
     def _keep_optimizer(self, value: Any) -> None:
         """Torch's optimizers and schedulers: what they count and keep."""

@@ -4,7 +4,7 @@ Where the forward passes agree one slope decides, along the disagreement of the 
 side is held to its own: two functions that are both rightly differentiated are conventions, and nobody is wrong.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from twofold.compare.judge.diagnosis.slopes import WIDE, rms, settled
 from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors, is_float_array
+from twofold.compare.judge.own.meeting.roles import extracted
 from twofold.compare.sides.foreign.data import in_dtype
 from twofold.scratch.module import Array
 
@@ -250,6 +251,27 @@ def own_derivatives(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> To
         return Told("open", "0 gradients were found, and nothing else says which forward pass is right")
     if 2 * len(set(unsettled)) > len(mine):
         return Told("open", "the difference quotients do not settle")
+    return None
+
+
+def alone(bout: Bout, one: Draw, names: Sequence[str]) -> Told | None:
+    """Of what torch has nothing for: the first whose gradient is not the slope of scratch's own loss; None if none is.
+
+    No convention then, though with zeros there everything agrees.
+    """
+    raw = bout.call(one)
+    for name in names:
+        leaf = bout.leaf(name)
+        value = extracted(raw, bout.roles, [leaf], bout.shapes).get(f"d {name}")
+        if value is None or value.shape != leaf.shape:
+            continue
+        direction = np.random.default_rng([bout.seed, 13]).standard_normal(leaf.shape)
+        told = float((value * direction).sum())
+        off = 1e-6 * float(np.abs(value * direction).sum())
+        slope = own_slope(bout, one, {name: direction}, off / 8)
+        if slope is not None and abs(slope - told) > max(off, 1e-12):
+            sentence = f"its own loss has slope {slope:.6g} where its gradient of {name} gives {told:.6g}"
+            return Told("scratch", sentence, f"d {name}")
     return None
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from twofold.compare.judge.finding import Verdict as Mark
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.judge.own.contract import Breach, shown
+from twofold.compare.judge.own.deciding.who import alone
 from twofold.compare.judge.own.meeting.effect import without_effect
 from twofold.compare.judge.own.record import Record
 from twofold.compare.judge.own.telling.lines import (
@@ -90,6 +91,12 @@ def told_unequal(record: Record) -> Verdict | None:
         cause = f"no layout was found under which the two sides agree, and nothing is left for {', '.join(weights)}"
         return told_undecided(record, Breach(None, weights[0], cause, "", onward="layout= for what is not solved"))
     count = len(record.compared)
+    if not lacking and (told := alone(record.bout, record.compared[0].one, more)) is not None:
+        cause = (
+            f"torch has nothing for {', '.join(more)}; with zeros there all {count} runs agree, as they are it differs"
+        )
+        tensor, seen = shown(record.bout, told.tensor), (("who", told.reason), ("cause", cause))
+        return base(record, outcome="different", side="scratch", tensor=tensor, cause=cause, lines=seen)
     if lacking:
         name = lacking[0]
         text = f"torch has {', '.join(lacking)} and scratch has nothing for it; with zeros there all {count} runs agree"
