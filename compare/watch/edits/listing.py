@@ -1,5 +1,6 @@
 """All edits of the statement at a line, the likeliest first."""
 
+import ast
 from collections.abc import Iterator, Sequence
 
 from twofold.compare.watch.edits import adding, arithmetic, arrays, exchanges, paths, statements
@@ -54,12 +55,23 @@ def edits_of(file: str, line: int, numbers: Sequence[float] = ()) -> Iterator[Ed
     for rank, _, one in sorted(found, key=lambda item: item[0]):
         edit = settled(where, rank, one)
         written = "\n".join(map(text, edit.statements)) if edit is not None else ""
-        if edit is None or written in seen:
+        if edit is None or written in seen or (pointless(edit.statements) and not pointless([where.statement])):
             continue
         seen.add(written)
         yield edit
         if len(seen) > MOST:
             return
+
+
+def pointless(statements: Sequence[ast.stmt]) -> bool:
+    """Whether something is divided by itself or taken from itself: that may make up for a mistake, and is none."""
+    pairs = (
+        (node.left, node.right)
+        for statement in statements
+        for node in ast.walk(statement)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div | ast.Sub)
+    )
+    return any(text(left) == text(right) for left, right in pairs)
 
 
 def away(scope: Scope, one: Change) -> float:

@@ -116,12 +116,19 @@ def edits(statement: str, before: str = "", after: str = "") -> list[Edit]:
     return list(edits_of(file, text.splitlines().index(indent(statement, " " * 8)) + 1, KNOWN))
 
 
+def by_itself(statement: ast.stmt) -> bool:
+    """Whether something is divided by itself."""
+    parts = [node for node in ast.walk(statement) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)]
+    return any(ast.dump(node.left) == ast.dump(node.right) for node in parts)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_of_edit(kind: str) -> None:
     statement, wanted = KINDS[kind]
     found = edits(statement)
     assert wanted in {written(edit) for edit in found}
     assert len({written(edit) for edit in found}) == len(found) <= MOST, "each once, and some hundreds"
+    assert not [edit.told for edit in found if any(map(by_itself, edit.statements))], "that makes up for a mistake"
     assert [edit.rank for edit in found] == sorted(edit.rank for edit in found)
     assert ast.unparse(ast.parse(statement)) not in {written(edit) for edit in found}
 
