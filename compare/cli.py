@@ -1,13 +1,16 @@
 """The commands. Heavy imports stand inside them, so that `list` answers at once and scratch trains without torch."""
 
+import errno
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
 import typer
 
 from twofold.compare.errors import BadInput
+from twofold.compare.interrupts import Interrupted, at_once, handled
 from twofold.compare.options import (
     Backend,
     Data,
@@ -18,6 +21,7 @@ from twofold.compare.options import (
     Pairs,
     Records,
     Seed,
+    Threads,
     TrainedOn,
     TrainingSeed,
     Watch,
@@ -25,12 +29,16 @@ from twofold.compare.options import (
     print_version,
 )
 
+SIGPIPE = 13
+WRITING = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EBADF)  # what standard output may refuse
+
 app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Settles whether two implementations of a neural network are the same computation: every model is built "
     "twice, from scratch in NumPy and with torch.nn, and judged on identical weights and batches.",
-    epilog="Exit status: 0 all equal or done, 1 a difference found, 2 bad usage or bad input.",
+    epilog="Exit status: 0 all equal or done, 1 a difference found, 2 bad usage or bad input, 4 diverged, 130 and "
+    "143 interrupted.",
 )
 
 
@@ -126,10 +134,19 @@ def train(
         Path | None, typer.Option(help="Folder for checkpoint and curves; default runs/PAIR-BACKEND.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the output folder.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Begin anew, though a longer training lies in the output folder.")
+    ] = False,
+    save_every: Annotated[
+        float, typer.Option(min=0, metavar="MINUTES", help="Also save the checkpoint within an epoch.")
+    ] = 5.0,
+    threads: Threads = None,
 ) -> None:
     """Trains one side of a pair. The same seed gives both backends the same weights and batches.
 
-    Writes checkpoint.h5 after every epoch (and when interrupted, so that --resume goes on from there), the whole
+    Writes checkpoint.h5 after every epoch, every so many minutes, and when Ctrl-C or SIGTERM asks it to stop, which it
+    does after a whole step (a second Ctrl-C: at once, and nothing is saved); --resume goes on from there as if nothing
+    had happened. A loss, gradient or weight that is no finite number ends it with status 4. Also writes the whole
     configuration as configuration.toml, which --config takes back, and curves.png. The figures of a line are those
     after the epoch, in evaluation mode; the bar shows running means. Settings are the arguments of the model, the
     optimizer, the loss and the penalty, and batch, epochs, records, stop_below, patience, optimizer and clip; a wrong
@@ -141,7 +158,8 @@ def train(
 
     stop, given = not no_stop, tuple(settings or ())
     what = (pair, backend, given, records, epochs, stop, every, config)
-    command.run(command.Wanted(*what, data, dtype, device, seed, out, resume, watch is not None))
+    saving = (resume, watch is not None, overwrite, save_every, threads)
+    command.run(command.Wanted(*what, data, dtype, device, seed, out, *saving))
 
 
 @app.command()
@@ -189,6 +207,7 @@ def sweep(
     out: Annotated[
         Path | None, typer.Option(help="Folder for results and picture; default runs/PAIR-BACKEND-sweep.")
     ] = None,
+    threads: Threads = None,
 ) -> None:
     """Trains one side once for every combination of settings and pairs, each time a new net from the same seed.
 
@@ -205,7 +224,7 @@ def sweep(
 
     stop, given = not no_stop, tuple(settings or ())
     what = (pairs, backend, given, best_by, records, epochs, stop)
-    command.run(command.Wanted(*what, data, dtype, device, seed, out, watch is not None))
+    command.run(command.Wanted(*what, data, dtype, device, seed, out, watch is not None, threads))
 
 
 @app.command()
@@ -344,19 +363,35 @@ def new(name: Annotated[str, typer.Argument(help="Lower-case words joined by hyp
     command.run(name)
 
 
-def fail(message: str) -> NoReturn:
+def fail(message: str, status: int = 2) -> NoReturn:
     print(f"twofold: {message}", file=sys.stderr)
-    raise SystemExit(2)
+    raise SystemExit(status)
 
 
 def main() -> None:
-    """The console script: bad usage and bad input end with one line and status 2."""
+    """The console script: whatever ends a command but a fault of its own is one line and a status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has not every letter is no reason to end
     try:
-        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        with handled(at_once):
+            status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+            sys.stdout.flush()
     except typer.TyperException as error:
         fail(" ".join(error.format_message().split()))
     except BadInput as error:
-        fail(str(error))
+        fail(str(error), error.status)
+    except Interrupted as error:
+        fail("interrupted", error.status)
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # nobody reads on, which is no difference found
+            os._exit(128 + SIGPIPE)
+        raise
     except BrokenPipeError:
-        os._exit(1)
+        os._exit(128 + SIGPIPE)
+    except OSError as error:
+        if error.filename is not None or error.errno not in WRITING:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left of it cannot be written when Python ends either
+        fail(f"standard output: expected to write to it, found: {error.strerror}")
     raise SystemExit(status or 0)

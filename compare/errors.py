@@ -3,3 +3,5 @@
 
 class BadInput(Exception):
     """Bad usage or bad input, in one line that says what was expected and what was found."""
+
+    status = 2  # of the command that it ends

@@ -47,6 +47,9 @@ NoStop = Annotated[
 TrainedOn = Annotated[
     Literal["cpu", "cuda", "auto"] | None, typer.Option(help="For the reference; auto, the default: CUDA if there.")
 ]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Of NumPy's BLAS and of torch; their number decides bits. Default: 1.")
+]
 Dtype = Annotated[Literal["float32", "float64"] | None, typer.Option(help="Default: float32.")]
 Watch = Annotated[
     Literal["gradients"] | None,

@@ -1,8 +1,12 @@
-"""Work spread over processes."""
+"""Work spread over processes, which end with the one that began them, however it ends."""
 
+import os
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.connection import wait
+from threading import Thread
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -11,14 +15,19 @@ T = TypeVar("T")
 def spread(function: Callable[..., T], work: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[tuple[int, T]]:
     """What `function` makes of each item's arguments as it comes, with the item's place.
 
-    Items are begun in order; what is not begun when the caller stops is dropped.
+    Items are begun in order; when the caller stops, or is stopped, nothing more is computed.
     """
     # spawned, not forked: a fork copies torch's threads in whatever state they are
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=end_with_parent) as pool:
+        before = set(active_children())
         places = {pool.submit(function, *item): place for place, item in enumerate(work)}
         try:
             for future in as_completed(places):
                 yield places[future], future.result()
+        except BaseException:
+            for worker in set(active_children()) - before:
+                worker.terminate()
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -43,3 +52,15 @@ def in_order(results: Iterable[tuple[int, T]]) -> Iterator[T]:
         while place in waiting:
             yield waiting.pop(place)
             place += 1
+
+
+def end_with_parent() -> None:
+    """In a worker: it computes no longer than its parent lives. Ctrl-C is the parent's to answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if (parent := parent_process()) is not None:
+        Thread(target=ended, args=(parent.sentinel,), daemon=True).start()
+
+
+def ended(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)

@@ -9,16 +9,22 @@ from twofold.compare.sides import import_torch
 
 
 @contextmanager
-def threads(count: int) -> Iterator[None]:
-    """torch and NumPy's BLAS on equally many threads each; afterwards each has as many as before."""
-    torch = import_torch()
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        with threadpool_limits(count):
+def threads(count: int, backend: str = "reference") -> Iterator[None]:
+    """NumPy's BLAS and, for the reference, torch on so many threads; afterwards each has as many as before.
+
+    Scratch alone asks for no torch.
+    """
+    with threadpool_limits(count):
+        if backend == "scratch":
             yield
-    finally:
-        torch.set_num_threads(before)
+            return
+        torch = import_torch()
+        before = torch.get_num_threads()
+        torch.set_num_threads(count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
 
 def one_thread() -> AbstractContextManager[None]:

@@ -107,7 +107,8 @@ class Step:
         def work(side: Side) -> Work:
             side.load(self.state)
             side.train()
-            return partial(side.train_step, *(equal.given(side, array) for array in self.batch))
+            x, target = (equal.given(side, array) for array in self.batch)
+            return partial(side.train_step, x, target)
 
         return interleaved(work(self.scratch(dtype)), work(self.reference(dtype)), together(alone, dtype), budget)
 

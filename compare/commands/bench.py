@@ -14,10 +14,9 @@ from twofold.compare.bench.layers import LAYERS, LOOPS, MATRICES, adam_row, laye
 from twofold.compare.bench.published import SOURCES, published_rows
 from twofold.compare.bench.rows import Judging, Peak, Row, as_json
 from twofold.compare.bench.steps import DTYPES, GROWING, growth_rows, recipe_rows
-from twofold.compare.commands.planning import make_folder
 from twofold.compare.data import Dataset, load
 from twofold.compare.errors import BadInput
-from twofold.compare.output import write_json
+from twofold.compare.output import make_folder, write, write_json
 from twofold.compare.pair import Pair
 from twofold.compare.report.timings import TABLES, TITLES, differences, judging_table, means, memory_table, show
 from twofold.compare.threads import threads
@@ -88,13 +87,13 @@ def run(
         from twofold.compare.report.pictures.growth import growth_curves
 
         picture = out / "growth.png"
-        picture.write_bytes(growth_curves([row for row in rows if row.kind == "growth"]))
+        write(picture, growth_curves([row for row in rows if row.kind == "growth"]))
         console.print(f"wrote {picture}", soft_wrap=True)
     if out and any(row.width for row in judged):
         from twofold.compare.report.pictures.judging import judging_curves
 
         picture = out / "judging.png"
-        picture.write_bytes(judging_curves([row for row in judged if row.width]))
+        write(picture, judging_curves([row for row in judged if row.width]))
         console.print(f"wrote {picture}", soft_wrap=True)
     if json_file:
         write_json(json_file, as_json(found, rows, peaks, judged))

@@ -5,9 +5,10 @@ from pathlib import Path
 from rich.console import Console
 
 from twofold.compare.commands.choosing import trainable
-from twofold.compare.commands.planning import make_folder, place_of
+from twofold.compare.commands.planning import place_of
 from twofold.compare.commands.train import finish, heading, sets_line
 from twofold.compare.data import DataError, Dataset, load
+from twofold.compare.output import make_folder
 from twofold.compare.training import checkpoint
 from twofold.compare.training.settings import all_of, pair_at, parse, written
 from twofold.compare.training.train import Configuration, Training
@@ -41,5 +42,5 @@ def restored(path: Path, data: Path | None, device: str) -> tuple[Training, Data
     if entries["data"] != (found := dataset.source if data else "embedded"):
         raise DataError(f"{path}: expected the data that it was trained on, {entries['data']}, found {found}")
     training = Training(pair, dataset, Configuration(**entries, settings=all_of(pair)))
-    training.restore(stored)
+    training.restore(path, stored)
     return training, dataset

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from twofold.compare.commands.choosing import trainable
-from twofold.compare.data import DataError, Dataset, load
+from twofold.compare.data import Dataset, load
 from twofold.compare.errors import BadInput
 from twofold.compare.pair import Pair, SideName
 from twofold.compare.sides import SideError, devices
@@ -37,6 +37,9 @@ class Wanted:
     out: Path | None = None
     resume: bool = False
     watch: bool = False
+    overwrite: bool = False
+    save_every: float = 5.0  # minutes
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,8 @@ def plan(wanted: Wanted, console: Console) -> Plan:
         dataset = load(pair.dataset, wanted.data)
     every = all_of(base)
     source = dataset.source if wanted.data else "embedded"
-    configuration = Configuration(pair.name, backend, dtype, place, seed, source, every)
+    threads = wanted.threads or entries.get("threads", 1)
+    configuration = Configuration(pair.name, backend, dtype, place, seed, source, every, threads)
     recipe = all_of(pair)
     changed = {key: value for key, value in every.items() if recipe.get(key) != value and key != "epochs"}
     return Plan(base, configuration, dataset, out, changed)
@@ -104,10 +108,3 @@ def place_of(backend: SideName, device: str) -> str:
     if backend == "scratch" and device == "cuda":
         raise SideError("--device cuda: scratch runs on the CPU alone; try --backend reference")
     return "cpu" if backend == "scratch" else devices(device)[-1]
-
-
-def make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{out}: expected a folder to write to, found {error.strerror}") from error

@@ -6,10 +6,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from twofold.compare.commands.planning import make_folder
 from twofold.compare.faults.matrix import Row
 from twofold.compare.faults.summary import as_json as faults_as_json
-from twofold.compare.output import write_json
+from twofold.compare.output import make_folder, write, write_json
 from twofold.compare.pair import Pair
 from twofold.compare.report.build import PairReport, measured, page, timed, training_json
 from twofold.compare.report.killing import escaped
@@ -41,7 +40,7 @@ def run(pairs: Sequence[Pair], out: Path, data: Path | None, device: str, seed: 
             report.times = timed(report.pair, report.dataset, places[-1])
             progress.advance(task)
         tell("drawing")
-        (out / "index.html").write_text(page(reports))
+        write(out / "index.html", page(reports))
         content = as_json([r for report in reports for r in (*report.results, report.full_size)])
         content["training"] = [training_json(report) for report in reports]
         content["faults"] = faults_as_json([r.faults for r in reports if isinstance(r.faults, Row)])

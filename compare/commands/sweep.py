@@ -1,7 +1,7 @@
 """`twofold sweep`: trainings over each other, then a table and one picture of all curves, and the best one kept."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from twofold.compare.commands.choosing import trainable
-from twofold.compare.commands.planning import make_folder, place_of
+from twofold.compare.commands.planning import place_of
 from twofold.compare.commands.train import write_pictures
 from twofold.compare.data import Dataset, load
 from twofold.compare.errors import BadInput
+from twofold.compare.interrupts import Interrupted
+from twofold.compare.output import alone, make_folder, write
 from twofold.compare.pair import Pair, SideName
 from twofold.compare.training import files, sweep
 from twofold.compare.training.metrics import LABELS
@@ -42,6 +44,7 @@ class Wanted:
     seed: int | None = None
     out: Path | None = None
     watch: bool = False
+    threads: int | None = None
 
 
 class Progressing:
@@ -88,6 +91,7 @@ def run(wanted: Wanted) -> None:
         dataset = load(first.dataset, wanted.data)
     source = dataset.source if wanted.data else "embedded"
     configuration = Configuration(first.name, wanted.backend, wanted.dtype or "float32", place, seed, source)
+    configuration = replace(configuration, threads=wanted.threads or 1)
     with console.status("trying the settings"):
         plans = [sweep.planned(pairs, point, configuration, dataset) for point in grid]
     whole = vars(configuration) | {
@@ -96,12 +100,24 @@ def run(wanted: Wanted) -> None:
         "points": [label(point) for point in grid],
     }
     out = wanted.out or Path("runs") / f"{'-'.join(pairs)[:80]}-{wanted.backend}-sweep"
-    make_folder(out)
+    with alone(out):
+        swept(console, wanted, plans, dataset, out, whole)
+
+
+def swept(
+    console: Console,
+    wanted: Wanted,
+    plans: Sequence[sweep.Planned],
+    dataset: Dataset,
+    out: Path,
+    whole: Mapping[str, Any],
+) -> None:
+    first, place = plans[0].pair, plans[0].configuration
     finished = sweep.load(out / "sweep.json", whole)
     console.print(
-        f"{', '.join(pairs)}, {wanted.backend} in {configuration.dtype} on {place}: {len(grid)} combinations, "
+        f"{', '.join(whole['pair'])}, {wanted.backend} in {place.dtype} on {place.device}: {len(plans)} combinations, "
         f"{len(dataset.train):,} records for training and {len(dataset.test):,} for testing from {dataset.source}; "
-        f"each from seed {seed}"
+        f"each from seed {place.seed}"
     )
     if dataset.note:
         console.print(dataset.note)
@@ -119,7 +135,7 @@ def write_norms(plans: Sequence[sweep.Planned], dataset: Dataset, path: Path) ->
     from twofold.compare.training.gradients import first_batch
 
     nets = [(label(plan.point), Training(plan.pair, dataset, plan.configuration)) for plan in plans]
-    path.write_bytes(layer_norms(first_batch(nets), "gradients by layer, first batch"))
+    write(path, layer_norms(first_batch(nets), "gradients by layer, first batch"))
 
 
 def recipes(wanted: Wanted) -> dict[str, Pair]:
@@ -153,13 +169,13 @@ def train_all(
                 plan = plans[number]
                 watcher.begin(number, plan.point)
                 one, training = sweep.train_point(plan, dataset, watcher)
-                one.words = words_of(training)
+                one.words = {} if one.diverged else words_of(training)
                 finished.append(one)
                 if sweep.best(finished, by) == len(finished) - 1:
                     keep(training, out / "best")
                 sweep.save(out / "sweep.json", whole, finished)
                 console.print(line(plan.pair, one), markup=False)
-        except KeyboardInterrupt:
+        except Interrupted:
             kept = f"{len(finished)} of {len(plans)} are kept in {out / 'sweep.json'}"
             console.print(f"interrupted; {kept}, the same command goes on")
             raise
@@ -188,8 +204,9 @@ def words_of(training: Training) -> dict[str, list[str]]:
 def conclude(console: Console, pair: Pair, finished: Sequence[Trained], by: str, out: Path) -> None:
     """Table and picture, words side by side, and the best with its figures on the test set."""
     console.print(table(pair, finished, by))
-    for context in finished[0].words:
-        console.print(word_table(context, finished))
+    spoken = [one for one in finished if one.words]
+    for context in spoken[0].words if spoken else ():
+        console.print(word_table(context, spoken))
     write_picture(pair, finished, by, out / "sweep.png")
     if (winner := sweep.best(finished, by)) is not None:
         one = finished[winner]
@@ -197,13 +214,15 @@ def conclude(console: Console, pair: Pair, finished: Sequence[Trained], by: str,
         tested = ", ".join(f"{LABELS[n][0]} {figure(one, 'test', n)}" for n in names)
         told = f"best by {decisive(one)} {LABELS[by][0]}: {label(one.settings)}, epoch {one.epoch}; test: {tested}"
         console.print(f"{told}; kept in {out / 'best'}", markup=False)
+    else:
+        console.print(f"none is the best by {LABELS[by][0]}: no figure is a number")
     watched = f", {out / 'gradients.png'}" if (out / "gradients.png").is_file() else ""
     console.print(f"wrote {out / 'sweep.json'} and {out / 'sweep.png'}{watched}")
 
 
 def line(pair: Pair, one: Trained) -> str:
     cells = [f"{name} {value}" for name, value in zip(columns_of(pair, [one]), figures(pair, one, [one]), strict=True)]
-    return f"{label(one.settings)}: {', '.join(cells)}"
+    return f"{label(one.settings)}: {one.diverged or ', '.join(cells)}"
 
 
 def splits(finished: Sequence[Trained]) -> list[str]:
@@ -222,6 +241,8 @@ def figures(pair: Pair, one: Trained, finished: Sequence[Trained]) -> list[str]:
 
 def figure(one: Trained, split: str, name: str) -> str:
     value, unit = one.figures[f"{split}_{name}"], LABELS[name][1]
+    if one.diverged:
+        return "diverged"
     return f"{value:.2f}{unit}" if unit else f"{value:.4f}"
 
 
@@ -256,4 +277,4 @@ def word_table(context: str, finished: Sequence[Trained]) -> Table:
 def write_picture(pair: Pair, finished: Sequence[Trained], by: str, path: Path) -> None:
     from twofold.compare.report.pictures.curves import sweep_curves
 
-    path.write_bytes(sweep_curves(pair, finished, sweep.best(finished, by)))
+    write(path, sweep_curves(pair, finished, sweep.best(finished, by)))

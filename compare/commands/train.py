@@ -1,14 +1,20 @@
 """`twofold train`: one side, with progress, a checkpoint after each epoch, and pictures of what was learned."""
 
+import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from twofold.compare.commands.planning import Wanted, make_folder, plan
+from twofold.compare.commands.planning import Plan, Wanted, plan
 from twofold.compare.data import Dataset
-from twofold.compare.training import files
+from twofold.compare.errors import BadInput
+from twofold.compare.interrupts import Asked, Interrupted, between_steps
+from twofold.compare.output import alone, write
+from twofold.compare.training import checkpoint, files, resuming
+from twofold.compare.training.divergence import Diverged
 from twofold.compare.training.gradients import Watched
 from twofold.compare.training.metrics import spoken
 from twofold.compare.training.settings import written
@@ -18,10 +24,13 @@ WATCHED = 60  # steps at which gradients are measured, spread over a training
 
 
 class Progressing:
-    """A bar over the steps of each epoch, a line for each epoch done, and the checkpoint."""
+    """A bar over the steps of each epoch, a line for each epoch done; the checkpoint, also every so many seconds."""
 
-    def __init__(self, progress: Progress, path: Path, watched: Watched | None = None, interval: int = 1) -> None:
+    def __init__(
+        self, progress: Progress, path: Path, save_every: float, watched: Watched | None = None, interval: int = 1
+    ) -> None:
         self.progress, self.path, self.watched, self.interval = progress, path, watched, interval
+        self.save_every, self.saved = save_every, time.monotonic()
         self.running = Running()
         self.task = progress.add_task("", total=None, figures="", rate="")
 
@@ -52,7 +61,17 @@ class Progressing:
         if training.pair.recipe.second_stage is not None and training.stopped == training.done:
             self.progress.console.print(second_stage_line(training), highlight=False)
         self.progress.reset(self.task, total=training.steps_an_epoch)
+        self.save(training)
+
+    def save(self, training: Training) -> None:
         training.save(self.path)
+        self.saved = time.monotonic()
+
+    def whole(self, training: Training, asked: Asked) -> None:
+        """After a whole step: saves if that is due, and stops, once that is saved too, if it was asked for."""
+        if asked.number is not None or time.monotonic() - self.saved >= self.save_every:
+            self.save(training)
+        asked.check()
 
 
 class Running:
@@ -121,12 +140,18 @@ def run(wanted: Wanted) -> None:
     """Raises BadInput in one line for what cannot be used."""
     console = Console(highlight=False, soft_wrap=True)
     made = plan(wanted, console)
-    pair, epochs, dataset, out = made.pair, made.pair.recipe.epochs, made.dataset, made.out
+    pair, dataset, out = made.pair, made.dataset, made.out
     training = Training(pair, dataset, made.configuration)
+    with alone(out):
+        trained(console, training, made, wanted)
+
+
+def trained(console: Console, training: Training, made: Plan, wanted: Wanted) -> None:
+    epochs, dataset, out = made.pair.recipe.epochs, made.dataset, made.out
     path = out / "checkpoint.h5"
-    make_folder(out)
-    if wanted.resume:
-        training.resume(path)
+    notes = training.resume(path) if wanted.resume else []
+    if not wanted.resume and not wanted.overwrite:
+        must_lose_nothing(path, training, epochs)
     files.write(out, made.configuration)
     console.print(heading(training, dataset), markup=False)
     if made.changed:
@@ -134,6 +159,11 @@ def run(wanted: Wanted) -> None:
         console.print(f"not as the recipe has it: {told}", markup=False)
     if dataset.note:
         console.print(dataset.note)
+    if wanted.resume:
+        step = f"step {training.step_in_epoch} of {training.steps_an_epoch}"
+        console.print(f"goes on after epoch {training.done}, {step}")
+    for note in notes:
+        console.print(note, markup=False)
     if training.done >= epochs and not training.over:
         console.print(f"already trained for {training.done} epochs; more with --epochs")
     columns = (
@@ -145,13 +175,18 @@ def run(wanted: Wanted) -> None:
     )
     watched = Watched(training) if wanted.watch else None
     interval = max(1, epochs * training.steps_an_epoch // WATCHED)
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True) as progress, between_steps() as asked:
+        watcher = Progressing(progress, path, 60 * wanted.save_every, watched, interval)
         try:
-            training.run(epochs, Progressing(progress, path, watched, interval), wanted.every)
-        except KeyboardInterrupt:
-            training.save(path)
-            console.print(f"interrupted in epoch {training.done + 1}; saved to {path}, --resume goes on from there")
+            training.run(epochs, watcher, wanted.every, partial(watcher.whole, training, asked))
+        except Interrupted:
+            told = f"saved to {path}, --resume goes on from there"
+            if asked.twice:
+                told = f"at once, nothing was saved; {last_kept(path)}"
+            console.print(f"interrupted in epoch {training.done + 1}; {told}", markup=False)
             raise
+        except Diverged as error:
+            raise Diverged(f"{error}; {last_kept(path)}") from None
     if training.best:
         console.print(kept_line(training))
     kept = [path, out / files.NAME]
@@ -160,11 +195,33 @@ def run(wanted: Wanted) -> None:
     finish(console, training, out, kept)
 
 
+def must_lose_nothing(path: Path, training: Training, epochs: int) -> None:
+    """Raises BadInput where a training is there that this one would take away: a longer one, or the same unfinished."""
+    if not path.is_file():
+        return
+    stored = checkpoint.load(path)
+    done, step = stored.position["epoch"], stored.position["step"]
+    same = not list(resuming.differences(training.configuration, stored.configuration))
+    unfinished = same and (0, 0) < (done, step) < (epochs, 0)
+    if (done, step) > (epochs, 0) or unfinished:
+        told = f"{done} epochs" + (f" and {step} steps" if step else "")
+        expected = "a folder without a training that goes further"
+        raise BadInput(f"{path}: expected {expected}, found {told}; --resume goes on, --overwrite begins anew")
+
+
+def last_kept(path: Path) -> str:
+    """What a checkpoint holds, for the one whose run ended."""
+    if not path.is_file():
+        return "no checkpoint was written yet"
+    position = checkpoint.load(path).position
+    return f"{path} holds epoch {position['epoch']}, step {position['step']}"
+
+
 def write_gradients(watched: Watched, out: Path) -> Path:
     from twofold.compare.report.pictures.gradients import gradient_curves
 
     path = out / "gradients.png"
-    path.write_bytes(gradient_curves(watched))
+    write(path, gradient_curves(watched))
     return path
 
 
@@ -177,7 +234,7 @@ def heading(training: Training, whole: Dataset) -> str:
     return (
         f"{place.pair}, {place.backend} in {place.dtype} on {place.device}: {part}{len(whole.train):,} records for "
         f"training and {len(whole.test):,} for testing from {whole.source}; batch {training.pair.recipe.batch}, "
-        f"seed {place.seed}"
+        f"seed {place.seed}, {place.threads} thread{'' if place.threads == 1 else 's'}"
     )
 
 
@@ -197,6 +254,6 @@ def write_pictures(training: Training, out: Path) -> list[str]:
 
     names = []
     for name, content in gallery(training):
-        (out / name).write_bytes(content)
+        write(out / name, content)
         names.append(name)
     return names

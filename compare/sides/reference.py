@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from twofold.compare import nest
 from twofold.compare.pair import Twin
 from twofold.compare.sides.devices import import_torch
-from twofold.compare.sides.trace import Keep, Names, States, Trace, array_of, copied, view_of, watch_reference
+from twofold.compare.sides.trace import Check, Keep, Names, States, Trace, array_of, copied, view_of, watch_reference
 from twofold.scratch.module import Array
 
 
@@ -153,14 +153,23 @@ class Reference:
     def watch(self, keep: Keep | None = None) -> AbstractContextManager[Trace]:
         return watch_reference(self.model, keep, self.names)
 
-    def train_step(self, x: Array, target: Array) -> tuple[float, Array]:
+    def train_step(self, x: Array, target: Array, check: Check | None = None) -> tuple[float, Array]:
         x, target = (self.torch.from_numpy(array).to(self.device) for array in (x, target))
         self.optimizer.zero_grad()
         out = self.model(x)
         loss = self._objective(out, target)
         loss.backward()
+        found = float(loss.detach())
+        if check is not None:
+            check(found)
         self.step()
-        return float(loss.detach()), out.detach().cpu().numpy()
+        return found, out.detach().cpu().numpy()
+
+    def squares(self) -> float:
+        """The squares of all parameters and gradients added up: finite only if each of them is."""
+        tensors = (t for p in self.model.parameters() for t in (p.detach(), p.grad) if t is not None)
+        parts = [self.torch.dot(flat, flat) for flat in (tensor.reshape(-1) for tensor in tensors)]
+        return float(self.torch.stack(parts).sum()) if parts else 0.0
 
     def evaluate(self, x: Array, target: Array) -> tuple[float, Array]:
         with self.torch.no_grad():

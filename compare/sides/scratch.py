@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 
 from twofold.compare import nest
 from twofold.compare.pair import Twin
-from twofold.compare.sides.trace import Keep, States, Trace, copied, watch_scratch
+from twofold.compare.sides.trace import Check, Keep, States, Trace, copied, watch_scratch
 from twofold.scratch.module import Array
 from twofold.scratch.optim import clip_grad_value_
 
@@ -125,8 +125,11 @@ class Scratch:
         """Records what every module takes, gives and sends back: copies, or what `keep` keeps of them."""
         return watch_scratch(self.model, keep)
 
-    def train_step(self, x: Array, target: Array) -> tuple[float, Array]:
-        """Forward, loss, backward and update with nothing copied; the loss and output before the update."""
+    def train_step(self, x: Array, target: Array, check: Check | None = None) -> tuple[float, Array]:
+        """Forward, loss, backward and update with nothing copied; the loss and output before the update.
+
+        `check` is given the loss before the update, which is not made if it raises.
+        """
         self.optimizer.zero_grad()
         losses, outs = [], []
         for part in self._chunks(len(x)):
@@ -136,8 +139,17 @@ class Scratch:
         if self.penalty:
             losses.append(self.penalty.forward())
             self.penalty.backward()
+        loss = float(sum(losses))
+        if check is not None:
+            check(loss)
         self.step()
-        return float(sum(losses)), outs[0] if len(outs) == 1 else np.concatenate(outs)
+        return loss, outs[0] if len(outs) == 1 else np.concatenate(outs)
+
+    def squares(self) -> float:
+        """The squares of all parameters and gradients added up: finite only if each of them is."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            parts = (p.reshape(-1) for _, one in self.model.named_parameters() for p in (one.data, one.grad))
+            return float(sum(np.dot(part, part) for part in parts))
 
     def _chunks(self, records: int) -> Iterator[slice]:
         """All records, or where the pair has a chunk so many at a time, whose losses and gradients add up."""

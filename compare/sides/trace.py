@@ -18,6 +18,9 @@ States = dict[str, dict[str, Array]]  # an optimizer's, by parameter and entry
 # Stages: forward (what modules give), backward (what they are sent), input (take), grad_input (send back).
 Keep = Callable[[str, str, Array], Array]
 
+# Given the loss of a training step before its update, which is not made if this raises.
+Check = Callable[[float], object]
+
 
 def copied(stage: str, name: str, array: Array) -> Array:
     """Keeps a copy."""

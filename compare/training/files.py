@@ -6,13 +6,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from twofold.compare import output
 from twofold.compare.data import DataError
 from twofold.compare.training.settings import written
 from twofold.compare.training.train import Configuration
 
 NAME = "configuration.toml"
 # What the file holds besides [settings], with the type of each.
-ENTRIES = {"pair": str, "backend": str, "dtype": str, "device": str, "seed": int, "data": str}
+ENTRIES = {"pair": str, "backend": str, "dtype": str, "device": str, "seed": int, "data": str, "threads": int}
 
 
 def write(folder: Path, configuration: Configuration) -> None:
@@ -20,7 +21,7 @@ def write(folder: Path, configuration: Configuration) -> None:
 
     content = asdict(configuration)
     content["settings"] = {key: plain(value) for key, value in configuration.settings.items()}
-    (folder / NAME).write_text(tomli_w.dumps(content))
+    output.write(folder / NAME, tomli_w.dumps(content))
 
 
 def plain(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -10,8 +9,10 @@ from typing import Any
 
 from twofold.compare.data import Dataset
 from twofold.compare.errors import BadInput
+from twofold.compare.output import write_json
 from twofold.compare.pair import Pair
 from twofold.compare.training.checkpoint import Curves, differing
+from twofold.compare.training.divergence import Diverged
 from twofold.compare.training.metrics import HIGHER_IS_BETTER
 from twofold.compare.training.settings import Point, all_of, label, pair_at
 from twofold.compare.training.train import Configuration, Training, Watcher
@@ -34,6 +35,7 @@ class Trained:
     losses: list[float]
     epochs: Curves
     words: dict[str, list[str]] = field(default_factory=dict)
+    diverged: str = ""  # where a number was none, and why nothing followed
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,28 @@ def planned(pairs: Mapping[str, Pair], point: Point, configuration: Configuratio
 
 
 def train_point(plan: Planned, dataset: Dataset, watcher: Watcher) -> tuple[Trained, Training]:
-    """A new net from the seed, trained by the recipe at this point."""
-    training = Training(plan.pair, dataset, plan.configuration)
-    training.run(plan.pair.recipe.epochs, watcher)
-    losses = training.steps["loss"]
-    block = -(-len(losses) // CURVE_POINTS)
+    """A new net from the seed, trained by the recipe at this point; one that diverges has no figures but its curves."""
+    training, diverged = Training(plan.pair, dataset, plan.configuration), ""
+    try:
+        training.run(plan.pair.recipe.epochs, watcher)
+    except Diverged as error:
+        diverged = str(error)
+    losses = training.steps.get("loss", [])
+    block = max(1, -(-len(losses) // CURVE_POINTS))
     blocks = [losses[start : start + block] for start in range(0, len(losses), block)]
-    figures = {name: values[training.kept_epoch - 1] for name, values in training.epochs.items()}
     means = [math.fsum(part) / len(part) for part in blocks]
+    if diverged:
+        names = names_of_figures(plan.pair, dataset)
+        epochs = training.epochs or {name: [] for name in names}
+        figures = dict.fromkeys(names, math.nan)
+        return Trained(plan.point, figures, training.done, block, means, epochs, diverged=diverged), training
+    figures = {name: values[training.kept_epoch - 1] for name, values in training.epochs.items()}
     return Trained(plan.point, figures, training.kept_epoch, block, means, training.epochs), training
+
+
+def names_of_figures(pair: Pair, dataset: Dataset) -> list[str]:
+    splits = ("train", *(["validation"] if dataset.validation is not None else []), "test")
+    return [*(f"{split}_{name}" for split in splits for name in ("loss", *pair.metrics)), "seconds"]
 
 
 def decisive(finished: Trained) -> str:
@@ -80,19 +95,16 @@ def decisive(finished: Trained) -> str:
 
 
 def best(finished: Sequence[Trained], by: str = "loss") -> int | None:
-    """The place of the best figure on the validation or test set, the first of equals; NaN is never it."""
+    """The place of the best figure on the validation or test set, the first of equals; NaN and inf are never it."""
     sign = -1 if by in HIGHER_IS_BETTER else 1
     figures = [(sign * one.figures[f"{decisive(one)}_{by}"], n) for n, one in enumerate(finished)]
-    numbers = [pair for pair in figures if not math.isnan(pair[0])]
+    numbers = [pair for pair in figures if math.isfinite(pair[0])]
     return min(numbers)[1] if numbers else None
 
 
 def save(path: Path, configuration: Mapping[str, Any], finished: Sequence[Trained]) -> None:
-    """Written aside and then put in place, so that an interruption leaves the old one whole."""
-    aside = path.with_name(path.name + ".part")
-    content = {"schema": SCHEMA, "configuration": configuration, "finished": [asdict(one) for one in finished]}
-    aside.write_text(json.dumps(content))
-    os.replace(aside, path)
+    """The old file or the new one is there whole, whatever happens. Raises BadInput where it cannot be written."""
+    write_json(path, {"schema": SCHEMA, "configuration": configuration, "finished": [asdict(one) for one in finished]})
 
 
 def load(path: Path, configuration: Mapping[str, Any]) -> list[Trained]:
@@ -101,7 +113,7 @@ def load(path: Path, configuration: Mapping[str, Any]) -> list[Trained]:
         return []
     try:
         content = json.loads(path.read_text())
-        stored, finished = dict(content["configuration"]), [Trained(**one) for one in content["finished"]]
+        stored, finished = dict(content["configuration"]), [restored(one) for one in content["finished"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{path}: expected a sweep, found {' '.join(str(error).split())}") from error
     if content.get("schema") != SCHEMA:
@@ -109,6 +121,17 @@ def load(path: Path, configuration: Mapping[str, Any]) -> list[Trained]:
     for what, wanted, found in differing(json.loads(json.dumps(configuration)), stored):
         raise BadInput(f"{path}: expected {what} {wanted}, found {found}; another --out keeps both")
     return finished
+
+
+def restored(one: Mapping[str, Any]) -> Trained:
+    """A finished point as it was kept: null stands for what was no number."""
+
+    def numbers(values: Sequence[float | None]) -> list[float]:
+        return [math.nan if value is None else float(value) for value in values]
+
+    figures = dict(zip(one["figures"], numbers(list(one["figures"].values())), strict=True))
+    epochs = {name: numbers(values) for name, values in one["epochs"].items()}
+    return Trained(**{**one, "figures": figures, "losses": numbers(one["losses"]), "epochs": epochs})
 
 
 def remaining(combinations: Sequence[Point], finished: Sequence[Trained]) -> Iterator[int]:

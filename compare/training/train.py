@@ -1,9 +1,9 @@
 """One backend's training. The seed alone decides weights and batches, so that both backends see the same."""
 
-import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,10 +11,13 @@ import numpy as np
 
 from twofold.compare.data import DataError, Dataset, Split
 from twofold.compare.pair import Pair, Recipe, SideName, Twin
-from twofold.compare.sides import Reference, Scratch, Side
+from twofold.compare.sides import Reference, Scratch, Side, States
+from twofold.compare.threads import threads
 from twofold.compare.training import checkpoint
 from twofold.compare.training.checkpoint import Checkpoint, Curves
+from twofold.compare.training.divergence import must_be_finite
 from twofold.compare.training.metrics import METRICS
+from twofold.compare.training.resuming import circumstances, must_fit
 from twofold.scratch.module import Array
 
 EVALUATION_BATCH = 500
@@ -34,6 +37,7 @@ class Configuration:
     seed: int
     data: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    threads: int = 1  # of NumPy's BLAS and of torch: their number decides how sums are split
 
 
 class Watcher(Protocol):
@@ -101,11 +105,18 @@ class Training:
         self.epoch_generator = self.generator.bit_generator.state
         self.order = self.generator.permutation(len(self.dataset.train))
 
-    def run(self, epochs: int, watcher: Watcher, every: int | None = None) -> None:
+    def run(
+        self, epochs: int, watcher: Watcher, every: int | None = None, whole: Callable[[], object] | None = None
+    ) -> None:
         """Trains until `epochs` epochs are done or the recipe stops it; takes the best weights where they are kept.
 
-        Every so many steps it is evaluated within the epoch too, which changes nothing.
+        Every so many steps it is evaluated within the epoch too, which changes nothing. `whole` is called after each
+        step once all that belongs to it is done: to save or to raise there loses nothing.
         """
+        with threads(self.configuration.threads, self.configuration.backend), np.errstate(all="ignore"):
+            self._run(epochs, watcher, every, whole)
+
+    def _run(self, epochs: int, watcher: Watcher, every: int | None, whole: Callable[[], object] | None) -> None:
         if self.last:
             self.side.load(self.last)
             self.last = {}
@@ -120,23 +131,27 @@ class Training:
             if self.step_in_epoch == self.steps_an_epoch:
                 self.end_epoch()
                 watcher.epoch(self)
+            if whole is not None:
+                whole()
         if self.best:
             self.last = self.side.state()
             self.side.load(self.best)
 
     def one_step(self) -> None:
+        """One update. Raises Diverged, without making it, where the loss, a gradient or a weight is not finite."""
         inputs, target = self.batch(self.step_in_epoch)
-        if self.draws:
-            self._reseed()
+        self.reseed()
         began = time.perf_counter()
         self.side.train()
-        loss, out = self.side.train_step(inputs, target)
+        loss, out = self.side.train_step(inputs, target, partial(must_be_finite, self))
         self.seconds += time.perf_counter() - began
         append(self.steps, {"loss": loss, **measured(self.pair, out, target), "records": len(target)})
         self.step_in_epoch += 1
 
-    def _reseed(self) -> None:
+    def reseed(self) -> None:
         """What a step draws is decided by the seed and its number alone, so that resuming draws the same."""
+        if not self.draws:
+            return
         sequence = np.random.SeedSequence([self.configuration.seed, 2, len(self.steps.get("loss", []))])
         seed = int(sequence.generate_state(1)[0])
         if isinstance(self.side, Scratch):
@@ -204,6 +219,7 @@ class Training:
             optimizer=self.side.optimizer_state(),
             generator=self.epoch_generator,
             position={"epoch": self.done, "step": self.step_in_epoch, "seconds": self.seconds},
+            circumstances=self.circumstances,
             steps=self.steps,
             epochs=self.epochs,
             within=self.within,
@@ -212,41 +228,48 @@ class Training:
     def save(self, path: Path) -> None:
         checkpoint.save(path, self.checkpoint())
 
-    def resume(self, path: Path) -> None:
-        """Goes on where the checkpoint stopped; raises DataError if it is not of this training."""
+    def resume(self, path: Path) -> list[str]:
+        """Goes on where the checkpoint stopped, and says what to know of it; raises DataError if it is another's."""
         stored = checkpoint.load(path)
-        must_agree(path, self.configuration, stored.configuration)
-        self._go_on(stored)
+        told = must_fit(path, self, stored)
+        self._go_on(path, stored)
+        return told
 
-    def restore(self, stored: Checkpoint) -> None:
+    def restore(self, path: Path, stored: Checkpoint) -> None:
         """Stands where a training of this configuration ended, with the weights that it keeps."""
-        self._go_on(stored)
+        must_fit(path, self, stored)
+        self._go_on(path, stored)
         if self.best:
             self.side.load(self.best)
 
-    def _go_on(self, stored: Checkpoint) -> None:
+    @cached_property
+    def circumstances(self) -> dict[str, Any]:
+        return circumstances(self.configuration, self.dataset)
+
+    def optimizer_keeps(self) -> States:
+        """What the optimizer keeps after a step, found by one of another net."""
+        other = build(self.pair, self.configuration)
+        other.load(self.side.state())
+        inputs, target = self.batch(0)
+        other.train()
+        with np.errstate(all="ignore"):
+            other.train_step(inputs, target)
+        return other.optimizer_state()
+
+    def _go_on(self, path: Path, stored: Checkpoint) -> None:
         self.steps, self.epochs, self.within = stored.steps, stored.epochs, stored.within
         self.best, self.last = stored.best, {}
         if self.pair.recipe.second_stage is not None and self.stopped is not None:
             self._second_optimizer()
         self.side.load(stored.weights)
         self.side.load_optimizer_state(stored.optimizer)
-        self.generator.bit_generator.state = dict(stored.generator)
+        try:
+            self.generator.bit_generator.state = dict(stored.generator)
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
+            raise DataError(f"{path}: expected the state of a PCG64 generator, found {error}") from error
         self._begin_epoch()
         self.done, self.step_in_epoch = int(stored.position["epoch"]), int(stored.position["step"])
         self.seconds = stored.position["seconds"]
-
-
-def must_agree(path: Path, wanted: Configuration, stored: Mapping[str, Any]) -> None:
-    """Raises DataError naming the first entry or setting that differs; of the epochs there may be more."""
-    ours = json.loads(json.dumps(asdict(wanted)))
-    settings = ours.pop("settings")
-    settings.pop("epochs", None)
-    for what, value, found in (
-        *checkpoint.differing(ours, stored),
-        *checkpoint.differing(settings, stored.get("settings", {})),
-    ):
-        raise DataError(f"{path}: expected {what} {value}, found {found}")
 
 
 def best_epochs(losses: Sequence[float]) -> Iterator[int]:
