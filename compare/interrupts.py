@@ -27,11 +27,9 @@ class Asked:
 
     def __init__(self) -> None:
         self.number: int | None = None
-        self.twice = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if self.number is not None:
-            self.twice = True
             raise Interrupted(number)
         self.number = number
 

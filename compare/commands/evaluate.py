@@ -1,5 +1,6 @@
 """`twofold evaluate`: the figures and pictures of a checkpoint, without training."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -42,5 +43,6 @@ def restored(path: Path, data: Path | None, device: str) -> tuple[Training, Data
     if entries["data"] != (found := dataset.source if data else "embedded"):
         raise DataError(f"{path}: expected the data that it was trained on, {entries['data']}, found {found}")
     training = Training(pair, dataset, Configuration(**entries, settings=all_of(pair)))
-    training.restore(path, stored)
+    here = {**stored.configuration, "device": entries["device"]}  # it may be evaluated elsewhere
+    training.restore(replace(stored, configuration=here), path)
     return training, dataset

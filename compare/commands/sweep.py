@@ -175,7 +175,7 @@ def train_all(
                     keep(training, out / "best")
                 sweep.save(out / "sweep.json", whole, finished)
                 console.print(line(plan.pair, one), markup=False)
-        except Interrupted:
+        except (Interrupted, KeyboardInterrupt):
             kept = f"{len(finished)} of {len(plans)} are kept in {out / 'sweep.json'}"
             console.print(f"interrupted; {kept}, the same command goes on")
             raise

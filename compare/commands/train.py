@@ -30,7 +30,7 @@ class Progressing:
         self, progress: Progress, path: Path, save_every: float, watched: Watched | None = None, interval: int = 1
     ) -> None:
         self.progress, self.path, self.watched, self.interval = progress, path, watched, interval
-        self.save_every, self.saved = save_every, time.monotonic()
+        self.save_every, self.saved, self.stopped = save_every, time.monotonic(), False
         self.running = Running()
         self.task = progress.add_task("", total=None, figures="", rate="")
 
@@ -68,10 +68,13 @@ class Progressing:
         self.saved = time.monotonic()
 
     def whole(self, training: Training, asked: Asked) -> None:
-        """After a whole step: saves if that is due, and stops, once that is saved too, if it was asked for."""
-        if asked.number is not None or time.monotonic() - self.saved >= self.save_every:
+        """After a whole step: saves where that is due; stops, once it has saved, where that was asked for."""
+        due = time.monotonic() - self.saved >= self.save_every
+        if due or asked.number is not None:
             self.save(training)
-        asked.check()
+        if asked.number is not None:
+            self.stopped = True
+            asked.check()
 
 
 class Running:
@@ -179,9 +182,9 @@ def trained(console: Console, training: Training, made: Plan, wanted: Wanted) ->
         watcher = Progressing(progress, path, 60 * wanted.save_every, watched, interval)
         try:
             training.run(epochs, watcher, wanted.every, partial(watcher.whole, training, asked))
-        except Interrupted:
+        except (Interrupted, KeyboardInterrupt):
             told = f"saved to {path}, --resume goes on from there"
-            if asked.twice:
+            if not watcher.stopped:
                 told = f"at once, nothing was saved; {last_kept(path)}"
             console.print(f"interrupted in epoch {training.done + 1}; {told}", markup=False)
             raise

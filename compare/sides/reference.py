@@ -47,6 +47,7 @@ class Reference:
         self.renew_optimizer()
         self.penalty: Any = penalty.build("reference", self.model.named_parameters()) if penalty else None
         self.clip = clip
+        self.check: Check | None = None
 
     def renew_optimizer(self) -> None:
         """One made afresh, for it may keep more than its state."""
@@ -153,15 +154,15 @@ class Reference:
     def watch(self, keep: Keep | None = None) -> AbstractContextManager[Trace]:
         return watch_reference(self.model, keep, self.names)
 
-    def train_step(self, x: Array, target: Array, check: Check | None = None) -> tuple[float, Array]:
+    def train_step(self, x: Array, target: Array) -> tuple[float, Array]:
         x, target = (self.torch.from_numpy(array).to(self.device) for array in (x, target))
         self.optimizer.zero_grad()
         out = self.model(x)
         loss = self._objective(out, target)
         loss.backward()
         found = float(loss.detach())
-        if check is not None:
-            check(found)
+        if self.check is not None:
+            self.check(found)
         self.step()
         return found, out.detach().cpu().numpy()
 

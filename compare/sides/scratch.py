@@ -40,6 +40,7 @@ class Scratch:
         self.optimizer: Any = optimizer.build("scratch", self.model.named_parameters()) if optimizer else None
         self.penalty: Any = penalty.build("scratch", self.model.named_parameters()) if penalty else None
         self.clip, self.chunk = clip, chunk
+        self.check: Check | None = None
 
     def array(self, array: Array) -> Array:
         """Integers stay, floats become the side's dtype."""
@@ -125,10 +126,10 @@ class Scratch:
         """Records what every module takes, gives and sends back: copies, or what `keep` keeps of them."""
         return watch_scratch(self.model, keep)
 
-    def train_step(self, x: Array, target: Array, check: Check | None = None) -> tuple[float, Array]:
+    def train_step(self, x: Array, target: Array) -> tuple[float, Array]:
         """Forward, loss, backward and update with nothing copied; the loss and output before the update.
 
-        `check` is given the loss before the update, which is not made if it raises.
+        `check`, where there is one, is given the loss before the update, which is not made if it raises.
         """
         self.optimizer.zero_grad()
         losses, outs = [], []
@@ -140,8 +141,8 @@ class Scratch:
             losses.append(self.penalty.forward())
             self.penalty.backward()
         loss = float(sum(losses))
-        if check is not None:
-            check(loss)
+        if self.check is not None:
+            self.check(loss)
         self.step()
         return loss, outs[0] if len(outs) == 1 else np.concatenate(outs)
 

@@ -45,7 +45,7 @@ def first(training: "Training", loss: float) -> str:
 def of_forward(training: "Training") -> str:
     """The module that first gives what is not finite, found by the same batch once more; no update was made."""
     inputs, target = training.batch(training.step_in_epoch)
-    training.reseed()
+    training._reseed()
     training.side.train()
     with training.side.watch() as trace:
         _, out = training.side.evaluate(inputs, target)

@@ -154,7 +154,7 @@ def generators_kept(side: Side) -> Iterator[None]:
 def draw_as_the_next_step(training: Training, side: Side) -> None:
     stand_in = copy.copy(training)
     stand_in.side = side
-    stand_in.reseed()
+    stand_in._reseed()
 
 
 def leaf_outputs(side: Side, trace: Trace) -> list[str]:

@@ -66,7 +66,8 @@ def planned(pairs: Mapping[str, Pair], point: Point, configuration: Configuratio
 
 def train_point(plan: Planned, dataset: Dataset, watcher: Watcher) -> tuple[Trained, Training]:
     """A new net from the seed, trained by the recipe at this point; one that diverges has no figures but its curves."""
-    training, diverged = Training(plan.pair, dataset, plan.configuration), ""
+    training = Training(plan.pair, dataset, plan.configuration)
+    diverged = ""
     try:
         training.run(plan.pair.recipe.epochs, watcher)
     except Diverged as error:

@@ -68,6 +68,7 @@ class Training:
             raise DataError(f"{dataset.name}: expected validation records to stop {pair.name} by, found none")
         self.side = build(pair, configuration)
         self.side.load(pair.initial_state(configuration.seed))
+        self.side.check = partial(must_be_finite, self)
         self.draws = draws(self.side)
         self.generator = np.random.default_rng([configuration.seed, 1])
         self.done, self.step_in_epoch, self.seconds = 0, 0, 0.0
@@ -140,15 +141,15 @@ class Training:
     def one_step(self) -> None:
         """One update. Raises Diverged, without making it, where the loss, a gradient or a weight is not finite."""
         inputs, target = self.batch(self.step_in_epoch)
-        self.reseed()
+        self._reseed()
         began = time.perf_counter()
         self.side.train()
-        loss, out = self.side.train_step(inputs, target, partial(must_be_finite, self))
+        loss, out = self.side.train_step(inputs, target)
         self.seconds += time.perf_counter() - began
         append(self.steps, {"loss": loss, **measured(self.pair, out, target), "records": len(target)})
         self.step_in_epoch += 1
 
-    def reseed(self) -> None:
+    def _reseed(self) -> None:
         """What a step draws is decided by the seed and its number alone, so that resuming draws the same."""
         if not self.draws:
             return
@@ -235,7 +236,7 @@ class Training:
         self._go_on(path, stored)
         return told
 
-    def restore(self, path: Path, stored: Checkpoint) -> None:
+    def restore(self, stored: Checkpoint, path: Path = Path("checkpoint.h5")) -> None:
         """Stands where a training of this configuration ended, with the weights that it keeps."""
         must_fit(path, self, stored)
         self._go_on(path, stored)

@@ -1,5 +1,6 @@
 """Resuming: a training goes on as if there had been no stop, and what a checkpoint holds."""
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from tests.training.small import SIDES, STAGES, VALIDATED, Silent, small_pair, training
 from twofold.compare.data import DataError, Dataset, Split
+from twofold.compare.errors import BadInput
 from twofold.compare.pair import Twin
 from twofold.compare.training import checkpoint
 from twofold.compare.training.train import Configuration, Training
@@ -116,19 +118,26 @@ def test_a_file_that_is_no_checkpoint_is_one_line(content: bytes | None, found: 
     assert "\n" not in str(error.value)
 
 
-def test_a_checkpoint_is_put_in_place_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A write that fails half-way leaves the old checkpoint as it was."""
+FAILING = {"write": "fsync", "rename": "replace"}
+
+
+@pytest.mark.parametrize("step", FAILING)
+def test_a_checkpoint_is_put_in_place_whole(step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write that fails half-way is one line, leaves the old checkpoint as it was, and nothing beside it."""
     path = tmp_path / "checkpoint.h5"
     run = training()
     run.save(path)
     before = path.read_bytes()
     run.one_step()
-    monkeypatch.setattr(
-        "twofold.compare.training.checkpoint.os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full"))
-    )
-    with pytest.raises(OSError, match="disk full"):
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(f"twofold.compare.output.os.{FAILING[step]}", full)
+    with pytest.raises(BadInput, match=r"checkpoint.h5: expected a file to write to, found: No space left on device"):
         run.save(path)
     assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["checkpoint.h5"]
 
 
 def test_a_checkpoint_holds_everything(tmp_path: Path) -> None:
