@@ -13,6 +13,7 @@ from twofold.compare.data import Dataset
 from twofold.compare.errors import BadInput
 from twofold.compare.interrupts import Asked, Interrupted, between_steps
 from twofold.compare.output import alone, write
+from twofold.compare.pair import Pair
 from twofold.compare.training import checkpoint, files, resuming
 from twofold.compare.training.divergence import Diverged
 from twofold.compare.training.gradients import Watched
@@ -144,9 +145,20 @@ def run(wanted: Wanted) -> None:
     console = Console(highlight=False, soft_wrap=True)
     made = plan(wanted, console)
     pair, dataset, out = made.pair, made.dataset, made.out
-    training = Training(pair, dataset, made.configuration)
+    training = fitting(pair, dataset, made)
     with alone(out):
         trained(console, training, made, wanted)
+
+
+def fitting(pair: Pair, dataset: Dataset, made: Plan) -> Training:
+    """The training, once a first batch has gone through its net; raises BadInput where its settings do not fit."""
+    try:
+        training = Training(pair, dataset, made.configuration)
+        training.side.evaluate(*training.batch(0))
+    except (ValueError, TypeError, LookupError, RuntimeError, ArithmeticError, MemoryError) as error:
+        told = ", ".join(f"{key}={written(value)}" for key, value in made.changed.items())
+        raise BadInput(f"{pair.name} with {told}: {' '.join(str(error).split())}") from error
+    return training
 
 
 def trained(console: Console, training: Training, made: Plan, wanted: Wanted) -> None:

@@ -114,7 +114,7 @@ class Training:
         Every so many steps it is evaluated within the epoch too, which changes nothing. `whole` is called after each
         step once all that belongs to it is done: to save or to raise there loses nothing.
         """
-        with threads(self.configuration.threads, self.configuration.backend), np.errstate(all="ignore"):
+        with threads(self.configuration.threads, self.configuration.backend):
             self._run(epochs, watcher, every, whole)
 
     def _run(self, epochs: int, watcher: Watcher, every: int | None, whole: Callable[[], object] | None) -> None:
@@ -144,7 +144,8 @@ class Training:
         self._reseed()
         began = time.perf_counter()
         self.side.train()
-        loss, out = self.side.train_step(inputs, target)
+        with np.errstate(all="ignore"):  # what is no number is told, with its place
+            loss, out = self.side.train_step(inputs, target)
         self.seconds += time.perf_counter() - began
         append(self.steps, {"loss": loss, **measured(self.pair, out, target), "records": len(target)})
         self.step_in_epoch += 1
