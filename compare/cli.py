@@ -26,6 +26,7 @@ from twofold.compare.options import (
     TrainingSeed,
     Watch,
     completed,
+    json_of,
     print_version,
 )
 
@@ -67,7 +68,8 @@ def check(
     seed: Seed = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that share the trials, where there are enough.")] = 2,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Results as JSON; - is standard output.")
+        Path | None,
+        json_of("Results"),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="At recipe size, on the data's own records; minutes.")] = False,
     data: Data = None,
@@ -254,7 +256,8 @@ def faults(
     ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that share the pairs.")] = 2,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Every cell as JSON; - is standard output.")
+        Path | None,
+        json_of("Every cell"),
     ] = None,
 ) -> None:
     """Plants every known mistake in scratch and says whether the judge finds, places, blames and names it.
@@ -280,7 +283,8 @@ def reproduce(
         typer.Option(envvar="TWOFOLD_DATA", help="Folder with the real data files; what needs others is unavailable."),
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Figures as JSON; - is standard output.")
+        Path | None,
+        json_of("Figures"),
     ] = None,
 ) -> None:
     """Runs the published figures again: each beside scratch's and the reference's, digit by digit.
@@ -314,7 +318,8 @@ def bench(
         typer.Option(help="Folder for growth.png, time over batches, and judging.png, cost over sizes."),
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Every row as JSON; - is standard output.")
+        Path | None,
+        json_of("Every row"),
     ] = None,
 ) -> None:
     """Times scratch against the reference: training steps, and without names also single layers and plain loops.

@@ -1,7 +1,7 @@
 """Arguments and options that several commands have."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -19,6 +19,18 @@ def print_version(wanted: bool) -> None:
     if wanted:
         print(f"twofold {__version__}")
         raise typer.Exit()
+
+
+def tried(file: Path | None) -> Path | None:
+    """A file that can be written to, before the work whose result it is to hold."""
+    from twofold.compare.output import try_file
+
+    try_file(file)
+    return file
+
+
+def json_of(what: str) -> Any:
+    return typer.Option("--json", metavar="FILE", callback=tried, help=f"{what} as JSON; - is standard output.")
 
 
 Pairs = Annotated[

@@ -1,9 +1,15 @@
 """Work spread over processes comes back whole, and in order where that is asked for."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from tests.places import ROOT
 from twofold.compare.processes import gathered, in_order, spread
 
 
@@ -37,3 +43,57 @@ def test_all_results_are_gathered_in_order_and_told_of() -> None:
     assert found == [(3, 1), (2, 1), (0, 1)]
     assert [done for done, _ in told] == [1, 2, 3]
     assert sorted(result for _, result in told) == sorted(found)
+
+
+WORKING = """
+import sys, time
+from twofold.compare.processes import spread
+if __name__ == "__main__":
+    for _ in spread(time.sleep, [(600,), (600,)], 2):
+        pass
+"""
+
+
+def children(pid: int) -> list[int]:
+    """A process's children that are spawned workers, by what their command lines say."""
+    found = []
+    for one in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{one}/stat") as stat, open(f"/proc/{one}/cmdline") as line:
+                if int(stat.read().rpartition(")")[2].split()[1]) == pid and "spawn_main" in line.read():
+                    found.append(int(one))
+        except OSError:  # ended meanwhile
+            continue
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="workers are counted in /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_workers_end_with_their_parent(number: int, tmp_path: object) -> None:
+    script = f"{tmp_path}/working.py"
+    with open(script, "w") as file:
+        file.write(WORKING)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen([sys.executable, script], env=environment, stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 60
+        while len(workers := children(parent.pid)) < 2 and time.monotonic() < until:
+            time.sleep(0.1)
+        assert len(workers) == 2
+        time.sleep(1)  # for them to have begun
+        parent.send_signal(number)
+        assert parent.wait(30) != 0
+        until = time.monotonic() + 30
+        while any(map(alive, workers)) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not any(map(alive, workers))
+    finally:
+        parent.kill()
