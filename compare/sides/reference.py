@@ -167,9 +167,9 @@ class Reference:
         return found, out.detach().cpu().numpy()
 
     def squares(self) -> float:
-        """The squares of all parameters and gradients added up: finite only if each of them is."""
-        tensors = (t for p in self.model.parameters() for t in (p.detach(), p.grad) if t is not None)
-        parts = [self.torch.dot(flat, flat) for flat in (tensor.reshape(-1) for tensor in tensors)]
+        """The squares of all gradients added up: finite only if each of them is."""
+        flat = [parameter.grad.reshape(-1) for parameter in self.model.parameters() if parameter.grad is not None]
+        parts = [self.torch.dot(one, one) for one in flat]
         return float(self.torch.stack(parts).sum()) if parts else 0.0
 
     def evaluate(self, x: Array, target: Array) -> tuple[float, Array]:

@@ -147,9 +147,9 @@ class Scratch:
         return loss, outs[0] if len(outs) == 1 else np.concatenate(outs)
 
     def squares(self) -> float:
-        """The squares of all parameters and gradients added up: finite only if each of them is."""
+        """The squares of all gradients added up: finite only if each of them is."""
         with np.errstate(over="ignore", invalid="ignore"):
-            parts = (p.reshape(-1) for _, one in self.model.named_parameters() for p in (one.data, one.grad))
+            parts = (parameter.grad.reshape(-1) for _, parameter in self.model.named_parameters())
             return float(sum(np.dot(part, part) for part in parts))
 
     def _chunks(self, records: int) -> Iterator[slice]:

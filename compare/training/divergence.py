@@ -18,28 +18,36 @@ class Diverged(BadInput):
 
 
 def must_be_finite(training: "Training", loss: float) -> None:
-    """Before an update: raises Diverged where the loss, a gradient or a weight is not finite."""
-    if np.isfinite(loss) and np.isfinite(training.side.squares()):
-        return
-    found = first(training, loss)
-    if found:
+    """Before an update: raises Diverged where the loss or a gradient is not finite, as after a weight that is not."""
+    if not (np.isfinite(loss) and np.isfinite(training.side.squares())) and (found := first(training, loss)):
         step = len(training.steps.get("loss", [])) + 1
         where = f"step {step} (epoch {training.done + 1}, batch {training.step_in_epoch + 1})"
         raise Diverged(f"diverged in {where}: {found}; {to_try(training)}")
 
 
+def must_keep_finite(training: "Training") -> None:
+    """Before weights are kept: raises Diverged where one is not finite, though nothing showed it yet."""
+    if told := of_weights(training):
+        where = f"step {len(training.steps.get('loss', []))} (epoch {training.done + 1})"
+        raise Diverged(f"diverged by {where}: {told}; {to_try(training)}")
+
+
 def first(training: "Training", loss: float) -> str:
     """The first tensor that is not finite, as weights, the forward pass, the loss and the backward pass come."""
     side = training.side
-    for name, array in side.state().items():
-        if (told := described(array)) and not np.issubdtype(array.dtype, np.integer):
-            return f"{name} is {told} since the step before"
+    if told := of_weights(training):
+        return f"{told} since the step before"
     if not np.isfinite(loss):
         return of_forward(training) or f"the loss is {loss}, of outputs that are finite"
     for name, array in reversed(side.gradients().items()):
         if told := described(array):
             return f"the gradient of {name} is {told}, while the loss is {loss:.4g}"
     return ""  # their squares are too large, and they are not
+
+
+def of_weights(training: "Training") -> str:
+    found = ((name, described(array)) for name, array in training.side.state().items())
+    return next((f"{name} is {told}" for name, told in found if told), "")
 
 
 def of_forward(training: "Training") -> str:

@@ -15,7 +15,7 @@ from twofold.compare.sides import Reference, Scratch, Side, States
 from twofold.compare.threads import threads
 from twofold.compare.training import checkpoint
 from twofold.compare.training.checkpoint import Checkpoint, Curves
-from twofold.compare.training.divergence import must_be_finite
+from twofold.compare.training.divergence import must_be_finite, must_keep_finite
 from twofold.compare.training.metrics import METRICS
 from twofold.compare.training.resuming import circumstances, must_fit
 from twofold.scratch.module import Array
@@ -176,6 +176,8 @@ class Training:
         return records(self.dataset.train, self.order[start : start + self.pair.recipe.batch], self.side)
 
     def end_epoch(self) -> None:
+        """Its figures; raises Diverged where a weight is not finite."""
+        must_keep_finite(self)
         figures = self.trained() | self.validated() | self.tested() | {"seconds": self.seconds}
         losses = [*self._validation_losses, figures.get("validation_loss", np.nan)]
         if self.pair.recipe.keeps_best and max(best_epochs(losses)) == len(losses):
@@ -228,6 +230,8 @@ class Training:
         )
 
     def save(self, path: Path) -> None:
+        """Raises Diverged, and keeps what is there, where a weight is not finite."""
+        must_keep_finite(self)
         checkpoint.save(path, self.checkpoint())
 
     def resume(self, path: Path) -> list[str]:

@@ -105,6 +105,19 @@ def test_the_last_good_checkpoint_is_kept(
     assert stored.position["epoch"] == 1 and all(np.isfinite(array).all() for array in stored.weights.values())
 
 
+@pytest.mark.parametrize("keep", ["save", "end_epoch"])
+@pytest.mark.parametrize("backend", SIDES)
+def test_a_weight_that_no_loss_shows_is_not_kept(backend: str, keep: str, tmp_path: Path) -> None:
+    run = training(backend)
+    run.save(path := tmp_path / "checkpoint.h5")
+    before, state = path.read_bytes(), run.side.state()
+    state["fc1.bias"][0] = np.nan
+    run.side.load(state)
+    with pytest.raises(Diverged, match=r"diverged by step 0 \(epoch 1\): fc1.bias is nan"):
+        run.save(path) if keep == "save" else run.end_epoch()
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("backend", SIDES)
 def test_a_sweep_shows_it_and_goes_on(backend: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     command = ("sweep", "fc-net-sgd", "--backend", backend, *SMALL, "--out", tmp_path, "--set", "lr=1e30,0.001")
