@@ -2,7 +2,7 @@
 PYTHON ?= python3
 STAMP := .venv/.installed
 
-.PHONY: report test lint mutants experiments clean
+.PHONY: report test lint mutants layouts experiments clean
 
 report: $(STAMP)
 	.venv/bin/twofold report --out report
@@ -24,6 +24,10 @@ lint: $(STAMP) .links
 # Changes scratch at every site, one at a time, and asks whether any check notices: some five minutes.
 mutants: $(STAMP)
 	.venv/bin/python -m tests.mutants
+
+# Every layout of the tables, the slow ones too: some five minutes.
+layouts: $(STAMP)
+	.venv/bin/python -m pytest -m "slow or not slow" -n 2 --dist loadgroup tests/own/test_layouts.py
 
 # The sources' experiments, one after the other, and docs/experiments.md anew: some half an hour.
 experiments: $(STAMP)

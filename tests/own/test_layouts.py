@@ -17,13 +17,64 @@ FALLS_SHORT = {
 }
 
 
+# What takes seconds and has a sibling that does not: `make layouts` runs all.
+SLOW = frozenset(
+    [
+        "char-rnn/bias-first",
+        "char-rnn/one-matrix:outside",
+        "char-rnn/shuffled:outside",
+        "conv-windows:half-turned",
+        "fused-kqv-outside",
+        "fused-kqv:exchanged",
+        "fused-multi-head",
+        "fused-qkv-outside",
+        "gru-cell/nzr-transposed",
+        "gru-cell/nzr-transposed:kept",
+        "gru-cell/one-width",
+        "gru-cell/shuffled:reset-first",
+        "gru-cell/zrn",
+        "gru-gates-zrn:through",
+        "gru-gates-zrn:unreset",
+        "layers-from-nothing/shuffled:minus",
+        "lists-of-references/all-in-one:ungated",
+        "lists-of-references/shuffled:exchanged",
+        "lists-of-references/shuffled:ungated",
+        "lstm-columns/bias-last-column",
+        "lstm-columns/ofgi",
+        "lstm-columns/ofgi:ungated",
+        "lstm-columns/shuffled:ungated",
+        "lstm-gates-time-first",
+        "nested-checkpoint/shuffled",
+        "nested-checkpoint/shuffled:mask",
+        "nested-checkpoint/shuffled:residual",
+        "nested-checkpoint/shuffled:scale",
+        "nested-checkpoint/square-transposed",
+        "nhwc-conv/shuffled:bias-per-tap",
+        "nnfs-objects/shuffled:double",
+        "no-lines-built:minus",
+        "no-lines-lstm:ungated",
+        "nodes-with-diffs/shuffled:no-tanh",
+        "nodes-with-diffs/shuffled:ungated",
+        "params-dict/shuffled",
+        "turned-homework:minus",
+        "turned-scalars:tanh-twice",
+        "updated-inside/shuffled",
+    ]
+)
+
+
 def known(table: tuple[Truth, ...], short: dict[str, str]) -> list[object]:
     """The cases, those that fall short marked so."""
     found = []
     for truth, case in zip(table, cases(table), strict=True):
-        marks = [*case.marks, pytest.mark.xfail(strict=True, reason=short[truth.name])] if truth.name in short else None
-        found.append(case if marks is None else pytest.param(truth, id=truth.name, marks=marks))
+        marks = [pytest.mark.xfail(strict=True, reason=short[truth.name])] if truth.name in short else []
+        marks += [pytest.mark.slow] if truth.name in SLOW else []
+        found.append(pytest.param(truth, id=truth.name, marks=[*case.marks, *marks]))
     return found
+
+
+def test_what_is_slow_is_known() -> None:
+    assert {truth.name for truth in LAYOUTS} >= SLOW
 
 
 @pytest.mark.parametrize("truth", known(LAYOUTS, FALLS_SHORT))
@@ -37,7 +88,7 @@ def test_the_verdict_is_the_truth(truth: Truth) -> None:
 SOLVED = tuple(truth for truth in LAYOUTS if truth.outcome == "same")
 
 
-@pytest.mark.parametrize("truth", cases(SOLVED))
+@pytest.mark.parametrize("truth", known(SOLVED, {}))
 def test_the_layout_is_the_true_one(truth: Truth) -> None:
     """Torch's tensors are those that the case knows; frozen, the layout needs no search and is the same again."""
     call, verdict = judged(truth)

@@ -77,7 +77,6 @@ FIRST_USES = frozenset(
     )
 )
 MISSED = {  # a case's name: why its line is not named
-    "columns:twice-mean": "either of two divisors may be the one too many; a later line is named",
     "nhwc-conv:padding": "the sum that is cut is named, not the slice that cuts it",
     "nhwc-conv:pool-stride": "an index of integers: the sum that it places is named",
     "cnn-blog:ties": "the step shows the gradient one layer later",
