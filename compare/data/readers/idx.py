@@ -18,7 +18,7 @@ import numpy as np
 from twofold.compare.data.errors import mismatch
 from twofold.compare.data.readers.bound import take
 from twofold.compare.data.readers.gz import Inflated
-from twofold.compare.data.readers.source import called, opened, pieces
+from twofold.compare.data.readers.source import HEAD, called, opened, pieces
 
 UNSIGNED_BYTES = 0x08
 GZIP_START = b"\x1f\x8b"  # an idx file starts with two zero bytes, so content tells the two apart and names need not
@@ -56,11 +56,11 @@ def _begun(path: Path, dimensions: int) -> Iterator[tuple[tuple[int, ...], Read]
         packed = source.head.startswith(GZIP_START)
         stream = Inflated(source).read if packed else source.read
         header = pieces(stream, length)
-        if packed and (other := called(bytes(header))):
-            raise mismatch(path, FORM, f"{other}, in gzip")
         if len(header) < length:
             raise mismatch(path, f"an idx header of {length} bytes", f"{len(header)} bytes")
         if int.from_bytes(header[:4], "big") != magic:
+            if other := called(bytes(header + pieces(stream, HEAD))):
+                raise mismatch(path, FORM, f"{other}, in gzip")
             found = f"{int.from_bytes(header[:4], 'big')} (type byte 0x{header[2]:02x}, dimensions {header[3]})"
             raise mismatch(path, f"magic {magic} (type byte 0x{UNSIGNED_BYTES:02x}, dimensions {dimensions})", found)
         announced = struct.unpack_from(f">{dimensions}I", header, 4)

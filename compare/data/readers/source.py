@@ -31,7 +31,7 @@ KINDS = {
 IMPOSTORS = {
     "a git-lfs pointer, which `git lfs pull` replaces by the file": rb"version https?://(git-lfs|hawser)\.github\.com/",
     "a git-annex pointer, which `git annex get` replaces by the file": rb"/?(\.git)?/annex/objects/",
-    "an HTML page": rb"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b",
+    "an HTML page": rb"(<\?xml[^>]*>\s*)?<(!--|(!doctype\s+html|html|head|body)\b)",
     "an XML page": rb"<\?xml\b",
 }
 # Formats, for whom expects another one.
@@ -114,7 +114,7 @@ def called(head: bytes, formats: tuple[str, ...] = ()) -> str:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):  # a page may come in UTF-16
         text = head.decode("utf-16", "ignore").lstrip().encode()
     for name, start in IMPOSTORS.items():
-        if re.match(start, text, re.IGNORECASE | re.DOTALL):
+        if re.match(start, text, re.IGNORECASE):
             return name
     return next((name for name, start in FORMATS.items() if name not in formats and re.match(start, head)), "")
 
