@@ -56,12 +56,19 @@ def absent(path: Path, key: str, keys: Sequence[str]) -> DataError:
     return mismatch(path, f"key {key}", f"keys {', '.join(keys[:LISTED]) or '(none)'}{more}")
 
 
-def finite(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """DataError for NaN, infinity, and what is so large that computing with it gives them."""
+def finite(path: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays in the machine's byte order, floats in at most 64 bits.
+
+    DataError for NaN, infinity, and what is so large that computing with it gives them.
+    """
+    found = {}
     for key, values in arrays.items():
         if values.dtype.kind == "f":
             expected = f"finite numbers of at most {LARGEST:g} under {key}"
             refuse_any(path, expected, values, ~(np.abs(values) <= LARGEST))
+        wide = values.dtype.kind == "f" and values.dtype.itemsize > 8
+        found[key] = values.astype(np.float64 if wide else values.dtype.newbyteorder("="), copy=False)
+    return found
 
 
 def whole(path: Path, key: str, values: np.ndarray, low: int, high: int) -> np.ndarray:

@@ -41,8 +41,7 @@ def read(path: Path, fields: Mapping[str, Field]) -> dict[str, np.ndarray]:
         variable = any(dataset.dtype.kind == "O" for dataset in present.values())
         take(path, sum(map(_needed, present.values())) + source.size * variable)
         arrays = {key: _values(path, key, dataset) for key, dataset in present.items()}
-    finite(path, arrays)
-    return arrays
+    return finite(path, arrays)
 
 
 def _dataset(path: Path, file: h5py.File, key: str) -> h5py.Dataset:

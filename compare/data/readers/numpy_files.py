@@ -44,8 +44,7 @@ def read_npy(path: Path, field: Field) -> np.ndarray:
         check(path, {"array": field}, {"array": header})
         take(path, header.dtype.itemsize * math.prod(header.shape))
         array = _array(path, "array", source.read, header, source.size)
-    finite(path, {"array": array})
-    return array
+    return finite(path, {"array": array})["array"]
 
 
 def read_npz(path: Path, fields: Mapping[str, Field]) -> dict[str, np.ndarray]:
@@ -59,8 +58,7 @@ def read_npz(path: Path, fields: Mapping[str, Field]) -> dict[str, np.ndarray]:
         arrays = {
             key: _array(path, key, stream.read, headers[key], members[key].file_size) for key, stream in streams.items()
         }
-    finite(path, arrays)
-    return arrays
+    return finite(path, arrays)
 
 
 def _member(path: Path, archive: zipfile.ZipFile, key: str) -> zipfile.ZipInfo:
