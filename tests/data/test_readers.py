@@ -125,6 +125,32 @@ def test_idx_refusals(tmp_path, content, dimensions, expected, found):
     assert f"expected {expected}" in line and found in line.split(", found ")[1]
 
 
+@pytest.mark.parametrize("parts", [[5, 4], [1, 1, 1], [20], []])
+@pytest.mark.parametrize("zeros", [0, 1, 100_000])
+def test_gzip_in_several_members_and_with_zeros_behind(tmp_path, parts, zeros):
+    content, packed = idx_bytes(IMAGES), b""
+    for length in parts:
+        packed += gzip.compress(content[:length], mtime=0) + bytes(zeros)
+        content = content[length:]
+    path = written(tmp_path, "members", packed + gzip.compress(content, mtime=0) + bytes(zeros))
+    if (len(parts) + 1) * zeros <= 100_000:
+        np.testing.assert_array_equal(idx.read(path, 3), IMAGES)
+    else:
+        assert refusal(idx.read, path, 3).endswith("bytes of gzip without content")
+
+
+@pytest.mark.parametrize("more", [b"x", b"\0" * 10_000])
+def test_gzip_that_goes_on_is_refused(tmp_path, more):
+    path = written(tmp_path, "on", gzip.compress(idx_bytes(IMAGES) + more, mtime=0))
+    assert refusal(idx.read, path, 3).endswith("12 bytes of data for shape (2, 3, 2), found more")
+
+
+def test_gzip_is_held_to_its_checksum(tmp_path):
+    content = gzip.compress(idx_bytes(IMAGES), mtime=0)
+    path = written(tmp_path, "checksum", content[:-8] + bytes(byte ^ 1 for byte in content[-8:-4]) + content[-4:])
+    assert "incorrect data check" in refusal(idx.read, path, 3)
+
+
 def test_idx_without_a_file(tmp_path):
     assert "no such file" in refusal(idx.read, tmp_path / "none", 3)
 

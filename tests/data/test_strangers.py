@@ -124,6 +124,13 @@ def test_another_file_of_ours_is_no_near_name(tmp_path, name, there):
     assert refusal(data.load, name, made.lay(tmp_path, {there: b"x"})).endswith(", found no such file")
 
 
+@pytest.mark.parametrize("what", OBSTACLES)
+def test_no_directory(tmp_path, what):
+    OBSTACLES[what](tmp_path / "data")
+    name = "no such file" if what == "a folder" else f"{what}, no directory"
+    assert refusal(data.load, "catcar", tmp_path / "data").endswith(f", found {name}")
+
+
 def test_only_so_many_names_are_looked_at(tmp_path, monkeypatch):
     monkeypatch.setattr(near, "MOST", 5)
     made.lay(tmp_path, {f"eee443/{n}": b"" for n in range(9)} | {"eee443/assign2_data1.hdf5": b""})

@@ -13,7 +13,7 @@ from twofold.compare.data.errors import mismatch
 
 VARIABLE = "TWOFOLD_MAX_GB"  # of the environment, so that worker processes have it too; `--max-gb` sets it
 GB = 1_000_000_000
-ALONE = 1.0  # GB, of a file that is read for itself, as no part of a data set
+ALONE = 0.25  # GB, of a file that is read for itself, as no part of a data set
 
 
 @dataclass

@@ -25,7 +25,9 @@ def there(directory: Path, names: Alternatives) -> list[Path]:
 
 def absence(directory: Path) -> str:
     """Why `first` found nothing."""
-    return "no such file" if os.path.isdir(directory) else "no such directory"
+    if os.path.isdir(directory):
+        return "no such file"
+    return f"{what(directory) or 'a file'}, no directory" if os.path.lexists(directory) else "no such directory"
 
 
 def missing(directory: Path, alternatives: Alternatives, known: Collection[str] = ()) -> str:
