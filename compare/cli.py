@@ -17,6 +17,7 @@ from twofold.compare.options import (
     Device,
     Dtype,
     Epochs,
+    MaxGB,
     NoStop,
     Pairs,
     Records,
@@ -73,6 +74,7 @@ def check(
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="At recipe size, on the data's own records; minutes.")] = False,
     data: Data = None,
+    max_gb: MaxGB = None,
 ) -> None:
     """Runs the battery: is scratch the same computation as the reference?
 
@@ -129,6 +131,7 @@ def train(
         Path | None, typer.Option(metavar="FILE", help="A configuration.toml; what else is given goes before it.")
     ] = None,
     data: Data = None,
+    max_gb: MaxGB = None,
     dtype: Dtype = None,
     device: TrainedOn = None,
     seed: TrainingSeed = None,
@@ -168,6 +171,7 @@ def train(
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint.h5, or the folder that it lies in.")],
     data: Data = None,
+    max_gb: MaxGB = None,
     device: Annotated[
         Literal["cpu", "cuda", "auto"], typer.Option(help="For the reference; auto: CUDA if there.")
     ] = "auto",
@@ -203,6 +207,7 @@ def sweep(
     no_stop: NoStop = False,
     watch: Watch = None,
     data: Data = None,
+    max_gb: MaxGB = None,
     dtype: Dtype = None,
     device: TrainedOn = None,
     seed: TrainingSeed = None,
@@ -234,6 +239,7 @@ def report(
     pairs: Pairs = None,
     out: Annotated[Path, typer.Option(help="Folder for index.html and report.json.")] = Path("report"),
     data: Data = None,
+    max_gb: MaxGB = None,
     device: Device = "auto",
     seed: Seed = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that share the pairs; times are taken alone.")] = 2,
@@ -282,6 +288,7 @@ def reproduce(
         Path | None,
         typer.Option(envvar="TWOFOLD_DATA", help="Folder with the real data files; what needs others is unavailable."),
     ] = None,
+    max_gb: MaxGB = None,
     json_file: Annotated[
         Path | None,
         json_of("Figures"),

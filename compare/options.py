@@ -1,5 +1,6 @@
 """Arguments and options that several commands have."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -42,6 +43,25 @@ Data = Annotated[
     Path | None,
     typer.Option(
         envvar="TWOFOLD_DATA", help="Folder with the real data files; without it the embedded data sets serve."
+    ),
+]
+
+
+def bound(gb: float | None) -> None:
+    """Worker processes are to have it too, and so it goes into the environment, where the readers look it up."""
+    from twofold.compare.data.readers.bound import VARIABLE
+
+    if gb is not None:
+        os.environ[VARIABLE] = str(gb)
+
+
+MaxGB = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001,
+        callback=bound,
+        metavar="GB",
+        help="How much of --data may be read; by default several times what was published, 0.02 to 1 GB by data set.",
     ),
 ]
 Device = Annotated[

@@ -11,7 +11,7 @@ from twofold.compare.data.errors import mismatch
 from twofold.compare.data.readers import hdf5
 from twofold.compare.data.readers.fields import NUMBERS, Field
 from twofold.compare.data.readers.files import described, locate
-from twofold.compare.data.splits import Dataset, Split
+from twofold.compare.data.splits import Dataset, Origin, Split, varied
 
 CLASSES = ("downstairs", "jogging", "sitting", "standing", "upstairs", "walking")
 SEED = 6  # of the holdout
@@ -29,7 +29,7 @@ def read(directory: Path) -> Dataset:
     path = locate(directory, FILES[0])
     arrays = hdf5.read(path, FIELDS)
     train, test = (classes_of(path, key, arrays[key]) for key in ("trY", "tstY"))
-    return _dataset(described(directory, [path]), (arrays["trX"], train), (arrays["tstX"], test))
+    return _dataset(str(path), (arrays["trX"], train), (arrays["tstX"], test), described(directory, [path]))
 
 
 def embedded() -> Dataset:
@@ -49,12 +49,15 @@ def classes_of(path: Path, key: str, rows: np.ndarray) -> np.ndarray:
 def standardise(where: str, train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both as float32, minus ONE mean and over ONE deviation: those of all numbers in `train`, whatever the axis.
 
-    DataError, with `where` in front, for signals that are all one number.
+    DataError, with `where` in front, for signals that are all one number, and where one number is beyond all others.
     """
     mean, std = train.mean(dtype=np.float64), train.std(dtype=np.float64)
     if std == 0:
-        raise mismatch(where, "training signals that vary", "one number throughout")
-    return ((train - mean) / std).astype(np.float32), ((test - mean) / std).astype(np.float32)
+        raise mismatch(where, "training signals that vary under trX", "a standard deviation of 0")
+    with np.errstate(over="ignore"):  # a Split refuses what comes of it
+        scaled = [((signals - mean) / std).astype(np.float32) for signals in (train, test)]
+    varied(Origin(where, "trX"), train, scaled[0])
+    return scaled[0], scaled[1]
 
 
 def hold_out(where: str, inputs: np.ndarray, targets: np.ndarray) -> tuple[Split, Split]:
@@ -67,10 +70,13 @@ def hold_out(where: str, inputs: np.ndarray, targets: np.ndarray) -> tuple[Split
         raise mismatch(where, "at least 10 training records, to hold a tenth out", len(inputs))
     order = np.random.default_rng(SEED).permutation(len(inputs))
     validation, train = np.split(order, [len(order) // 10])
-    return Split(inputs[train], targets[train]), Split(inputs[validation], targets[validation])
+    kept, held = (Split(inputs[rows], targets[rows], Origin(where, "trX", rows)) for rows in (train, validation))
+    return kept, held
 
 
-def _dataset(source: str, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> Dataset:
-    train_inputs, test_inputs = standardise(source, train[0], test[0])
-    kept, held = hold_out(source, train_inputs, train[1])
-    return Dataset("activity", source, kept, held, Split(test_inputs, test[1]), CLASSES)
+def _dataset(
+    where: str, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray], source: str = "embedded"
+) -> Dataset:
+    train_inputs, test_inputs = standardise(where, train[0], test[0])
+    kept, held = hold_out(where, train_inputs, train[1])
+    return Dataset("activity", source, kept, held, Split(test_inputs, test[1], Origin(where, "tstX")), CLASSES)

@@ -10,7 +10,7 @@ from twofold.compare.data.embedded import silhouettes
 from twofold.compare.data.readers import hdf5
 from twofold.compare.data.readers.fields import BYTES, NUMBERS, Field, whole
 from twofold.compare.data.readers.files import described, locate
-from twofold.compare.data.splits import Dataset, Split
+from twofold.compare.data.splits import Dataset, Origin, Split
 
 CLASSES = ("cat", "car")
 FILES = (("eee443/assign2_data1.h5",),)
@@ -27,7 +27,11 @@ def read(directory: Path) -> Dataset:
     path = locate(directory, FILES[0])
     arrays = hdf5.read(path, FIELDS)
     train, test = (
-        split(arrays[f"{part}ims"], whole(path, f"{part}lbls", arrays[f"{part}lbls"], 0, 1))
+        split(
+            arrays[f"{part}ims"],
+            whole(path, f"{part}lbls", arrays[f"{part}lbls"], 0, 1),
+            Origin(str(path), f"{part}ims"),
+        )
         for part in ("train", "test")
     )
     return _dataset(described(directory, [path]), train, test)
@@ -38,10 +42,10 @@ def embedded() -> Dataset:
     return _dataset("embedded", split(*silhouettes.draw(1000, seed=3)), split(*silhouettes.draw(300, seed=4)))
 
 
-def split(images: np.ndarray, labels: np.ndarray) -> Split:
+def split(images: np.ndarray, labels: np.ndarray, origin: Origin | None = None) -> Split:
     """uint8 (N, 32, 32) -> float32 (N, 1024) in [0, 1]; labels 0 and 1 (N,) -> float32 -1 and +1 (N, 1)."""
     inputs = images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
-    return Split(inputs, (2 * labels[:, None] - 1).astype(np.float32))
+    return Split(inputs, (2 * labels[:, None] - 1).astype(np.float32), origin)
 
 
 def _dataset(source: str, train: Split, test: Split) -> Dataset:

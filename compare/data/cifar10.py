@@ -11,8 +11,8 @@ import numpy as np
 from twofold.compare.data.embedded import figures
 from twofold.compare.data.errors import mismatch
 from twofold.compare.data.readers import cifar_binary
-from twofold.compare.data.readers.files import described, locate
-from twofold.compare.data.splits import Dataset, Split
+from twofold.compare.data.readers.files import described, locate, there
+from twofold.compare.data.splits import Dataset, Origin, Split
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FOLDER = "cifar-10-batches-bin"
@@ -62,7 +62,7 @@ def read_pixels(directory: Path) -> Pixels:
     DataError names the file that is missing or not as it should be.
     """
     required, test_path = (locate(directory, alternatives) for alternatives in FILES)
-    paths = [required, *(directory / name for name in MORE if (directory / name).is_file())]
+    paths = [required, *there(directory, MORE)]
     batches = [cifar_binary.read(path) for path in paths]
     images, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
     count = len(images)
@@ -90,9 +90,8 @@ def draw_pixels() -> Pixels:
 
 def prepared(name: str, pixels: Pixels, prepare: Callable[[np.ndarray], np.ndarray]) -> Dataset:
     """The data set of all images of `pixels` after `prepare`."""
-    train, validation, test = (
-        Split(prepare(split.inputs), split.targets) for split in (pixels.train, pixels.validation, pixels.test)
-    )
+    parts = (pixels.train, pixels.validation, pixels.test)
+    train, validation, test = (Split(prepare(part.inputs), part.targets, Origin(pixels.source)) for part in parts)
     return Dataset(name, pixels.source, train, validation, test, pixels.classes, pixels.note)
 
 

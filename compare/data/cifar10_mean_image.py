@@ -9,6 +9,7 @@ import numpy as np
 
 from twofold.compare.data import cifar10
 from twofold.compare.data.readers import cifar_binary, fields, numpy_files
+from twofold.compare.data.readers.files import there
 from twofold.compare.data.splits import Dataset, Split
 
 NAME = "cifar10-mean-image"
@@ -26,9 +27,9 @@ def read(directory: Path) -> Dataset:
     if pixels.complete:
         test = Split(pixels.test.inputs[:TESTED], pixels.test.targets[:TESTED])
         return _dataset(pixels._replace(test=test), mean_image(pixels.train.inputs))
-    path = directory / MEAN_FILE
-    if path.is_file():
+    for path in there(directory, (MEAN_FILE,)):
         mean = numpy_files.read_npy(path, fields.Field(cifar_binary.SHAPE, fields.FLOATS))
+        fields.refuse_any(path, "means of bytes, 0 to 255", mean, (mean < 0) | (mean > 255))
         return _dataset(pixels._replace(note=f"{pixels.note}; mean image from {path.name}"), mean)
     note = f"{pixels.note}; mean image of the {len(pixels.train):,} that are trained on"
     return _dataset(pixels._replace(note=note), mean_image(pixels.train.inputs))

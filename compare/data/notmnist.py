@@ -12,7 +12,7 @@ from twofold.compare.data.errors import mismatch
 from twofold.compare.data.readers import numpy_files
 from twofold.compare.data.readers.fields import BYTES, NUMBERS, Field, whole
 from twofold.compare.data.readers.files import described, locate
-from twofold.compare.data.splits import Dataset, Split
+from twofold.compare.data.splits import Dataset, Origin, Split
 
 CLASSES = tuple("ABCDEFGHIJ")
 SEED = 521  # of NumPy's legacy generator, as published
@@ -33,12 +33,12 @@ def read(directory: Path) -> Dataset:
         arrays = numpy_files.read_npz(paths[0], FIELDS)
         images, labels = arrays["images"], whole(paths[0], "labels", arrays["labels"], 0, 9)
     note = "" if len(images) == COUNT else f"{len(images):,} letters instead of {COUNT:,}, cut in the same proportions"
-    return _dataset(source, images, labels, note)
+    return _dataset(source, str(paths[0]), images, labels, note)
 
 
 def embedded() -> Dataset:
     """Letters drawn from the fonts of matplotlib, 3,000 in all."""
-    return _dataset("embedded", *glyphs.draw("".join(CLASSES), 3000, seed=12))
+    return _dataset("embedded", "embedded", *glyphs.draw("".join(CLASSES), 3000, seed=12))
 
 
 def cut(where: str, images: np.ndarray, labels: np.ndarray) -> tuple[Split, Split, Split]:
@@ -53,10 +53,10 @@ def cut(where: str, images: np.ndarray, labels: np.ndarray) -> tuple[Split, Spli
     order = np.random.RandomState(SEED).permutation(count)
     inputs = images[order].reshape(count, -1).astype(np.float32) / np.float32(255)
     bounds = [bound * count // COUNT for bound in BOUNDS]
-    parts = zip(np.split(inputs, bounds), np.split(labels[order].astype(np.int64), bounds), strict=True)
-    train, validation, test = (Split(*part) for part in parts)
+    parts = zip(*(np.split(each, bounds) for each in (inputs, labels[order].astype(np.int64), order)), strict=True)
+    train, validation, test = (Split(part, of, Origin(where, "images", rows)) for part, of, rows in parts)
     return train, validation, test
 
 
-def _dataset(source: str, images: np.ndarray, labels: np.ndarray, note: str = "") -> Dataset:
-    return Dataset("notmnist", source, *cut(source, images, labels), CLASSES, note)
+def _dataset(source: str, where: str, images: np.ndarray, labels: np.ndarray, note: str = "") -> Dataset:
+    return Dataset("notmnist", source, *cut(where, images, labels), CLASSES, note)

@@ -11,7 +11,7 @@ from twofold.compare.data.errors import mismatch
 from twofold.compare.data.readers import hdf5
 from twofold.compare.data.readers.fields import FLOATS, Field
 from twofold.compare.data.readers.files import described, locate
-from twofold.compare.data.splits import Dataset, Split
+from twofold.compare.data.splits import Dataset, Origin, Split, varied
 
 FILES = (("eee443/assign3_data1.h5",),)
 FIELDS = {"data": Field(("N", 3, 16, 16), FLOATS)}
@@ -24,7 +24,7 @@ NOTE = "the last tenth is the test split, the source has none"
 def read(directory: Path) -> Dataset:
     """The patches in the order stored; DataError names the key that is not as it should be."""
     path = locate(directory, FILES[0])
-    return _dataset(described(directory, [path]), hdf5.read(path, FIELDS)["data"], NOTE)
+    return _dataset(str(path), hdf5.read(path, FIELDS)["data"], NOTE, described(directory, [path]))
 
 
 def embedded() -> Dataset:
@@ -36,20 +36,25 @@ def prepare(where: str, colour: np.ndarray) -> np.ndarray:
     """Colour (N, 3, 16, 16) -> float32 (N, 256) in [0.1, 0.9]; computed in float64.
 
     Luminosity; each patch minus its own mean; clipped to three standard deviations of all numbers, which are then
-    mapped to 0.1 and 0.9. DataError, with `where` in front, where all patches are even.
+    mapped to 0.1 and 0.9. DataError, with `where` in front, where all patches are even, and where one number is beyond
+    all others.
     """
     grey = np.einsum("ncij,c->nij", colour, LUMINOSITY, dtype=np.float64).reshape(len(colour), -1)
     grey -= grey.mean(axis=1, keepdims=True)
     limit = CLIP * grey.std()
     if limit == 0:
-        raise mismatch(where, "patches that are not all even", "a standard deviation of 0")
+        raise mismatch(where, "patches that are not all even under data", "a standard deviation of 0")
     np.clip(grey, -limit, limit, out=grey)
-    return ((LOW + HIGH) / 2 + (HIGH - LOW) / 2 * grey / limit).astype(np.float32)
+    inputs = ((LOW + HIGH) / 2 + (HIGH - LOW) / 2 * grey / limit).astype(np.float32)
+    varied(Origin(where, "data"), colour, inputs)
+    return inputs
 
 
-def _dataset(source: str, colour: np.ndarray, note: str) -> Dataset:
+def _dataset(where: str, colour: np.ndarray, note: str, source: str = "embedded") -> Dataset:
     if len(colour) < 10:
-        raise mismatch(source, "at least 10 patches, to hold a tenth out for the test", len(colour))
-    inputs = prepare(source, colour)
-    train, test = np.split(inputs, [len(inputs) - len(inputs) // 10])
-    return Dataset("patches", source, Split(train, train), None, Split(test, test), (), note, raw=colour)
+        raise mismatch(where, "at least 10 patches, to hold a tenth out for the test", len(colour))
+    inputs = prepare(where, colour)
+    rows = np.split(np.arange(len(inputs)), [len(inputs) - len(inputs) // 10])
+    parts = [inputs[place[0] : place[-1] + 1] for place in rows]
+    train, test = (Split(part, part, Origin(where, "data", place)) for part, place in zip(parts, rows, strict=True))
+    return Dataset("patches", source, train, None, test, (), note, raw=colour)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,8 @@ from twofold.compare.data import (
     waves,
 )
 from twofold.compare.data.errors import mismatch
-from twofold.compare.data.readers.files import Alternatives, absence, first
+from twofold.compare.data.readers.bound import bounded
+from twofold.compare.data.readers.files import Alternatives, first, missing
 from twofold.compare.data.splits import Dataset
 
 
@@ -34,6 +36,7 @@ class Entry:
     read: Callable[[Path], Dataset]
     embedded: Callable[[], Dataset]
     more: tuple[str, ...] = ()  # files that are used where they are there
+    gb: float = 0.25  # that may be read, unless --max-gb says otherwise: some four times what was published, and more
 
 
 class Found(NamedTuple):
@@ -47,7 +50,9 @@ class Found(NamedTuple):
 ENTRIES = (
     Entry("mnist", "handwritten digits, 28x28, 10 classes", mnist.FILES, mnist.read, mnist.embedded),
     Entry("catcar", "grey images of cats and cars, 32x32", catcar.FILES, catcar.read, catcar.embedded),
-    Entry("trigrams", "three words and the next, of 250 words", trigrams.FILES, trigrams.read, trigrams.embedded),
+    Entry(
+        "trigrams", "three words and the next, of 250 words", trigrams.FILES, trigrams.read, trigrams.embedded, gb=0.02
+    ),
     Entry("activity", "accelerometer signals, 150x3, 6 classes", activity.FILES, activity.read, activity.embedded),
     Entry(
         "cifar10",
@@ -56,6 +61,7 @@ ENTRIES = (
         cifar10.read,
         cifar10.embedded,
         cifar10.MORE,
+        1.0,
     ),
     Entry(
         cifar10_mean_image.NAME,
@@ -64,12 +70,15 @@ ENTRIES = (
         cifar10_mean_image.read,
         cifar10_mean_image.embedded,
         cifar10_mean_image.MORE,
+        1.0,
     ),
     Entry("notmnist", "letters A to J, 28x28, 10 classes", notmnist.FILES, notmnist.read, notmnist.embedded),
     Entry("patches", "patches of natural images, 16x16", patches.FILES, patches.read, patches.embedded),
     Entry("sine", "a sine wave's next value, generated", (), waves.read_sine, waves.sine),
     Entry("triangle", "a triangle wave's next value, generated", (), waves.read_triangle, waves.triangle),
 )
+
+PATHS = frozenset(path for entry in ENTRIES for path in (*chain.from_iterable(entry.files), *entry.more))
 
 
 def known() -> tuple[Entry, ...]:
@@ -83,7 +92,13 @@ def load(name: str, directory: Path | None) -> Dataset:
     Raises DataError for an unknown name and for a missing or malformed file; it never turns to the embedded set then.
     """
     entry = _entry(name)
-    return entry.embedded() if directory is None else entry.read(directory)
+    if directory is None:
+        return entry.embedded()
+    for alternatives in entry.files:
+        if first(directory, alternatives) is None:
+            raise mismatch(directory, " or ".join(alternatives), missing(directory, alternatives, PATHS))
+    with bounded(name, entry.gb):
+        return entry.read(directory)
 
 
 def found(name: str, directory: Path) -> list[Found]:
@@ -100,7 +115,7 @@ def found(name: str, directory: Path) -> list[Found]:
 def _look(directory: Path, alternatives: Alternatives) -> Found:
     name = first(directory, alternatives)
     if name is None:
-        return Found(" or ".join(alternatives), None, absence(directory))
+        return Found(" or ".join(alternatives), None, missing(directory, alternatives, PATHS))
     return Found(name, os.path.getsize(directory / name))
 
 

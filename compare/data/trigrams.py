@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from twofold.compare.data.embedded import documentation
 from twofold.compare.data.errors import mismatch
 from twofold.compare.data.readers import hdf5, text
@@ -34,36 +36,34 @@ def read(directory: Path) -> Dataset:
 def embedded() -> Dataset:
     """Four-grams of the 250 commonest tokens of Python's documentation topics."""
     sentences = documentation.sentences()
-    return _from_sentences("embedded", sentences, documentation.commonest(sentences, WORDS), documentation.NOTE)
+    words = documentation.commonest(sentences, WORDS)
+    return _from_grams("embedded", "embedded", text.four_grams(sentences, words), words, documentation.NOTE)
 
 
 def _from_hdf5(directory: Path, path: Path) -> Dataset:
     arrays = hdf5.read(path, FIELDS)
     index = {key: whole(path, key, arrays[key], 1, WORDS) - 1 for key in FIELDS if key != "words"}
-    words = arrays["words"].tolist()
-    if not all(isinstance(word, bytes) for word in words):  # other objects of variable length have the same dtype
-        raise mismatch(path, "byte strings under words", f"{type(words[0]).__name__}")
     return Dataset(
         name="trigrams",
         source=described(directory, [path]),
         train=Split(index["trainx"], index["traind"]),
         validation=Split(index["valx"], index["vald"]),
         test=Split(index["testx"], index["testd"]),
-        classes=tuple(word.decode("utf-8", "replace") for word in words),
+        classes=tuple(word.decode("utf-8", "replace") for word in arrays["words"].tolist()),
     )
 
 
 def _from_text(directory: Path, path: Path) -> Dataset:
-    sentences = text.sentences(path)
-    words = text.vocabulary(sentences)
+    words = text.vocabulary(text.sentences(path), WORDS)
     if len(words) != WORDS:
-        raise mismatch(path, f"{WORDS} distinct tokens", len(words))
-    return _from_sentences(described(directory, [path]), sentences, words, f"from {path.name}: own split and numbering")
+        raise mismatch(path, f"{WORDS} distinct tokens", f"more than {WORDS}" if len(words) > WORDS else len(words))
+    note = f"from {path.name}: own split and numbering"
+    grams = text.four_grams(text.sentences(path), words)
+    return _from_grams(described(directory, [path]), str(path), grams, words, note)
 
 
-def _from_sentences(source: str, sentences: list[list[str]], words: tuple[str, ...], note: str) -> Dataset:
-    grams = text.four_grams(sentences, words)
+def _from_grams(source: str, where: str, grams: np.ndarray, words: tuple[str, ...], note: str) -> Dataset:
     if len(grams) < 10:
-        raise mismatch(source, "at least 10 four-grams, to cut 80/10/10", len(grams))
+        raise mismatch(where, "at least 10 four-grams, to cut 80/10/10", len(grams))
     train, validation, test = text.cut(grams, SEED)
     return Dataset("trigrams", source, train, validation, test, words, note)

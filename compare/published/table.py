@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from twofold.compare.data.readers.files import absence, first
+from twofold.compare.data.readers.files import first
+from twofold.compare.data.readers.files import missing as found_instead
+from twofold.compare.data.registry import PATHS
 from twofold.compare.errors import BadInput
 from twofold.compare.processes import spread
 from twofold.compare.published import (
@@ -59,9 +61,11 @@ def reproduced(places: Sequence[int], directory: Path | None, workers: int) -> I
 
 def missing(run: Run, directory: Path | None) -> str:
     """Why a run cannot be computed from `directory`; empty if it can."""
-    names = [" or ".join(files) for files in run.files if directory is None or first(directory, files) is None]
-    if names:
-        where = "no --data DIR given" if directory is None else f"{absence(directory)} in {directory}"
+    lacking = [files for files in run.files if directory is None or first(directory, files) is None]
+    if lacking:
+        names = [" or ".join(files) for files in lacking]
+        found = [] if directory is None else [found_instead(directory, files, PATHS) for files in lacking]
+        where = f"{', '.join(dict.fromkeys(found))} in {directory}" if found else "no --data DIR given"
         return f"needs {', '.join(names)}: {where}" + (f"; also, {run.unavailable}" if run.unavailable else "")
     return run.unavailable
 

@@ -57,10 +57,10 @@ def test_cifar_gives_back_what_was_written(shared, labels, seed):
 
 
 @steady
-@given(length=st.integers(0, 3 * 3073 + 1))
+@given(length=st.integers(1, 3 * 3073 + 1))
 def test_cifar_cut_anywhere_but_between_records_is_refused(shared, length):
     path = written(shared, "cut", (records([1, 2, 3]) + b"x")[:length])
-    if length and length % 3073 == 0:
+    if length % 3073 == 0:
         assert cifar_binary.read(path)[1].tolist() == [1, 2, 3][: length // 3073]
     else:
         line = refusal(cifar_binary.read, path)
@@ -77,7 +77,7 @@ def test_cifar_with_another_label_is_refused(shared, record, label):
 
 
 def test_cifar_without_a_file(tmp_path):
-    assert "FileNotFoundError" in refusal(cifar_binary.read, tmp_path / "none")
+    assert "no such file" in refusal(cifar_binary.read, tmp_path / "none")
 
 
 # the preparations
@@ -164,7 +164,7 @@ def test_the_mean_image_of_fewer_batches(tmp_path):
     [
         ("data_batch_1.bin", b"x" * 3072, "expected one or more records of 3073 bytes, found 3072 bytes"),
         ("data_batch_3.bin", records([3, 10]), "expected labels from 0 to 9, found 10 in record 1"),
-        ("test_batch.bin", b"", "expected one or more records of 3073 bytes, found 0 bytes"),
+        ("test_batch.bin", b"", "expected CIFAR-10 in its binary version, found an empty file"),
     ],
 )
 def test_cifar_refusals(tmp_path, file, content, line):
@@ -183,8 +183,10 @@ def test_cifar_too_small_to_divide(tmp_path):
     [
         (np.zeros((32, 32, 3)), "array with floats of shape (3, 32, 32), found float64 of shape (32, 32, 3)"),
         (np.zeros((3, 32, 32), np.uint8), "array with floats of shape (3, 32, 32), found uint8 of shape (3, 32, 32)"),
-        (np.full((3, 32, 32), np.nan), "finite numbers under array, found NaN or infinity"),
-        (np.full((3, 32, 32), None), "a readable npy file without objects, found ValueError: Object arrays cannot"),
+        (np.full((3, 32, 32), 300.0), "means of bytes, 0 to 255, found 300.0 in row 0"),
+        (np.full((3, 32, 32), -1e-9), "means of bytes, 0 to 255, found -1e-09 in row 0"),
+        (np.full((3, 32, 32), np.nan), "finite numbers of at most 1e+30 under array, found nan in row 0"),
+        (np.full((3, 32, 32), None), "array with floats of shape (3, 32, 32), found object of shape (3, 32, 32)"),
     ],
 )
 def test_another_mean_image_is_refused(tmp_path, mean, line):

@@ -47,7 +47,7 @@ def test_one_form_in_place_of_the_other(tmp_path):
     np.save(tmp_path / "one.npy", GOOD["x"])
     np.savez(tmp_path / "several.npz", **GOOD)
     assert refusal(numpy_files.read_npz, tmp_path / "one.npy", FIELDS).endswith("found an npy file")
-    assert refusal(numpy_files.read_npy, tmp_path / "several.npz", FIELDS["x"]).endswith("found an npz file")
+    assert refusal(numpy_files.read_npy, tmp_path / "several.npz", FIELDS["x"]).endswith("found a zip archive")
 
 
 @steady
@@ -69,9 +69,10 @@ def test_damaged_files_are_refused_or_read(shared, position, flip, keep, npz):
 def test_an_archive_of_something_else(tmp_path):
     with zipfile.ZipFile(tmp_path / "other.npz", "w") as archive:
         archive.writestr("x", b"no array")
+        archive.writestr("y.npy", b"")
     line = refusal(numpy_files.read_npz, tmp_path / "other.npz", FIELDS)
-    assert "expected x with integers or floats of shape (N, 2), found |S8 of shape ()" in line
-    assert "FileNotFoundError" in refusal(numpy_files.read_npz, tmp_path / "none", FIELDS)
+    assert line.endswith("without objects, found bytes b'no array' in place of an npy header")
+    assert "no such file" in refusal(numpy_files.read_npz, tmp_path / "none", FIELDS)
 
 
 # the letters
@@ -145,10 +146,10 @@ def test_letters_from_the_sample(tmp_path):
         ({"images": None}, "expected key images, found keys labels"),
         ({"images": np.zeros((20, 28, 28))}, "images with uint8 of shape (N, 28, 28), found float64 of shape"),
         ({"labels": np.zeros(19, int)}, "labels with integers or floats of shape (20), found int64 of shape (19)"),
-        ({"labels": np.full(20, 10)}, "whole numbers from 0 to 9 under labels, found 10"),
+        ({"labels": np.full(20, 10)}, "whole numbers from 0 to 9 under labels, found 10 in row 0"),
         ({"labels": np.full(20, "A")}, "labels with integers or floats of shape (20), found <U1 of shape (20)"),
-        ({"labels": np.full(20, None)}, "a readable npz file without objects, found ValueError: Object"),
-        ({"images": np.zeros((20, 28, 28), object)}, "a readable npz file without objects, found ValueError: Object"),
+        ({"labels": np.full(20, None)}, "labels with integers or floats of shape (20), found object of shape (20)"),
+        ({"images": np.zeros((20, 28, 28), object)}, "images with uint8 of shape (N, 28, 28), found object of shape"),
     ],
 )
 def test_letters_refused(tmp_path, changed, line):
@@ -162,4 +163,4 @@ def test_letters_refused(tmp_path, changed, line):
 def test_an_archive_that_is_a_pickle(tmp_path):
     (tmp_path / "notmnist").mkdir()
     written(tmp_path / "notmnist", "notMNIST.npz", b"\x80\x04]\x94.")
-    assert "pickled" in refusal(data.load, "notmnist", tmp_path)
+    assert "found a Python pickle, which is never loaded" in refusal(data.load, "notmnist", tmp_path)

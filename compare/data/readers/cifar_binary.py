@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from twofold.compare.data.errors import mismatch
+from twofold.compare.data.readers.bound import take
+from twofold.compare.data.readers.source import opened, pieces
 
 SHAPE = (3, 32, 32)
 RECORD = 1 + 3 * 32 * 32
@@ -19,13 +21,13 @@ HIGHEST = 9  # of the labels
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Read-only images (N, 3, 32, 32) and labels from 0 to 9 (N,), both uint8; DataError for anything else."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise mismatch(path, "a readable file", f"{type(error).__name__}: {error}") from error
-    if not data or len(data) % RECORD:
-        raise mismatch(path, f"one or more records of {RECORD} bytes", f"{len(data)} bytes")
-    records = np.frombuffer(data, np.uint8).reshape(-1, RECORD)
+    with opened(path, "CIFAR-10 in its binary version") as source:
+        if not source.size or source.size % RECORD:
+            raise mismatch(path, f"one or more records of {RECORD} bytes", f"{source.size} bytes")
+        take(path, source.size)
+        data = pieces(source.read, source.size)
+        records = np.frombuffer(data, np.uint8).reshape(-1, RECORD)
+    records.flags.writeable = False
     labels = records[:, 0]
     if labels.max() > HIGHEST:
         first = int((labels > HIGHEST).argmax())
