@@ -2,12 +2,14 @@
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from twofold.compare.errors import BadInput
+from twofold.compare.errors import BadInput, Status
+from twofold.compare.names import plain
 from twofold.compare.options import (
     Backend,
     Data,
@@ -17,6 +19,7 @@ from twofold.compare.options import (
     NoStop,
     Pairs,
     Records,
+    Resume,
     Seed,
     TrainedOn,
     TrainingSeed,
@@ -30,7 +33,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Settles whether two implementations of a neural network are the same computation: every model is built "
     "twice, from scratch in NumPy and with torch.nn, and judged on identical weights and batches.",
-    epilog="Exit status: 0 all equal or done, 1 a difference found, 2 bad usage or bad input.",
+    epilog="Exit status: 0 all equal or done, 1 a difference found and nothing else, 2 bad usage or bad input, "
+    "3 nothing was proven, 70 a mistake in Twofold itself, 141 the reader of the output left.",
 )
 
 
@@ -216,15 +220,18 @@ def report(
     device: Device = "auto",
     seed: Seed = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that share the pairs; times are taken alone.")] = 2,
+    resume: Resume = False,
 ) -> None:
     """Checks, trains both sides, times them, plants the known mistakes, and writes one self-contained page.
+
+    What is measured of a pair is kept in DIR/finished as soon as it is done; --resume goes on from there.
 
     Example: twofold report mnist-cnn catcar-mlp --data DIR
     """
     from twofold.compare.commands import report as command
     from twofold.compare.commands.choosing import systems
 
-    raise typer.Exit(0 if command.run(systems(pairs), out, data, device, seed, jobs) else 1)
+    raise typer.Exit(command.run(systems(pairs), out, data, device, seed, jobs, resume))
 
 
 @app.command()
@@ -250,7 +257,7 @@ def faults(
 
     if quick and pairs:
         raise BadInput("faults --quick: expected no pairs, for each mistake has its own")
-    raise typer.Exit(0 if command.run(chosen(pairs), json_file, jobs, quick) else 1)
+    raise typer.Exit(command.run(chosen(pairs), json_file, jobs, quick))
 
 
 @app.command()
@@ -263,17 +270,23 @@ def reproduce(
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Figures as JSON; - is standard output.")
     ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that share the runs.")] = 2,
+    out: Annotated[Path, typer.Option(help="Folder in which each run is kept as soon as it is done.")] = Path(
+        "runs/reproduce"
+    ),
+    resume: Resume = False,
 ) -> None:
     """Runs the published figures again: each beside scratch's and the reference's, digit by digit.
 
     float32 logs are held to the digit as far as their recipe says, from there on to the envelope of one-ulp twins
-    while it is below 1 % of the value; after that they are not informative.
+    while it is below 1 % of the value; after that they are not informative. Each run is printed as it comes. Status 3
+    if no figure could be judged.
 
     Example: twofold reproduce mnist-cnn --data DIR
     """
     from twofold.compare.commands import reproduce as command
 
-    raise typer.Exit(0 if command.run(pairs or [], data, json_file) else 1)
+    raise typer.Exit(command.run(pairs or [], data, json_file, jobs, out, resume))
 
 
 @app.command()
@@ -345,18 +358,23 @@ def new(name: Annotated[str, typer.Argument(help="Lower-case words joined by hyp
 
 
 def fail(message: str) -> NoReturn:
-    print(f"twofold: {message}", file=sys.stderr)
-    raise SystemExit(2)
+    print(f"twofold: {plain(message)}", file=sys.stderr)
+    raise SystemExit(Status.BAD_INPUT)
 
 
 def main() -> None:
-    """The console script: bad usage and bad input end with one line and status 2."""
+    """The console script: bad usage and bad input end with one line and status 2, a difference alone with 1."""
     try:
         status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except typer.TyperException as error:
         fail(" ".join(error.format_message().split()))
     except BadInput as error:
         fail(str(error))
+    except typer.Abort:
+        raise SystemExit(Status.INTERRUPTED) from None
     except BrokenPipeError:
-        os._exit(1)
+        os._exit(Status.UNREAD)
+    except Exception:
+        traceback.print_exc()
+        raise SystemExit(Status.BROKEN) from None
     raise SystemExit(status or 0)

@@ -1,4 +1,18 @@
-"""What is the user's to mend: each is printed as one line and ends a command with status 2."""
+"""What is the user's to mend: each is printed as one line and ends a command with status 2. And all statuses."""
+
+from enum import IntEnum
+
+
+class Status(IntEnum):
+    """What a command ends with; no other meaning is ever given to one of these numbers."""
+
+    DONE = 0  # or all equal
+    DIFFERENT = 1  # a difference was found
+    BAD_INPUT = 2
+    NOTHING_PROVEN = 3  # neither that all is equal nor that anything differs
+    BROKEN = 70  # a mistake in Twofold itself, which is shown with its traceback
+    INTERRUPTED = 130
+    UNREAD = 141  # whoever read the output has left
 
 
 class BadInput(Exception):

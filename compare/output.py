@@ -1,15 +1,15 @@
 """JSON for programs: to a file, or alone on standard output."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from twofold.compare.errors import BadInput
+from twofold.compare.strict import dumps
 
 
 def write_json(path: Path, content: Any) -> None:
     """To a file, or to standard output for "-"."""
-    text = json.dumps(content, indent=1, allow_nan=False)
+    text = dumps(content, indent=1)
     if path == Path("-"):
         print(text)
         return

@@ -61,7 +61,8 @@ def test_twofold_is_the_only_name() -> None:
 ORDER = (
     "scratch",
     "reference",
-    *(f"compare/{name}" for name in ("errors", "nest", "output", "processes", "environment", "pair", "layers")),
+    *(f"compare/{name}" for name in ("errors", "names", "nest", "strict", "records", "keeping", "output", "screen")),
+    *(f"compare/{name}" for name in ("processes", "environment", "pair", "layers")),
     *(f"compare/{name}" for name in ("sides", "watch", "threads", "data", "training", "tables", "pairs")),
     *(
         f"compare/judge/{name}"

@@ -3,24 +3,25 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from twofold.compare.data import load
+from twofold.compare.errors import Status
 from twofold.compare.faults.suspects import suspects
 from twofold.compare.judge import battery
+from twofold.compare.judge.finding import status_of
 from twofold.compare.judge.full import CHECKS, full_trial
 from twofold.compare.output import write_json
 from twofold.compare.pair import Pair
 from twofold.compare.report.console import print_check
 from twofold.compare.report.results import as_json
+from twofold.compare.screen import Screen
 from twofold.compare.sides import devices
 
 
 def run_full(
     pairs: Sequence[Pair], dtype: str | None, device: str, seed: int, data: Path | None, json_file: Path | None
-) -> int:
+) -> Status:
     """The same at recipe size on the data's own records, one trial after the other."""
-    console = Console(stderr=json_file == Path("-"))
+    console = Screen(stderr=json_file == Path("-"))
     work = [(pair, kind, place) for pair in pairs for place in devices(device) for kind in kinds(dtype)]
     results = []
     with console.status(f"importing torch for {len(work)} trials") as status:
@@ -39,22 +40,22 @@ def kinds(dtype: str | None) -> Sequence[str]:
     return [dtype] if dtype else battery.DTYPES
 
 
-def run(pairs: Sequence[Pair], dtype: str | None, device: str, seed: int, jobs: int, json_file: Path | None) -> int:
+def run(pairs: Sequence[Pair], dtype: str | None, device: str, seed: int, jobs: int, json_file: Path | None) -> Status:
     """Prints the table and what differs; without a dtype both are judged.
 
-    0 if every trial agrees, 1 if one does not, 2 if a pair is wrong.
+    The status: bad input if a pair is wrong.
     """
-    console = Console(stderr=json_file == Path("-"))
+    console = Screen(stderr=json_file == Path("-"))
     work = [(pair.case(), kind, place) for pair in pairs for place in devices(device) for kind in kinds(dtype)]
     with console.status(f"importing torch for {len(work)} trials") as status:
         results = battery.run_all(work, seed, jobs, status.update, suspects)
     return told(console, results, json_file)
 
 
-def told(console: Console, results: Sequence[battery.Result], json_file: Path | None) -> int:
+def told(console: Screen, results: Sequence[battery.Result], json_file: Path | None) -> Status:
     print_check(console, results)
     if json_file:
         write_json(json_file, as_json(results))
     if any(result.pair_is_wrong for result in results):
-        return 2
-    return 0 if all(result.passed for result in results) else 1
+        return Status.BAD_INPUT
+    return status_of(result.verdict for result in results)

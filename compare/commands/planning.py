@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from twofold.compare.commands.choosing import trainable
 from twofold.compare.data import DataError, Dataset, load
 from twofold.compare.errors import BadInput
 from twofold.compare.pair import Pair, SideName
+from twofold.compare.screen import Screen
 from twofold.compare.sides import SideError, devices
 from twofold.compare.training import files
 from twofold.compare.training.settings import Point, all_of, in_full, pair_at, parse
@@ -50,7 +49,7 @@ class Plan:
     changed: Point
 
 
-def plan(wanted: Wanted, console: Console) -> Plan:
+def plan(wanted: Wanted, console: Screen) -> Plan:
     """Command line, configuration file and recipe, in this order. Raises BadInput in one line for what cannot be used.
 
     Resuming takes the configuration that lies in the folder, unless another is given.

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from twofold.compare.commands.planning import Wanted, make_folder, plan
 from twofold.compare.data import Dataset
+from twofold.compare.screen import Screen, Words
 from twofold.compare.training import files
 from twofold.compare.training.gradients import Watched
 from twofold.compare.training.metrics import spoken
@@ -119,7 +119,7 @@ def kept_line(training: Training) -> str:
 
 def run(wanted: Wanted) -> None:
     """Raises BadInput in one line for what cannot be used."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Screen(soft_wrap=True)
     made = plan(wanted, console)
     pair, epochs, dataset, out = made.pair, made.pair.recipe.epochs, made.dataset, made.out
     training = Training(pair, dataset, made.configuration)
@@ -128,19 +128,19 @@ def run(wanted: Wanted) -> None:
     if wanted.resume:
         training.resume(path)
     files.write(out, made.configuration)
-    console.print(heading(training, dataset), markup=False)
+    console.print(heading(training, dataset))
     if made.changed:
         told = ", ".join(f"{key} {written(value)}" for key, value in made.changed.items())
-        console.print(f"not as the recipe has it: {told}", markup=False)
+        console.print(f"not as the recipe has it: {told}")
     if dataset.note:
         console.print(dataset.note)
     if training.done >= epochs and not training.over:
         console.print(f"already trained for {training.done} epochs; more with --epochs")
     columns = (
-        TextColumn("{task.description}"),
+        Words("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[figures]}  {task.fields[rate]}"),
+        Words("{task.fields[figures]}  {task.fields[rate]}"),
         TimeRemainingColumn(),
     )
     watched = Watched(training) if wanted.watch else None
@@ -181,14 +181,14 @@ def heading(training: Training, whole: Dataset) -> str:
     )
 
 
-def finish(console: Console, training: Training, out: Path, there: Sequence[Path] = ()) -> None:
+def finish(console: Screen, training: Training, out: Path, there: Sequence[Path] = ()) -> None:
     """The pictures, and the names of all files."""
     with console.status("drawing"):
         written = write_pictures(training, out)
     if "words.txt" in written:
-        console.print((out / "words.txt").read_text().rstrip(), markup=False)
+        console.lines((out / "words.txt").read_text().rstrip())
     names = [str(there[0]), *(path.name for path in there[1:]), *written] if there else written
-    console.print(f"wrote {', '.join(names)}{'' if there else f' to {out}'}", markup=False)
+    console.print(f"wrote {', '.join(names)}{'' if there else f' to {out}'}")
 
 
 def write_pictures(training: Training, out: Path) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from twofold.compare.data.readers.files import absence, first
 from twofold.compare.errors import BadInput
+from twofold.compare.names import meant
 from twofold.compare.processes import spread
 from twofold.compare.published import (
     catcar_mlp,
@@ -36,7 +37,8 @@ def chosen(names: Sequence[str]) -> list[int]:
     pairs = list(dict.fromkeys(run.pair for run in table))
     for name in names:
         if name not in pairs:
-            raise BadInput(f"no published figures of {name!r}; there are some of {', '.join(pairs)}")
+            known = f"there are some of {', '.join(pairs)}{meant(name, pairs)}"
+            raise BadInput(f"no published figures of {name!r}; {known}")
     return [place for place, run in enumerate(table) if not names or run.pair in names]
 
 

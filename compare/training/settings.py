@@ -9,6 +9,7 @@ from typing import Any
 
 from twofold import scratch
 from twofold.compare.errors import BadInput
+from twofold.compare.names import meant
 from twofold.compare.pair import Pair, Twin
 from twofold.scratch.optim import Optimizer
 
@@ -123,7 +124,7 @@ def with_optimizer(pair: Pair, name: str) -> Pair:
     if name == class_name(pair.optimizer):
         return pair
     if name not in OPTIMIZERS:
-        raise BadInput(f"--set optimizer: expected {', '.join(OPTIMIZERS)}, found {name!r}")
+        raise BadInput(f"--set optimizer: expected {', '.join(OPTIMIZERS)}, found {name!r}{meant(name, OPTIMIZERS)}")
     other = Twin(f"twofold.scratch:{name}", f"torch.optim:{name}")
     taken = arguments(other)
     kept = {key: value for key, value in pair.optimizer.arguments.items() if key in taken}
@@ -202,7 +203,7 @@ def at(pair: Pair, texts: Mapping[str, str]) -> Point:
     for key, text in texts.items():
         if key not in known:
             where = f"{pair.name} with {texts['optimizer']}" if "optimizer" in texts else pair.name
-            raise BadInput(f"--set {key}: {where} has no such setting; there are {', '.join(known)}")
+            raise BadInput(f"--set {key}: {where} has no such setting; there are {', '.join(known)}{meant(key, known)}")
         point[key] = known[key].parse(text)
         if known[key].part == "recipe" and isinstance(point[key], int) and point[key] < 1:
             raise BadInput(f"--set {key}: expected at least 1, found {point[key]}")

@@ -11,6 +11,7 @@ from typing import Any
 from twofold.compare.data import Dataset
 from twofold.compare.errors import BadInput
 from twofold.compare.pair import Pair
+from twofold.compare.strict import dumps
 from twofold.compare.training.checkpoint import Curves, differing
 from twofold.compare.training.metrics import HIGHER_IS_BETTER
 from twofold.compare.training.settings import Point, all_of, label, pair_at
@@ -91,7 +92,7 @@ def save(path: Path, configuration: Mapping[str, Any], finished: Sequence[Traine
     """Written aside and then put in place, so that an interruption leaves the old one whole."""
     aside = path.with_name(path.name + ".part")
     content = {"schema": SCHEMA, "configuration": configuration, "finished": [asdict(one) for one in finished]}
-    aside.write_text(json.dumps(content))
+    aside.write_text(dumps(content))
     os.replace(aside, path)
 
 
