@@ -9,6 +9,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+NOT_FINITE = ("nan", "inf", "-inf")
+
 
 def written(value: Any) -> Any:
     """Dataclasses by their fields, arrays by dtype, shape and values, what is not finite as a word. No exception."""
@@ -35,17 +37,21 @@ def read(kind: Any, content: Any) -> Any:
     if origin is Literal or kind is Any:
         return expected(kind is Any or content in inner, content)
     if origin in (tuple, list):
+        expected(isinstance(content, list), content)
         each = inner if origin is tuple and inner[-1] is not Ellipsis else (inner[0],) * len(content)
         return origin(read(one, part) for one, part in zip(each, content, strict=True))
     if isinstance(origin, type) and issubclass(origin, Mapping):
+        expected(isinstance(content, Mapping), content)
         return {read(inner[0], key): read(inner[1], part) for key, part in content.items()}
     if is_dataclass(kind):
+        expected(isinstance(content, Mapping), content)
         hints = get_type_hints(kind)
         return kind(**{name: read(hints[name], part) for name, part in content.items()})  # type: ignore[operator]
     if (origin or kind) is np.ndarray:
+        expected(isinstance(content, Mapping), content)
         return np.array(read(list[float], content["values"]), content["dtype"]).reshape(content["shape"])
     if kind is float:
-        return float(content)
+        return float(expected(type(content) in (int, float) or content in NOT_FINITE, content))
     return kind(content) if issubclass(kind, Enum) else expected(type(content) is kind, content)
 
 

@@ -12,6 +12,7 @@ from twofold.compare.screen import Screen
 from twofold.compare.sides import SideError, devices
 from twofold.compare.training import files
 from twofold.compare.training.settings import Point, all_of, in_full, pair_at, parse
+from twofold.compare.training.sweep import try_out
 from twofold.compare.training.train import Configuration
 
 DTYPES = ("float32", "float64")
@@ -83,6 +84,8 @@ def plan(wanted: Wanted, console: Screen) -> Plan:
     source = dataset.source if wanted.data else "embedded"
     configuration = Configuration(pair.name, backend, dtype, place, seed, source, every)
     recipe = all_of(pair)
+    if point:
+        try_out(base, dataset, configuration, point)
     changed = {key: value for key, value in every.items() if recipe.get(key) != value and key != "epochs"}
     return Plan(base, configuration, dataset, out, changed)
 

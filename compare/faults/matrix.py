@@ -151,4 +151,5 @@ def at_home() -> Work:
 
 def rows(work: Work, jobs: int, tell: Callable[[str], object]) -> list[Row]:
     """One row a case, spread over processes."""
+    jobs = min(jobs, max(1, len(work)))
     return gathered(row, work, jobs, lambda done, found: tell(f"{done} of {len(work)} cases: {found.pair}"))

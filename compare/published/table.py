@@ -55,7 +55,7 @@ def reproduced(places: Sequence[int], directory: Path | None, workers: int) -> I
         yield from ((place, figures(place, directory)) for place in ready)
         return
     ready.sort(key=lambda place: -cost(table[place]))
-    for n, found in spread(figures, [(place, directory) for place in ready], workers):
+    for n, found in spread(figures, [(place, directory) for place in ready], min(workers, len(ready))):
         yield ready[n], found
 
 

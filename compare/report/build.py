@@ -123,7 +123,8 @@ def measured(
         yield from (measure(pair, data, places, seed, tell) for pair in pairs)
         return
     tell("checks, training and faults")
-    yield from (report for _, report in spread(measure, [(pair, data, places, seed) for pair in pairs], jobs))
+    work = [(pair, data, places, seed) for pair in pairs]
+    yield from (report for _, report in spread(measure, work, min(jobs, len(pairs))))
 
 
 def measure(
