@@ -34,7 +34,7 @@ app = typer.Typer(
     help="Settles whether two implementations of a neural network are the same computation: every model is built "
     "twice, from scratch in NumPy and with torch.nn, and judged on identical weights and batches.",
     epilog="Exit status: 0 all equal or done, 1 a difference found and nothing else, 2 bad usage or bad input, "
-    "3 nothing was proven, 70 a mistake in Twofold itself, 141 the reader of the output left.",
+    "3 nothing was proven, 70 a mistake in Twofold itself, 130 interrupted, 141 the reader of the output left.",
 )
 
 
@@ -366,12 +366,15 @@ def main() -> None:
     """The console script: bad usage and bad input end with one line and status 2, a difference alone with 1."""
     try:
         status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        sys.stdout.flush()
     except typer.TyperException as error:
         fail(" ".join(error.format_message().split()))
     except BadInput as error:
         fail(str(error))
-    except typer.Abort:
-        raise SystemExit(Status.INTERRUPTED) from None
+    except SystemExit as left:
+        if left.code == 1:  # typer and rich say so where the reader has left; a difference is never said so
+            os._exit(Status.UNREAD)
+        raise
     except BrokenPipeError:
         os._exit(Status.UNREAD)
     except Exception:

@@ -21,10 +21,11 @@ HOSTILE = [
     "one\ntwo\r\nthree",
     "a\tb\vc\x00d",
     "\u202egpj.exe",
-    "\ud800 lone",
+    "\udcff lone",
     "<script>&amp;\"'</script>",
     "$\\frac{$ _x^2 $",
     "{0} %s {name!r}",
+    "Größe µ 猫",
     "",
 ]
 ESCAPED = {

@@ -1,6 +1,6 @@
 """`twofold check`: the battery over pairs, dtypes and devices."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from twofold.compare.data import load
@@ -23,17 +23,21 @@ def run_full(
     """The same at recipe size on the data's own records, one trial after the other."""
     console = Screen(stderr=json_file == Path("-"))
     work = [(pair, kind, place) for pair in pairs for place in devices(device) for kind in kinds(dtype)]
-    results = []
     with console.status(f"importing torch for {len(work)} trials") as status:
-        for n, (pair, kind, place) in enumerate(work, 1):
+        return told(console, full(work, seed, data, status.update), json_file)
 
-            def tell(check: str, label: str = f"{n} of {len(work)}: {pair.name} {kind} {place}") -> None:
-                status.update(f"{label} at recipe size, {check}")
 
-            tell("reading the data")
-            trial = full_trial(pair, load(pair.dataset, data).train, kind, place, seed)
-            results.append(battery.run_trial(trial, CHECKS, tell, suspects))
-    return told(console, results, json_file)
+def full(
+    work: Sequence[tuple[Pair, str, str]], seed: int, data: Path | None, tell: Callable[[str], object]
+) -> Iterator[battery.Result]:
+    for n, (pair, kind, place) in enumerate(work, 1):
+
+        def at(check: str, label: str = f"{n} of {len(work)}: {pair.name} {kind} {place}") -> None:
+            tell(f"{label} at recipe size, {check}")
+
+        at("reading the data")
+        trial = full_trial(pair, load(pair.dataset, data).train, kind, place, seed)
+        yield battery.run_trial(trial, CHECKS, at, suspects)
 
 
 def kinds(dtype: str | None) -> Sequence[str]:
@@ -48,12 +52,11 @@ def run(pairs: Sequence[Pair], dtype: str | None, device: str, seed: int, jobs: 
     console = Screen(stderr=json_file == Path("-"))
     work = [(pair.case(), kind, place) for pair in pairs for place in devices(device) for kind in kinds(dtype)]
     with console.status(f"importing torch for {len(work)} trials") as status:
-        results = battery.run_all(work, seed, jobs, status.update, suspects)
-    return told(console, results, json_file)
+        return told(console, battery.run_all(work, seed, jobs, status.update, suspects), json_file)
 
 
-def told(console: Screen, results: Sequence[battery.Result], json_file: Path | None) -> Status:
-    print_check(console, results)
+def told(console: Screen, found: Iterable[battery.Result], json_file: Path | None) -> Status:
+    results = print_check(console, found)
     if json_file:
         write_json(json_file, as_json(results))
     if any(result.pair_is_wrong for result in results):

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from twofold.compare.errors import Status
 from twofold.compare.faults import FAULTS
-from twofold.compare.faults.matrix import Cell, at_home, everywhere, rows
+from twofold.compare.faults.matrix import Cell, Row, at_home, everywhere, rows
 from twofold.compare.faults.summary import as_json, summary, survivor
 from twofold.compare.output import write_json
 from twofold.compare.pair import Pair
@@ -26,7 +26,13 @@ def run(pairs: Sequence[Pair], json_file: Path | None, jobs: int, quick: bool = 
     columns = (SpinnerColumn(), Words("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(f"{len(FAULTS)} faults in {len(work)} cases")
-        found = rows(work, jobs, lambda text: progress.update(task, description=text))
+
+        def tell(done: int, row: Row) -> None:
+            killed = sum(not cell.survives for cell in row.cells)
+            console.print(f"{row.pair}: {killed} of {len(row.cells)} faults found", soft_wrap=True)
+            progress.update(task, description=f"{done} of {len(work)} cases: {row.pair}")
+
+        found = rows(work, jobs, tell)
     cells = [cell for row in found for cell in row.cells]
     console.table(table(cells))
     for cell in cells:

@@ -10,6 +10,7 @@ import numpy as np
 from rich.table import Table
 
 from twofold.compare.commands.choosing import chosen
+from twofold.compare.names import plain
 from twofold.compare.output import write_json
 from twofold.compare.pair import Pair, Twin
 from twofold.compare.pairs import MAIN, PAIRS
@@ -31,7 +32,7 @@ def run(as_json: bool) -> None:
         table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in row.values()))
     console = Screen()
     console.table(table)
-    variants = ", ".join(name for name in PAIRS if name not in MAIN)
+    variants = ", ".join(plain(name) for name in PAIRS if name not in MAIN)
     console.lines(fill(f"Variants: {variants}", console.width, break_on_hyphens=False, break_long_words=False))
 
 

@@ -224,6 +224,7 @@ def page(reports: Sequence[PairReport]) -> str:
         reports=[section(report) for report in reports],
         checks=[{"name": check.name, "proves": check.proves} for check in BATTERY],
         passed=sum(report.verdict is Verdict.PASS for report in reports),
+        differing=sum(report.verdict is Verdict.FAIL for report in reports),
         kills=kill_matrix({report.pair.name: report.faults for report in reports}),
         summary=summary(results),
         environment=environment.environment(),

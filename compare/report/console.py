@@ -1,6 +1,6 @@
 """What people read in a terminal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.table import Table
 from rich.text import Text
@@ -41,23 +41,29 @@ def _cell(finding: Finding) -> Text:
     return Text.assemble(MARKS[finding.verdict], multiple)
 
 
-def print_check(console: Screen, results: Sequence[Result]) -> None:
-    """The tables, then of each pair that does not pass why, and one sentence last."""
-    for some in side_by_side(results, console.width):
+def print_check(console: Screen, found: Iterable[Result]) -> list[Result]:
+    """The tables, each as soon as its results are there, then of each pair that does not pass why, and one sentence."""
+    results: list[Result] = []
+    for some in side_by_side(found, console.width):
         console.table(check_table(some))
         console.print()
+        results += some
     for line in (*flipped(results), *failing(results), summary(results)):
         console.print(line, soft_wrap=True)
+    return results
 
 
-def side_by_side(results: Sequence[Result], width: int) -> Iterator[Sequence[Result]]:
+def side_by_side(results: Iterable[Result], width: int) -> Iterator[Sequence[Result]]:
     """At most SIDE_BY_SIDE results, and as many as there is room for: (pair, dtype, device) have a column each."""
     some: list[Result] = []
     for result in results:
-        if some and (len(some) == SIDE_BY_SIDE or sum(map(room, (*some, result))) > width - len("optimizer")):
+        if some and sum(map(room, (*some, result))) > width - len("grad_output"):
             yield some
             some = []
         some.append(result)
+        if len(some) == SIDE_BY_SIDE:
+            yield some
+            some = []
     if some:
         yield some
 

@@ -1,7 +1,9 @@
 """Pictures, as PNG bytes. matplotlib is imported only where something is drawn."""
 
 import io
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,7 +54,9 @@ def png(drawing: Any) -> bytes:
     """The drawing with an even margin, whatever the size that its figure was planned with."""
     literal(drawing)
     buffer = io.BytesIO()
-    drawing.savefig(buffer, format="png", dpi=110, bbox_inches="tight", pad_inches=0.12)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a box stands for a letter that the font lacks
+        drawing.savefig(buffer, format="png", dpi=110, bbox_inches="tight", pad_inches=0.12)
     return buffer.getvalue()
 
 
@@ -63,17 +67,29 @@ def literal(drawing: Any) -> None:
     """
     from matplotlib.axis import Axis
     from matplotlib.text import Text
+    from matplotlib.ticker import FuncFormatter
 
-    ticks = [tick for axis in drawing.findobj(Axis) if powers(axis) for tick in ticks_of(axis)]
-    formulas = {id(label) for tick in ticks for label in (tick.label1, tick.label2)}
+    axes = drawing.findobj(Axis)
+    formulas = {id(label) for axis in axes if powers(axis) for tick in ticks_of(axis) for label in labels_of(tick)}
     for text in drawing.findobj(Text):
         if id(text) not in formulas:
             text.set_parse_math(False)
             text.set_text(plain_lines(text.get_text()))
+    for axis in axes:  # names along an axis are asked for again when it is drawn
+        if isinstance(formatter := axis.get_major_formatter(), FuncFormatter):
+            formatter.func = partial(written_out, formatter.func)
+
+
+def written_out(names: Callable[..., str], value: float, place: int | None = None) -> str:
+    return plain_lines(names(value, place))
 
 
 def ticks_of(axis: Any) -> list[Any]:
     return [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+
+
+def labels_of(tick: Any) -> tuple[Any, Any]:
+    return tick.label1, tick.label2
 
 
 def powers(axis: Any) -> bool:
