@@ -3,14 +3,16 @@
 import errno
 import os
 import sys
+import traceback
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from twofold.compare.errors import BadInput
+from twofold.compare.errors import BadInput, Status
 from twofold.compare.interrupts import Interrupted, at_once, handled
+from twofold.compare.names import plain
 from twofold.compare.options import (
     Backend,
     Data,
@@ -21,6 +23,7 @@ from twofold.compare.options import (
     NoStop,
     Pairs,
     Records,
+    Resume,
     Seed,
     Threads,
     TrainedOn,
@@ -31,7 +34,6 @@ from twofold.compare.options import (
     print_version,
 )
 
-SIGPIPE = 13
 WRITING = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EBADF)  # what standard output may refuse
 
 app = typer.Typer(
@@ -39,8 +41,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Settles whether two implementations of a neural network are the same computation: every model is built "
     "twice, from scratch in NumPy and with torch.nn, and judged on identical weights and batches.",
-    epilog="Exit status: 0 all equal or done, 1 a difference found, 2 bad usage or bad input, 4 diverged, 130 and "
-    "143 interrupted.",
+    epilog="Exit status: 0 all equal or done, 1 a difference found and nothing else, 2 bad usage or bad input, "
+    "3 nothing was proven, 4 diverged, 70 a mistake in Twofold itself, 130 and 143 interrupted, 141 the reader of the "
+    "output left.",
 )
 
 
@@ -243,15 +246,18 @@ def report(
     device: Device = "auto",
     seed: Seed = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that share the pairs; times are taken alone.")] = 2,
+    resume: Resume = False,
 ) -> None:
     """Checks, trains both sides, times them, plants the known mistakes, and writes one self-contained page.
+
+    What is measured of a pair is kept in DIR/finished as soon as it is done; --resume goes on from there.
 
     Example: twofold report mnist-cnn catcar-mlp --data DIR
     """
     from twofold.compare.commands import report as command
     from twofold.compare.commands.choosing import systems
 
-    raise typer.Exit(0 if command.run(systems(pairs), out, data, device, seed, jobs) else 1)
+    raise typer.Exit(command.run(systems(pairs), out, data, device, seed, jobs, resume))
 
 
 @app.command()
@@ -278,7 +284,7 @@ def faults(
 
     if quick and pairs:
         raise BadInput("faults --quick: expected no pairs, for each mistake has its own")
-    raise typer.Exit(0 if command.run(chosen(pairs), json_file, jobs, quick) else 1)
+    raise typer.Exit(command.run(chosen(pairs), json_file, jobs, quick))
 
 
 @app.command()
@@ -293,17 +299,23 @@ def reproduce(
         Path | None,
         json_of("Figures"),
     ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that share the runs.")] = 2,
+    out: Annotated[Path, typer.Option(help="Folder in which each run is kept as soon as it is done.")] = Path(
+        "runs/reproduce"
+    ),
+    resume: Resume = False,
 ) -> None:
     """Runs the published figures again: each beside scratch's and the reference's, digit by digit.
 
     float32 logs are held to the digit as far as their recipe says, from there on to the envelope of one-ulp twins
-    while it is below 1 % of the value; after that they are not informative.
+    while it is below 1 % of the value; after that they are not informative. Each run is printed as it comes. Status 3
+    if no figure could be judged.
 
     Example: twofold reproduce mnist-cnn --data DIR
     """
     from twofold.compare.commands import reproduce as command
 
-    raise typer.Exit(0 if command.run(pairs or [], data, json_file) else 1)
+    raise typer.Exit(command.run(pairs or [], data, json_file, jobs, out, resume))
 
 
 @app.command()
@@ -375,13 +387,13 @@ def new(name: Annotated[str, typer.Argument(help="Lower-case words joined by hyp
     command.run(name)
 
 
-def fail(message: str, status: int = 2) -> NoReturn:
-    print(f"twofold: {message}", file=sys.stderr)
+def fail(message: str, status: int = Status.BAD_INPUT) -> NoReturn:
+    print(f"twofold: {plain(message)}", file=sys.stderr)
     raise SystemExit(status)
 
 
 def main() -> None:
-    """The console script: whatever ends a command but a fault of its own is one line and a status."""
+    """The console script: bad usage and bad input end with one line and status 2, a difference alone with 1."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has not every letter is no reason to end
@@ -395,15 +407,16 @@ def main() -> None:
         fail(str(error), error.status)
     except Interrupted as error:
         fail("interrupted", error.status)
-    except SystemExit as error:
-        if isinstance(error.__context__, BrokenPipeError):  # nobody reads on, which is no difference found
-            os._exit(128 + SIGPIPE)
+    except SystemExit as left:
+        if left.code == 1:  # typer and rich say so where the reader has left; a difference is never said so
+            os._exit(Status.UNREAD)
         raise
     except BrokenPipeError:
-        os._exit(128 + SIGPIPE)
-    except OSError as error:
-        if error.filename is not None or error.errno not in WRITING:
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left of it cannot be written when Python ends either
-        fail(f"standard output: expected to write to it, found: {error.strerror}")
+        os._exit(Status.UNREAD)
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is None and error.errno in WRITING:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left of it cannot be written when Python ends either
+            fail(f"standard output: expected to write to it, found: {error.strerror}")
+        traceback.print_exc()
+        raise SystemExit(Status.BROKEN) from None
     raise SystemExit(status or 0)

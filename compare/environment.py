@@ -2,10 +2,30 @@
 
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
 from twofold import __version__
+
+
+def import_matplotlib() -> Any:
+    """matplotlib, for pictures in files: the window system that MPLBACKEND names is not asked for."""
+    with without("MPLBACKEND"):
+        import matplotlib
+    return matplotlib
+
+
+@contextmanager
+def without(variable: str) -> Iterator[None]:
+    """The environment without one variable."""
+    kept = os.environ.pop(variable, None)
+    try:
+        yield
+    finally:
+        if kept is not None:
+            os.environ[variable] = kept
 
 
 def environment() -> dict[str, Any]:

@@ -70,6 +70,7 @@ Device = Annotated[
 Seed = Annotated[int, typer.Option(min=0, help="Draws parameters, inputs and cotangents.")]
 
 
+Resume = Annotated[bool, typer.Option("--resume", help="Take up what is finished, by the same code on the same data.")]
 Backend = Annotated[Literal["scratch", "reference"], typer.Option(help="NumPy by hand, or torch.nn.")]
 Records = Annotated[int | None, typer.Option(min=1, help="Train on the first N records alone.", metavar="N")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Default: the pair's recipe.")]

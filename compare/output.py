@@ -1,16 +1,15 @@
 """What is written: to files, whole or not at all, and as JSON for programs."""
 
 import errno
-import json
-import math
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from twofold.compare.errors import BadInput
+from twofold.compare.strict import dumps
 
 PART = ".part"  # behind a file's name while it is written
 LOCK = ".lock"
@@ -42,20 +41,11 @@ def write(path: Path, content: str | bytes) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Strict JSON, to a file or to standard output for "-"; what is no number, or infinite, is null."""
-    text = json.dumps(finite(content), indent=1, allow_nan=False)
+    text = dumps(content, indent=1)
     if path == STANDARD_OUTPUT:
         print(text)
     else:
         write(path, text + "\n")
-
-
-def finite(content: Any) -> Any:
-    """With None for every number that JSON has not."""
-    if isinstance(content, float):
-        return content if math.isfinite(content) else None
-    if isinstance(content, Mapping):
-        return {key: finite(value) for key, value in content.items()}
-    return [finite(value) for value in content] if isinstance(content, list | tuple) else content
 
 
 def try_file(path: Path | None) -> None:

@@ -63,8 +63,9 @@ ORDER = (
     "reference",
     *(
         f"compare/{name}"
-        for name in ("errors", "interrupts", "nest", "output", "processes", "environment", "pair", "layers")
+        for name in ("errors", "interrupts", "names", "nest", "strict", "records", "output", "keeping")
     ),
+    *(f"compare/{name}" for name in ("keeping", "screen", "processes", "environment", "pair", "layers")),
     *(f"compare/{name}" for name in ("sides", "watch", "threads", "data", "training", "tables", "pairs")),
     *(
         f"compare/judge/{name}"

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
 from twofold.compare.bench.environment import described, environment
 from twofold.compare.bench.layers import LAYERS, LOOPS, MATRICES, adam_row, layer_rows, loop_rows
@@ -19,9 +18,8 @@ from twofold.compare.errors import BadInput
 from twofold.compare.output import make_folder, write, write_json
 from twofold.compare.pair import Pair
 from twofold.compare.report.timings import TABLES, TITLES, differences, judging_table, means, memory_table, show
+from twofold.compare.screen import Screen, Words
 from twofold.compare.threads import threads
-
-WIDE = 140
 
 
 @dataclass(frozen=True)
@@ -44,9 +42,7 @@ def run(
     """Prints a table of each kind, and means; True unless something differs. `count` is that of the threads."""
     if count > (most := os.cpu_count() or 1):
         raise BadInput(f"--threads {count}: expected at most {most}, as many as there are CPUs")
-    console = Console(stderr=json_file == Path("-"), highlight=False)
-    if not console.is_terminal:  # a file has no width that rows would have to fit
-        console.width = max(console.width, WIDE)
+    console = Screen(stderr=json_file == Path("-"))
     if out:
         make_folder(out)
     rows: list[Row] = []
@@ -54,8 +50,8 @@ def run(
     with threads(count):
         found = environment()
         for line in described(found):
-            console.print(line, soft_wrap=True, markup=False)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            console.print(line, soft_wrap=True)
+        columns = (Words("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console, transient=True) as progress:
             sections = planned(pairs, layers)
             judging = costs(pairs, count) if judge else []
@@ -82,7 +78,7 @@ def run(
         show(console, TITLES["memory"], memory_table(peaks))
     console.print()
     for line in (*means(rows), *differences(rows, judged)):
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
     if out and any(row.kind == "growth" and row.timing for row in rows):
         from twofold.compare.report.pictures.growth import growth_curves
 

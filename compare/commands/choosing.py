@@ -1,9 +1,9 @@
 """Which pairs a command is about."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 
 from twofold.compare.errors import BadInput
+from twofold.compare.names import meant
 from twofold.compare.pair import Pair, SideName
 from twofold.compare.pairs import FILES, MAIN, PAIRS
 from twofold.compare.tables import BOTH, must_be_sound
@@ -13,10 +13,8 @@ def chosen(names: Sequence[str] | None, default: Iterable[str] = PAIRS, sides: S
     """The named pairs, `default` for none. Raises BadInput naming the nearest that exist, or what is wrong with one."""
     for name in names or ():
         if name not in PAIRS:
-            near = get_close_matches(name, PAIRS, n=3, cutoff=0.4) or MAIN
-            raise BadInput(
-                f"unknown pair {name!r}; did you mean {', '.join(near)}? `twofold list` names all {len(PAIRS)}"
-            )
+            those = meant(name, PAIRS) or f"; there are {', '.join(MAIN)},"
+            raise BadInput(f"unknown pair {name!r}{those} `twofold list` names all {len(PAIRS)}")
     pairs = [PAIRS[name] for name in names or default]
     for pair in pairs:
         must_be_sound(pair, FILES[pair.name], sides)

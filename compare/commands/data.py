@@ -2,24 +2,25 @@
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from twofold.compare.data import Entry, fetch, found, known
+from twofold.compare.names import plain
+from twofold.compare.screen import Screen
 
 
 def show(directory: Path | None) -> None:
     """Every data set, and for each of its files whether it is there."""
     table = Table(box=None, pad_edge=False)
-    for column in ("data set", "what it is", "file", "found" if directory else ""):
-        table.add_column(column, overflow="fold")
+    for column in ("data set", "what it is", "file", *(["found"] if directory else ())):
+        table.add_column(column)
     for entry in known():
         rows = rows_of(entry, directory) or [("none: it is generated", "")]
         for n, row in enumerate(rows):
-            table.add_row(*(("", "") if n else (entry.name, entry.description)), *row)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(table)
-    console.print(
+            table.add_row(*(("", "") if n else (entry.name, entry.description)), *row[: 2 if directory else 1])
+    console = Screen(soft_wrap=True)
+    console.table(table)
+    console.lines(
         f"\nLooked in {directory}."
         if directory
         else "\nNo --data DIR given: the embedded data sets serve. DIR is to hold the files above."
@@ -37,4 +38,4 @@ def rows_of(entry: Entry, directory: Path | None) -> list[tuple[str, str]]:
 
 def download(name: str, directory: Path) -> None:
     for path in fetch(name, directory):
-        print(f"fetched {path}")
+        print(f"fetched {plain(path)}")

@@ -3,13 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
 from twofold.compare.commands.choosing import trainable
 from twofold.compare.commands.planning import place_of
 from twofold.compare.commands.train import finish, heading, sets_line
 from twofold.compare.data import DataError, Dataset, load
 from twofold.compare.output import make_folder
+from twofold.compare.screen import Screen
 from twofold.compare.training import checkpoint
 from twofold.compare.training.settings import all_of, pair_at, parse, written
 from twofold.compare.training.train import Configuration, Training
@@ -17,11 +16,11 @@ from twofold.compare.training.train import Configuration, Training
 
 def run(path: Path, data: Path | None, device: str, out: Path | None) -> None:
     """Prints the figures on every set, of the best weights where they are kept. Raises DataError in one line."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Screen(soft_wrap=True)
     path = path / "checkpoint.h5" if path.is_dir() else path
     training, dataset = restored(path, data, device)
     figures = {**training.trained(), **training.validated(), **training.tested()}
-    console.print(heading(training, dataset), markup=False)
+    console.print(heading(training, dataset))
     console.print(f"after epoch {training.kept_epoch}  {sets_line(training, figures)}")
     folder = out or path.parent / "evaluation"
     make_folder(folder)

@@ -1,18 +1,20 @@
 """`twofold list`."""
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from textwrap import fill
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from twofold.compare.commands.choosing import chosen
+from twofold.compare.names import plain
+from twofold.compare.output import write_json
 from twofold.compare.pair import Pair, Twin
 from twofold.compare.pairs import MAIN, PAIRS
+from twofold.compare.screen import Screen
 from twofold.scratch import init
 
 
@@ -20,18 +22,18 @@ def run(as_json: bool) -> None:
     """The systems as a table and their variants' names, or all pairs as JSON."""
     rows = catalogue(chosen((), PAIRS if as_json else MAIN, sides=("scratch",)))
     if as_json:
-        print(json.dumps(rows, indent=2))
+        write_json(Path("-"), rows)
         return
     table = Table(box=None, pad_edge=False)
     for column in ("name", "layers", "parameters", "data", "loss", "optimizer"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column)
     for row in rows:
         del row["title"]
         table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in row.values()))
-    console = Console()
-    console.print(table)
-    variants = ", ".join(name for name in PAIRS if name not in MAIN)
-    print(fill(f"Variants: {variants}", console.width, break_on_hyphens=False))
+    console = Screen()
+    console.table(table)
+    variants = ", ".join(plain(name) for name in PAIRS if name not in MAIN)
+    console.lines(fill(f"Variants: {variants}", console.width, break_on_hyphens=False, break_long_words=False))
 
 
 def catalogue(pairs: Iterable[Pair]) -> list[dict[str, Any]]:

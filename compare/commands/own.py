@@ -6,13 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from twofold.compare.errors import BadInput
+from twofold.compare.errors import BadInput, Status
 from twofold.compare.judge.own import judge as judging
 from twofold.compare.judge.own.contract import line_of
 from twofold.compare.judge.own.telling.verdict import Verdict
 from twofold.compare.output import write_json
+from twofold.compare.screen import Screen
 
 START = """
 no call of judge was made in {file}; what would serve: {found}. To start from:
@@ -29,14 +28,14 @@ def is_file(name: str) -> bool:
     return name.endswith(".py")
 
 
-def run(files: Sequence[str], json_file: Path | None) -> int:
-    """Prints each verdict as it comes: 0 if all are the same, 1 if one is not, 2 where nothing was judged."""
-    console = Console(stderr=json_file == Path("-"), soft_wrap=True, highlight=False, markup=False)
+def run(files: Sequence[str], json_file: Path | None) -> Status:
+    """Prints each verdict as it comes. The status: bad input where nothing was judged."""
+    console = Screen(stderr=json_file == Path("-"), soft_wrap=True)
     verdicts: list[Verdict] = []
 
     def told(verdict: Verdict) -> None:
         verdicts.append(verdict)
-        console.print(f"{verdict}\n")
+        console.lines(f"{verdict}\n")
 
     judging.LISTENERS.append(told)
     try:
@@ -44,15 +43,17 @@ def run(files: Sequence[str], json_file: Path | None) -> int:
             before = len(verdicts)
             execute(Path(file))
             if len(verdicts) == before:
-                console.print(START.format(file=file, **serving(Path(file))))
-                return 2
+                console.lines(START.format(file=file, **serving(Path(file))))
+                return Status.BAD_INPUT
     finally:
         judging.LISTENERS.remove(told)
     same = sum(verdict.same for verdict in verdicts)
     console.print(f"{same} of {len(verdicts)} are the same; {sum(v.seconds for v in verdicts):.1f} s of judging")
     if json_file:
         write_json(json_file, {"schema": 1, "verdicts": [verdict.to_json() for verdict in verdicts]})
-    return 0 if same == len(verdicts) else 1
+    if any(verdict.outcome == "different" for verdict in verdicts):
+        return Status.DIFFERENT
+    return Status.DONE if same == len(verdicts) else Status.NOTHING_PROVEN
 
 
 def execute(file: Path) -> None:

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from twofold.compare.commands.choosing import trainable
 from twofold.compare.data import Dataset, load
 from twofold.compare.errors import BadInput
 from twofold.compare.pair import Pair, SideName
+from twofold.compare.screen import Screen
 from twofold.compare.sides import SideError, devices
 from twofold.compare.training import files
 from twofold.compare.training.settings import Point, all_of, in_full, pair_at, parse
+from twofold.compare.training.sweep import try_out
 from twofold.compare.training.train import Configuration
 
 DTYPES = ("float32", "float64")
@@ -53,7 +53,7 @@ class Plan:
     changed: Point
 
 
-def plan(wanted: Wanted, console: Console) -> Plan:
+def plan(wanted: Wanted, console: Screen) -> Plan:
     """Command line, configuration file and recipe, in this order. Raises BadInput in one line for what cannot be used.
 
     Resuming takes the configuration that lies in the folder, unless another is given.
@@ -88,6 +88,8 @@ def plan(wanted: Wanted, console: Console) -> Plan:
     threads = wanted.threads or entries.get("threads", 1)
     configuration = Configuration(pair.name, backend, dtype, place, seed, source, every, threads)
     recipe = all_of(pair)
+    if point:
+        try_out(base, dataset, configuration, point)
     changed = {key: value for key, value in every.items() if recipe.get(key) != value and key != "epochs"}
     return Plan(base, configuration, dataset, out, changed)
 

@@ -1,77 +1,121 @@
 """`twofold reproduce`: the published figures beside scratch's and the reference's."""
 
-import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
-from twofold.compare.errors import BadInput
+from twofold.compare import keeping
+from twofold.compare.data.readers.files import first
+from twofold.compare.errors import BadInput, Status
 from twofold.compare.output import write_json
-from twofold.compare.published.figure import Basis, Figure
+from twofold.compare.published.figure import Basis, Figure, Run
 from twofold.compare.published.table import chosen, reproduced, runs
+from twofold.compare.records import read, written
+from twofold.compare.screen import Screen, Words
 
-MOST_WORKERS = 4
+OUT = Path("runs/reproduce")  # where each run is kept as soon as it is done
 
 
-def run(names: Sequence[str], data: Path | None, json_file: Path | None, workers: int | None = None) -> bool:
-    """Prints a table a run and a summary; True unless an available figure disagrees."""
+def run(
+    names: Sequence[str],
+    data: Path | None,
+    json_file: Path | None,
+    jobs: int = 1,
+    out: Path = OUT,
+    resume: bool = False,
+) -> Status:
+    """Prints a table a run as it comes, and keeps it in `out`; then a summary."""
     if data is not None and not data.is_dir():
         raise BadInput(f"--data {data}: expected a folder with data files, found none")
-    console = Console(stderr=json_file == Path("-"), highlight=False)
+    console = Screen(stderr=json_file == Path("-"))
     places, began = chosen(names), time.perf_counter()
-    figures = computed(console, places, data, workers or min(os.cpu_count() or 1, MOST_WORKERS))
-    for _, group in groupby(figures, key=lambda figure: (figure.pair, figure.run)):
-        print_run(console, list(group))
-    console.print(summary(figures, time.perf_counter() - began), soft_wrap=True, markup=False)
+    figures = computed(console, places, data, jobs, out, resume)
+    console.lines(summary(figures, time.perf_counter() - began))
     if json_file:
         write_json(json_file, as_json(figures))
-    return not any(figure.disagrees for figure in figures)
+    if any(figure.disagrees for figure in figures):
+        return Status.DIFFERENT
+    return Status.DONE if any(figure.counts for figure in figures) else Status.NOTHING_PROVEN
 
 
-def computed(console: Console, places: Sequence[int], data: Path | None, workers: int) -> list[Figure]:
-    """All figures in the order of the table, with a bar over the runs."""
-    table, found = runs(), {}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+def computed(
+    console: Screen, places: Sequence[int], data: Path | None, jobs: int, out: Path, resume: bool
+) -> list[Figure]:
+    """All figures in the order of the table, with a bar over the runs; those that are kept are not computed again."""
+    table = runs()
+    found = dict(finished(out, places, data)) if resume else {}
+    for figures in found.values():
+        print_run(console, figures, " (finished before)")
+    columns = (Words("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("published runs", total=len(places))
-        for place, figures in reproduced(places, data, workers):
-            found[place] = figures
-            progress.update(task, advance=1, description=f"done: {table[place].pair}, {table[place].name}")
+        task = progress.add_task("published runs", total=len(places), completed=len(found))
+        try:
+            for place, figures in reproduced([place for place in places if place not in found], data, jobs):
+                found[place] = figures
+                if figures[0].basis is not Basis.UNAVAILABLE:
+                    keeping.keep(out, name_of(table[place]), made_of(table[place], data), written(figures))
+                print_run(console, figures)
+                progress.update(task, advance=1, description=f"done: {name_of(table[place])}")
+        except (Interrupted, KeyboardInterrupt):
+            console.print(f"interrupted; {len(found)} of {len(places)} runs are done, --resume goes on", soft_wrap=True)
+            raise
     return [figure for place in places for figure in found[place]]
 
 
-def print_run(console: Console, figures: Sequence[Figure]) -> None:
+def finished(out: Path, places: Iterable[int], data: Path | None) -> Iterator[tuple[int, list[Figure]]]:
+    """What an earlier call kept of these runs, computed by the same code from the same files."""
+    table = runs()
+    for place in places:
+        if (content := keeping.kept(out, name_of(table[place]), made_of(table[place], data))) is not None:
+            try:
+                yield place, read(list[Figure], content)
+            except (ValueError, TypeError, KeyError):
+                continue  # a file that somebody changed: it is computed again
+
+
+def name_of(run: Run) -> str:
+    return f"{run.pair}, {run.name}"
+
+
+def made_of(run: Run, data: Path | None) -> dict[str, Any]:
+    """What a run's figures hang on."""
+    found = [first(data, names) for names in run.files] if data else []
+    files = {name: keeping.digest([(data / name).read_bytes()]) for name in found if data and name}
+    return {"run": name_of(run), "files": files, "with": keeping.versions()}
+
+
+def print_run(console: Screen, figures: Sequence[Figure], note: str = "") -> None:
     """One run: its figures, and in each column where the basis changes."""
-    table = Table(box=None, pad_edge=False, title=f"{figures[0].pair}, {figures[0].run}", title_justify="left")
+    table = Table(box=None, pad_edge=False, title=f"{figures[0].pair}, {figures[0].run}{note}", title_justify="left")
     for column in ("figure", "published", "scratch", "reference", "agrees", "basis", "reason"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column)
     reasons = {figure.reason for figure in figures}
     common = reasons.pop() if len(reasons) == 1 else ""  # said once, below
     for figure in figures:
         reason = "" if common else figure.reason
         values = (figure.published, figure.scratch or "-", figure.reference or "-")
         table.add_row(figure.name, *values, verdict(figure), figure.basis, reason)
-    console.print(table)
+    console.table(table)
     if common:
-        console.print(common, soft_wrap=True, markup=False)
+        console.print(common, soft_wrap=True)
     for line in beginnings(figures):
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
     console.print()
 
 
-def verdict(figure: Figure) -> str:
+def verdict(figure: Figure) -> Text:
     if not figure.counts:
-        return "[dim]-[/]"
+        return Text("-", "dim")
     if not figure.disagrees:
-        return "[green]yes[/]"
-    return "[bold red]NO: " + ", ".join(side for side, agrees in figure.agrees.items() if not agrees) + "[/]"
+        return Text("yes", "green")
+    return Text("NO: " + ", ".join(side for side, agrees in figure.agrees.items() if not agrees), "bold red")
 
 
 def beginnings(figures: Sequence[Figure]) -> list[str]:
@@ -95,6 +139,8 @@ def summary(figures: Sequence[Figure], seconds: float) -> str:
         parts.append(f"{sum(not figure.disagrees for figure in own)} of {len(own)} {words}")
     for basis in (Basis.NOT_INFORMATIVE, Basis.UNAVAILABLE):
         parts.append(f"{sum(figure.basis is basis for figure in figures)} {basis}")
+    if not counted:
+        return f"nothing was proven: none of {len(figures)} figures could be judged, {parts[-1]}; {seconds:.0f} s"
     line = f"{agreeing} of {len(counted)} figures agree on both sides: {', '.join(parts)}; {seconds:.0f} s"
     wrong = [f"{figure.pair}, {figure.run}: {figure.name}" for figure in counted if figure.disagrees]
     return "\n".join([line, *(f"disagrees: {name}" for name in wrong)])

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
 from twofold.compare.commands.choosing import trainable
@@ -15,15 +14,16 @@ from twofold.compare.commands.train import write_pictures
 from twofold.compare.data import Dataset, load
 from twofold.compare.errors import BadInput
 from twofold.compare.interrupts import Interrupted
+from twofold.compare.names import meant
 from twofold.compare.output import alone, make_folder, write
 from twofold.compare.pair import Pair, SideName
+from twofold.compare.screen import Screen, Words
 from twofold.compare.training import files, sweep
 from twofold.compare.training.metrics import LABELS
 from twofold.compare.training.settings import Point, all_of, in_full, label, pair_at, parse, points, written
 from twofold.compare.training.sweep import Trained, decisive
 from twofold.compare.training.train import Configuration, Training
 
-WIDE = 140
 TRIGRAMS, WORDS = 5, 10  # shown of a net that predicts words
 
 
@@ -74,13 +74,12 @@ class Progressing:
 
 def run(wanted: Wanted) -> None:
     """Raises BadInput in one line for what cannot be used."""
-    console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:  # a file has no width that rows would have to fit
-        console.width = max(console.width, WIDE)
+    console = Screen(soft_wrap=True)
     pairs = recipes(wanted)
     first = next(iter(pairs.values()))
     if wanted.best_by not in (known := ("loss", *first.metrics)):
-        raise BadInput(f"--best-by: expected {' or '.join(known)}, found {wanted.best_by!r}")
+        found = f"{wanted.best_by!r}{meant(wanted.best_by, known)}"
+        raise BadInput(f"--best-by: expected {' or '.join(known)}, found {found}")
     label_of: dict[str, Point] = {name: {"pair": name} if len(pairs) > 1 else {} for name in pairs}
     grid = [label_of[name] | point for name, pair in pairs.items() for point in points(pair, wanted.settings)]
     if not any(grid):
@@ -105,7 +104,7 @@ def run(wanted: Wanted) -> None:
 
 
 def swept(
-    console: Console,
+    console: Screen,
     wanted: Wanted,
     plans: Sequence[sweep.Planned],
     dataset: Dataset,
@@ -151,7 +150,7 @@ def recipes(wanted: Wanted) -> dict[str, Pair]:
 
 
 def train_all(
-    console: Console,
+    console: Screen,
     plans: Sequence[sweep.Planned],
     dataset: Dataset,
     finished: list[Trained],
@@ -160,7 +159,7 @@ def train_all(
     whole: Mapping[str, Any],
 ) -> None:
     """Trains what is not finished yet; each finished one is kept at once, and the best so far with all it has."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
+    columns = (Words("{task.description}"), BarColumn(), Words("{task.percentage:.0f} %"))
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
         recipes = [(plan.pair.recipe, plan.pair.recipe.records or len(dataset.train)) for plan in plans]
         watcher = Progressing(progress, [-(-count // recipe.batch) * recipe.epochs for recipe, count in recipes])
@@ -174,7 +173,7 @@ def train_all(
                 if sweep.best(finished, by) == len(finished) - 1:
                     keep(training, out / "best")
                 sweep.save(out / "sweep.json", whole, finished)
-                console.print(line(plan.pair, one), markup=False)
+                console.print(line(plan.pair, one))
         except (Interrupted, KeyboardInterrupt):
             kept = f"{len(finished)} of {len(plans)} are kept in {out / 'sweep.json'}"
             console.print(f"interrupted; {kept}, the same command goes on")
@@ -201,19 +200,19 @@ def words_of(training: Training) -> dict[str, list[str]]:
     return {f"{' '.join(one.context)} ... {one.true}": [word for word, _ in one.predicted[:WORDS]] for one in found}
 
 
-def conclude(console: Console, pair: Pair, finished: Sequence[Trained], by: str, out: Path) -> None:
+def conclude(console: Screen, pair: Pair, finished: Sequence[Trained], by: str, out: Path) -> None:
     """Table and picture, words side by side, and the best with its figures on the test set."""
-    console.print(table(pair, finished, by))
+    console.table(table(pair, finished, by))
     spoken = [one for one in finished if one.words]
     for context in spoken[0].words if spoken else ():
-        console.print(word_table(context, spoken))
+        console.table(word_table(context, spoken))
     write_picture(pair, finished, by, out / "sweep.png")
     if (winner := sweep.best(finished, by)) is not None:
         one = finished[winner]
         names = ("loss", *pair.metrics)
         tested = ", ".join(f"{LABELS[n][0]} {figure(one, 'test', n)}" for n in names)
         told = f"best by {decisive(one)} {LABELS[by][0]}: {label(one.settings)}, epoch {one.epoch}; test: {tested}"
-        console.print(f"{told}; kept in {out / 'best'}", markup=False)
+        console.print(f"{told}; kept in {out / 'best'}")
     else:
         console.print(f"none is the best by {LABELS[by][0]}: no figure is a number")
     watched = f", {out / 'gradients.png'}" if (out / "gradients.png").is_file() else ""
@@ -253,9 +252,9 @@ def table(pair: Pair, finished: Sequence[Trained], by: str) -> Table:
     drawn = Table(box=None, pad_edge=False, caption=decided, caption_justify="left")
     keys = list(dict.fromkeys(key for one in finished for key in one.settings))
     for key in keys:
-        drawn.add_column(key, overflow="fold")
+        drawn.add_column(key)
     for name in columns_of(pair, finished):
-        drawn.add_column(name, justify="right", overflow="fold")
+        drawn.add_column(name, justify="right")
     drawn.add_column("")
     for number, one in enumerate(finished):
         mark: dict[str, Any] = {"style": "bold green"} if number == winner else {}
@@ -268,7 +267,7 @@ def word_table(context: str, finished: Sequence[Trained]) -> Table:
     """The most probable words after one trigram, a column a net; the true one stands behind the dots."""
     drawn = Table(title=context, title_justify="left", box=None, pad_edge=False)
     for one in finished:
-        drawn.add_column(label(one.settings), overflow="fold")
+        drawn.add_column(label(one.settings))
     for row in zip(*(one.words[context] for one in finished), strict=True):
         drawn.add_row(*row)
     return drawn

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from twofold.compare.commands.planning import Plan, Wanted, plan
 from twofold.compare.data import Dataset
@@ -14,6 +13,7 @@ from twofold.compare.errors import BadInput
 from twofold.compare.interrupts import Asked, Interrupted, between_steps
 from twofold.compare.output import alone, write
 from twofold.compare.pair import Pair
+from twofold.compare.screen import Screen, Words
 from twofold.compare.training import checkpoint, files, resuming
 from twofold.compare.training.divergence import Diverged
 from twofold.compare.training.gradients import Watched
@@ -142,7 +142,7 @@ def kept_line(training: Training) -> str:
 
 def run(wanted: Wanted) -> None:
     """Raises BadInput in one line for what cannot be used."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Screen(soft_wrap=True)
     made = plan(wanted, console)
     pair, dataset, out = made.pair, made.dataset, made.out
     training = fitting(pair, dataset, made)
@@ -161,31 +161,31 @@ def fitting(pair: Pair, dataset: Dataset, made: Plan) -> Training:
     return training
 
 
-def trained(console: Console, training: Training, made: Plan, wanted: Wanted) -> None:
+def trained(console: Screen, training: Training, made: Plan, wanted: Wanted) -> None:
     epochs, dataset, out = made.pair.recipe.epochs, made.dataset, made.out
     path = out / "checkpoint.h5"
     notes = training.resume(path) if wanted.resume else []
     if not wanted.resume and not wanted.overwrite:
         must_lose_nothing(path, training, epochs)
     files.write(out, made.configuration)
-    console.print(heading(training, dataset), markup=False)
+    console.print(heading(training, dataset))
     if made.changed:
         told = ", ".join(f"{key} {written(value)}" for key, value in made.changed.items())
-        console.print(f"not as the recipe has it: {told}", markup=False)
+        console.print(f"not as the recipe has it: {told}")
     if dataset.note:
         console.print(dataset.note)
     if wanted.resume:
         step = f"step {training.step_in_epoch} of {training.steps_an_epoch}"
         console.print(f"goes on after epoch {training.done}, {step}")
     for note in notes:
-        console.print(note, markup=False)
+        console.print(note)
     if training.done >= epochs and not training.over:
         console.print(f"already trained for {training.done} epochs; more with --epochs")
     columns = (
-        TextColumn("{task.description}"),
+        Words("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[figures]}  {task.fields[rate]}"),
+        Words("{task.fields[figures]}  {task.fields[rate]}"),
         TimeRemainingColumn(),
     )
     watched = Watched(training) if wanted.watch else None
@@ -198,7 +198,7 @@ def trained(console: Console, training: Training, made: Plan, wanted: Wanted) ->
             told = f"saved to {path}, --resume goes on from there"
             if not watcher.stopped:
                 told = f"at once, nothing was saved; {last_kept(path)}"
-            console.print(f"interrupted in epoch {training.done + 1}; {told}", markup=False)
+            console.print(f"interrupted in epoch {training.done + 1}; {told}")
             raise
         except Diverged as error:
             raise Diverged(f"{error}; {last_kept(path)}") from None
@@ -253,14 +253,14 @@ def heading(training: Training, whole: Dataset) -> str:
     )
 
 
-def finish(console: Console, training: Training, out: Path, there: Sequence[Path] = ()) -> None:
+def finish(console: Screen, training: Training, out: Path, there: Sequence[Path] = ()) -> None:
     """The pictures, and the names of all files."""
     with console.status("drawing"):
         written = write_pictures(training, out)
     if "words.txt" in written:
-        console.print((out / "words.txt").read_text().rstrip(), markup=False)
+        console.lines((out / "words.txt").read_text().rstrip())
     names = [str(there[0]), *(path.name for path in there[1:]), *written] if there else written
-    console.print(f"wrote {', '.join(names)}{'' if there else f' to {out}'}", markup=False)
+    console.print(f"wrote {', '.join(names)}{'' if there else f' to {out}'}")
 
 
 def write_pictures(training: Training, out: Path) -> list[str]:

@@ -149,6 +149,12 @@ def at_home() -> Work:
     return [(cases()[home], faults) for home, faults in homes.items()]
 
 
-def rows(work: Work, jobs: int, tell: Callable[[str], object]) -> list[Row]:
-    """One row a case, spread over processes."""
-    return gathered(row, work, jobs, lambda done, found: tell(f"{done} of {len(work)} cases: {found.pair}"))
+def rows(work: Work, jobs: int, tell: Callable[[int, Row], object]) -> list[Row]:
+    """One row a case, spread over processes where there is more than one of both; `tell` hears of each as it comes."""
+    if min(jobs, len(work)) < 2:
+        found = []
+        for done, (case, only) in enumerate(work, 1):
+            found.append(row(case, only))
+            tell(done, found[-1])
+        return found
+    return gathered(row, work, min(jobs, len(work)), tell)

@@ -1,7 +1,7 @@
 """The battery run over cases: each check judges, and what fails is diagnosed."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,7 +15,7 @@ from twofold.compare.judge.evidence.branches import Flip
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Blame, Finding, Verdict, gravest, raised
 from twofold.compare.pair import Case
-from twofold.compare.processes import gathered
+from twofold.compare.processes import in_order, spread
 from twofold.compare.threads import one_thread
 
 DTYPES = ("float64", "float32")
@@ -134,18 +134,22 @@ def run_all(
     jobs: int,
     tell: Callable[[str], object],
     suspects: Suspects = nobody,
-) -> list[Result]:
-    """(case, dtype, device) each, in order, spread over up to `jobs` processes; `tell` hears of the progress."""
+) -> Iterator[Result]:
+    """(case, dtype, device) each, spread over up to `jobs` processes: each in order, as soon as all before are there.
+
+    `tell` hears of the progress.
+    """
     jobs = min(jobs, max(1, len(work) // TRIALS_A_PROCESS))
     if jobs > 1:
-        one = partial(run, suspects=suspects)
         given = [(*item, seed) for item in work]
-        return gathered(one, given, jobs, lambda done, of: tell(f"{done} of {len(work)}: {of.pair} {of.dtype}"))
-    results = []
+        found = in_order(spread(partial(run, suspects=suspects), given, jobs))
+        for done, result in enumerate(found, 1):
+            tell(f"{done} of {len(work)}: {result.pair} {result.dtype}")
+            yield result
+        return
     for n, (case, dtype, device) in enumerate(work, 1):
         label = f"{n} of {len(work)}: {case.name} {dtype} {device}"
-        results.append(run(case, dtype, device, seed, begins=partial(_begins, tell, label), suspects=suspects))
-    return results
+        yield run(case, dtype, device, seed, begins=partial(_begins, tell, label), suspects=suspects)
 
 
 def _begins(tell: Callable[[str], object], label: str, check: str) -> None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from twofold.compare.errors import Status
 from twofold.compare.judge.gates import LIMIT, GateMap
 from twofold.scratch.module import Array
 
@@ -115,6 +116,14 @@ GRAVITY = (Verdict.FAIL, Verdict.VACUOUS, Verdict.INCONCLUSIVE, Verdict.PASS, Ve
 def gravest(verdicts: Iterable[Verdict]) -> Verdict:
     """The verdict that decides; nothing at all proves nothing: vacuous."""
     return min(verdicts, key=GRAVITY.index, default=Verdict.VACUOUS)
+
+
+def status_of(verdicts: Iterable[Verdict]) -> Status:
+    """What a command ends with that gave these: only what fails is a difference, and only what passes is proven."""
+    found = set(verdicts)
+    if Verdict.FAIL in found:
+        return Status.DIFFERENT
+    return Status.DONE if found == {Verdict.PASS} else Status.NOTHING_PROVEN
 
 
 def worst(quantities: Iterable[Quantity]) -> Quantity | None:

@@ -7,6 +7,7 @@ from twofold.compare.data.readers.files import first
 from twofold.compare.data.readers.files import missing as found_instead
 from twofold.compare.data.registry import PATHS
 from twofold.compare.errors import BadInput
+from twofold.compare.names import meant
 from twofold.compare.processes import spread
 from twofold.compare.published import (
     catcar_mlp,
@@ -38,7 +39,8 @@ def chosen(names: Sequence[str]) -> list[int]:
     pairs = list(dict.fromkeys(run.pair for run in table))
     for name in names:
         if name not in pairs:
-            raise BadInput(f"no published figures of {name!r}; there are some of {', '.join(pairs)}")
+            known = f"there are some of {', '.join(pairs)}{meant(name, pairs)}"
+            raise BadInput(f"no published figures of {name!r}; {known}")
     return [place for place, run in enumerate(table) if not names or run.pair in names]
 
 
@@ -55,7 +57,7 @@ def reproduced(places: Sequence[int], directory: Path | None, workers: int) -> I
         yield from ((place, figures(place, directory)) for place in ready)
         return
     ready.sort(key=lambda place: -cost(table[place]))
-    for n, found in spread(figures, [(place, directory) for place in ready], workers):
+    for n, found in spread(figures, [(place, directory) for place in ready], min(workers, len(ready))):
         yield ready[n], found
 
 

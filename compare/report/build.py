@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from twofold.compare import environment
 from twofold.compare.bench.steps import StepTime, step_time
@@ -19,8 +19,11 @@ from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.trial import at_recipe_size
 from twofold.compare.judge.finding import Finding, Verdict, gravest, raised
 from twofold.compare.judge.gates import LIMIT
+from twofold.compare.keeping import digest, versions
+from twofold.compare.names import plain_lines
 from twofold.compare.pair import Pair, SideName
-from twofold.compare.processes import in_order, spread
+from twofold.compare.processes import spread
+from twofold.compare.records import read, written
 from twofold.compare.report import plots
 from twofold.compare.report.console import failing, flipped, summary
 from twofold.compare.report.evidence import explanations
@@ -77,6 +80,30 @@ class PairReport:
         return float(plots.relative_distance(run.losses, self.runs["reference"].losses).max())
 
 
+# Of a report what is measured and kept; the rest is at hand, and times are taken last.
+KEPT = ("results", "full_size", "runs", "twin", "faults")
+
+
+def as_kept(report: PairReport) -> dict[str, Any]:
+    return {name: written(getattr(report, name)) for name in KEPT}
+
+
+def from_kept(pair: Pair, dataset: Dataset, content: Any) -> PairReport | None:
+    """The report that was kept so; None where it is none."""
+    hints = get_type_hints(PairReport)
+    try:
+        return PairReport(pair, dataset, **{name: read(hints[name], content[name]) for name in KEPT})
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def made_of(pair: Pair, dataset: Dataset, places: list[str], seed: int) -> dict[str, Any]:
+    """What a report hangs on."""
+    splits = [split for split in (dataset.train, dataset.validation, dataset.test) if split]
+    data = digest(part for split in splits for part in (split.inputs, split.targets))
+    return {"pair": pair.name, "devices": places, "seed": seed, "data": data, "with": versions()}
+
+
 @dataclass(frozen=True)
 class Prefixed:
     """Tells what begins, with what it belongs to."""
@@ -91,14 +118,13 @@ class Prefixed:
 def measured(
     pairs: Sequence[Pair], data: Path | None, places: list[str], seed: int, jobs: int, tell: Callable[[str], object]
 ) -> Iterator[PairReport]:
-    """All but the times, which are taken where nothing else runs; in order, spread over up to `jobs` processes."""
+    """All but the times, which are taken where nothing else runs; as they come, from up to `jobs` processes."""
     if min(jobs, len(pairs)) < 2:
         yield from (measure(pair, data, places, seed, tell) for pair in pairs)
         return
-    found = in_order(spread(measure, [(pair, data, places, seed) for pair in pairs], jobs))
-    for pair in pairs:
-        tell(f"{pair.name}: checks, training and faults")
-        yield next(found)
+    tell("checks, training and faults")
+    work = [(pair, data, places, seed) for pair in pairs]
+    yield from (report for _, report in spread(measure, work, min(jobs, len(pairs))))
 
 
 def measure(
@@ -190,6 +216,7 @@ def page(reports: Sequence[PairReport]) -> str:
         loader=PackageLoader("twofold.compare.report", "."),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=shown,
         trim_blocks=True,
     )
     results = [result for report in reports for result in (*report.results, report.full_size)]
@@ -197,6 +224,7 @@ def page(reports: Sequence[PairReport]) -> str:
         reports=[section(report) for report in reports],
         checks=[{"name": check.name, "proves": check.proves} for check in BATTERY],
         passed=sum(report.verdict is Verdict.PASS for report in reports),
+        differing=sum(report.verdict is Verdict.FAIL for report in reports),
         kills=kill_matrix({report.pair.name: report.faults for report in reports}),
         summary=summary(results),
         environment=environment.environment(),
@@ -204,6 +232,11 @@ def page(reports: Sequence[PairReport]) -> str:
         limit=LIMIT,
         last_steps=LAST_STEPS,
     )
+
+
+def shown(value: Any) -> Any:
+    """What the page shows of a value: words that are not its own in printable characters; it escapes them itself."""
+    return plain_lines(value) if type(value) is str else value
 
 
 def section(report: PairReport) -> dict[str, Any]:

@@ -1,20 +1,23 @@
 """What people read in a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from twofold.compare.judge.battery import Result
 from twofold.compare.judge.finding import Finding, Quantity, Verdict
 from twofold.compare.report.verdicts import flips_of, told
+from twofold.compare.screen import GAP, Screen
 
+SIDE_BY_SIDE = 6  # columns of a table of checks
+CELL = len("vacuous 1.2e+06")
 MARKS = {
-    Verdict.PASS: "[green]pass[/]",
-    Verdict.FAIL: "[bold red]FAIL[/]",
-    Verdict.VACUOUS: "[bold red]vacuous[/]",
-    Verdict.INCONCLUSIVE: "[yellow]unsure[/]",
-    Verdict.NOT_APPLICABLE: "[dim]-[/]",
+    Verdict.PASS: ("pass", "green"),
+    Verdict.FAIL: ("FAIL", "bold red"),
+    Verdict.VACUOUS: ("vacuous", "bold red"),
+    Verdict.INCONCLUSIVE: ("unsure", "yellow"),
+    Verdict.NOT_APPLICABLE: ("-", "dim"),
 }
 
 
@@ -28,23 +31,46 @@ def check_table(results: Sequence[Result]) -> Table:
     for row in zip(*(result.findings for result in results), strict=True):
         table.add_row(row[0].check, *map(_cell, row))
     table.add_section()
-    table.add_row("[bold]verdict[/]", *(MARKS[result.verdict] for result in results))
+    table.add_row(Text("verdict", "bold"), *(Text(*MARKS[result.verdict]) for result in results))
     return table
 
 
-def _cell(finding: Finding) -> str:
+def _cell(finding: Finding) -> Text:
     worst = finding.worst
     multiple = f" {worst.ratio:.2g}" if worst and worst.floor and finding.verdict is not Verdict.NOT_APPLICABLE else ""
-    return MARKS[finding.verdict] + multiple
+    return Text.assemble(MARKS[finding.verdict], multiple)
 
 
-def print_check(console: Console, results: Sequence[Result]) -> None:
-    """The tables, then of each pair that does not pass why, and one sentence last."""
-    for first in range(0, len(results), 6):
-        console.print(check_table(results[first : first + 6]))
+def print_check(console: Screen, found: Iterable[Result]) -> list[Result]:
+    """The tables, each as soon as its results are there, then of each pair that does not pass why, and one sentence."""
+    results: list[Result] = []
+    for some in side_by_side(found, console.width):
+        console.table(check_table(some))
         console.print()
+        results += some
     for line in (*flipped(results), *failing(results), summary(results)):
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
+        console.print(line, soft_wrap=True)
+    return results
+
+
+def side_by_side(results: Iterable[Result], width: int) -> Iterator[Sequence[Result]]:
+    """At most SIDE_BY_SIDE results, and as many as there is room for: (pair, dtype, device) have a column each."""
+    some: list[Result] = []
+    for result in results:
+        if some and sum(map(room, (*some, result))) > width - len("grad_output"):
+            yield some
+            some = []
+        some.append(result)
+        if len(some) == SIDE_BY_SIDE:
+            yield some
+            some = []
+    if some:
+        yield some
+
+
+def room(result: Result) -> int:
+    """A column, and the gap before it."""
+    return max(len(result.pair), CELL) + GAP
 
 
 def failing(results: Sequence[Result]) -> list[str]:

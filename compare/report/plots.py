@@ -1,11 +1,15 @@
 """Pictures, as PNG bytes. matplotlib is imported only where something is drawn."""
 
 import io
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from twofold.compare.environment import import_matplotlib
+from twofold.compare.names import plain_lines
 from twofold.compare.pair import Pair
 from twofold.compare.training.checkpoint import Curves
 from twofold.compare.training.metrics import LABELS
@@ -25,6 +29,7 @@ WIDE = 100  # times the lowest value, above which a scale is logarithmic
 
 def sheet(width: float, height: float, images: bool = False) -> Any:
     """An empty figure, without a window system; images keep their shape and move together."""
+    import_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -47,9 +52,50 @@ def figure(columns: int, width: float = 5.0, height: float = 3.2, rows: int = 1)
 
 def png(drawing: Any) -> bytes:
     """The drawing with an even margin, whatever the size that its figure was planned with."""
+    literal(drawing)
     buffer = io.BytesIO()
-    drawing.savefig(buffer, format="png", dpi=110, bbox_inches="tight", pad_inches=0.12)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a box stands for a letter that the font lacks
+        drawing.savefig(buffer, format="png", dpi=110, bbox_inches="tight", pad_inches=0.12)
     return buffer.getvalue()
+
+
+def literal(drawing: Any) -> None:
+    """Every text letter for letter: a dollar in a name begins no formula, and what cannot be printed is written out.
+
+    What matplotlib itself writes as formulas, the powers of ten along a logarithmic axis, stays as it is.
+    """
+    from matplotlib.axis import Axis
+    from matplotlib.text import Text
+    from matplotlib.ticker import FuncFormatter
+
+    axes = drawing.findobj(Axis)
+    formulas = {id(label) for axis in axes if powers(axis) for tick in ticks_of(axis) for label in labels_of(tick)}
+    for text in drawing.findobj(Text):
+        if id(text) not in formulas:
+            text.set_parse_math(False)
+            text.set_text(plain_lines(text.get_text()))
+    for axis in axes:  # names along an axis are asked for again when it is drawn
+        if isinstance(formatter := axis.get_major_formatter(), FuncFormatter):
+            formatter.func = partial(written_out, formatter.func)
+
+
+def written_out(names: Callable[..., str], value: float, place: int | None = None) -> str:
+    return plain_lines(names(value, place))
+
+
+def ticks_of(axis: Any) -> list[Any]:
+    return [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+
+
+def labels_of(tick: Any) -> tuple[Any, Any]:
+    return tick.label1, tick.label2
+
+
+def powers(axis: Any) -> bool:
+    from matplotlib.ticker import LogFormatter
+
+    return isinstance(axis.get_major_formatter(), LogFormatter)
 
 
 def smoothed(values: Sequence[float], window: int) -> np.ndarray:

@@ -1,18 +1,17 @@
 """The battery's results as JSON, by schema 1."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
 from twofold.compare.environment import environment
 from twofold.compare.judge.battery import Result
-from twofold.compare.judge.finding import Finding, Quantity
+from twofold.compare.judge.finding import Finding
 from twofold.compare.judge.gates import GateMap
 
 
 def as_json(results: Iterable[Result]) -> dict[str, Any]:
-    """The results by schema 1. JSON has no infinity: a ratio or error without bound is null."""
+    """The results by schema 1; a ratio or error without bound is written as null."""
     return {"schema": 1, "environment": environment(), "results": [_result(result) for result in results]}
 
 
@@ -33,7 +32,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "check": finding.check,
         "verdict": finding.verdict,
         "reason": finding.reason,
-        "quantities": [_quantity(quantity) for quantity in finding.quantities],
+        "quantities": [asdict(quantity) for quantity in finding.quantities],
         "first_divergence": asdict(finding.first_divergence) if finding.first_divergence else None,
         "line": asdict(finding.spot) if finding.spot else None,
         "blame": finding.blame.side if finding.blame else None,
@@ -46,12 +45,4 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 def _gates(found: GateMap) -> dict[str, Any]:
     """Errors in floors, a row a time step."""
-    rows = [[value if math.isfinite(value) else None for value in row] for row in found.ratios.tolist()]
-    return {"stage": found.stage, "gates": found.gates, "ratios": rows, "line": found.line()}
-
-
-def _quantity(quantity: Quantity) -> dict[str, Any]:
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in asdict(quantity).items()
-    }
+    return {"stage": found.stage, "gates": found.gates, "ratios": found.ratios.tolist(), "line": found.line()}

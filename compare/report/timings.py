@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from twofold.compare.bench import goals
 from twofold.compare.bench.rows import Judging, Peak, Row, geometric_means
+from twofold.compare.screen import Screen
 
 TITLES = {
     "step": "A training step, ms: scratch / reference with the quartiles of the rounds, and its matrix products alone",
@@ -19,16 +20,17 @@ TITLES = {
 }
 
 
-def show(console: Console, title: str, table: Table) -> None:
-    console.print(f"\n[bold]{title}[/]", soft_wrap=True)
-    console.print(table)
+def show(console: Screen, title: str, table: Table) -> None:
+    console.print()
+    console.print(Text(title, "bold"), soft_wrap=True)
+    console.table(table)
 
 
 def drawn(first: Sequence[str], *figures: str) -> Table:
     """A table with words at the left and figures at the right."""
     table = Table(box=None, pad_edge=False)
     for column in first:
-        table.add_column(column, overflow="fold")
+        table.add_column(column)
     for column in figures:
         table.add_column(column, justify="right")
     return table
@@ -40,10 +42,10 @@ def once(rows: Sequence[Row]) -> Iterator[tuple[str, Row]]:
         yield "" if n and rows[n - 1].name == row.name else row.name, row
 
 
-def cells(row: Row) -> list[str]:
+def cells(row: Row) -> list[str | Text]:
     """Both times in milliseconds and the ratio with its quartiles; or that the sides differ."""
     if row.timing is None:
-        return ["", "", "[bold red]DIFFERENT[/]"]
+        return ["", "", Text("DIFFERENT", "bold red")]
     ratio = f"{row.timing.ratio:.2f} ({row.timing.low:.2f}-{row.timing.high:.2f})"
     return [milliseconds(row.timing.first), milliseconds(row.timing.second), ratio]
 
@@ -52,10 +54,10 @@ def milliseconds(seconds: float) -> str:
     return f"{1e3 * seconds:.3f}" if seconds < 0.1 else f"{1e3 * seconds:,.0f}"
 
 
-def goal(ratio: float | None, wanted: float | None) -> str:
+def goal(ratio: float | None, wanted: float | None) -> str | Text:
     if ratio is None or wanted is None:
         return f"{wanted:.2f}" if wanted else "-"
-    return f"{wanted:.2f} [green]met[/]" if ratio <= wanted else f"{wanted:.2f} [yellow]missed[/]"
+    return Text.assemble(f"{wanted:.2f} ", ("met", "green") if ratio <= wanted else ("missed", "yellow"))
 
 
 def products(row: Row) -> str:

@@ -7,7 +7,7 @@ kept; /curves/steps, /curves/within and /curves/epochs hold one array a figure; 
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
@@ -124,15 +124,6 @@ def of_hdf5(content: bytes) -> Checkpoint:
             },
             **curves,
         )
-
-
-def digest(arrays: Iterable[Array]) -> str:
-    """The SHA-256 of arrays with their types and shapes."""
-    found = sha256()
-    for array in arrays:
-        found.update(f"{array.dtype.str} {array.shape}".encode())
-        found.update(np.ascontiguousarray(array).data)
-    return found.hexdigest()
 
 
 def differing(wanted: Mapping[str, Any], stored: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twofold.compare.errors import BadInput
+from twofold.compare.errors import BadInput, Status
 from twofold.scratch.module import Array
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Diverged(BadInput):
     """A loss, gradient or weight is not finite: one line with the step, the first tensor and what to try."""
 
-    status = 4
+    status = Status.DIVERGED
 
 
 def must_be_finite(training: "Training", loss: float) -> None:

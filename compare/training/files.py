@@ -8,6 +8,7 @@ from typing import Any
 
 from twofold.compare import output
 from twofold.compare.data import DataError
+from twofold.compare.names import meant
 from twofold.compare.training.settings import written
 from twofold.compare.training.train import Configuration
 
@@ -45,5 +46,6 @@ def read(path: Path) -> tuple[dict[str, Any], list[str]]:
     for key, value in entries.items():
         if key not in ENTRIES or type(value) is not ENTRIES[key]:
             known = ", ".join(f"{name} ({kind.__name__})" for name, kind in ENTRIES.items())
-            raise DataError(f"{path}: expected {known} and [settings], found {key} = {value!r}")
+            near = "" if key in ENTRIES else meant(key, ENTRIES)
+            raise DataError(f"{path}: expected {known} and [settings], found {key} = {value!r}{near}")
     return entries, [f"{key}={written(value)}" for key, value in settings.items()]

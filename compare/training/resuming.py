@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twofold.compare.data import DataError, Dataset
-from twofold.compare.training.checkpoint import Checkpoint, Curves, differing, digest
+from twofold.compare.keeping import digest
+from twofold.compare.training.checkpoint import Checkpoint, Curves, differing
 from twofold.scratch.module import Array
 
 if TYPE_CHECKING:

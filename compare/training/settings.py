@@ -1,14 +1,16 @@
 """The settings of a pair: every argument that `--set` takes, read, written and put in its place."""
 
 import inspect
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from twofold import scratch
 from twofold.compare.errors import BadInput
+from twofold.compare.names import meant
 from twofold.compare.pair import Pair, Twin
 from twofold.scratch.optim import Optimizer
 
@@ -17,6 +19,8 @@ OPTIMIZERS = [
     for name, kind in vars(scratch).items()
     if isinstance(kind, type) and issubclass(kind, Optimizer) and kind is not Optimizer
 ]
+COMMAS = "a comma parts the values that a sweep tries"
+WHOLE = r"[-+]?\d{1,18}"
 NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?"
 # Of the recipe: whether each may be None, and a value of its type. Whole numbers are at least 1.
 RECIPE = {
@@ -32,22 +36,30 @@ Point = dict[str, Any]
 
 @dataclass(frozen=True)
 class Key:
-    """A setting: the part of the pair it belongs to, and the default, whose type its values have, or that of `like`."""
+    """A setting: the part of the pair it belongs to, and the default, whose type its values have, or that of `like`.
+
+    Where there are several, as in Adam's betas, `length` is how many; None where that is free, as of hidden layers.
+    """
 
     part: str
     name: str
     default: Any
     optional: bool = False
     like: Any = None
+    length: int | None = None
 
     def parse(self, text: str) -> Any:
         """The value that `text` means; raises BadInput naming key, what was expected and what was found."""
         if text == "None" and (self.optional or self.default is None):
             return None
         try:
-            return parsed(text, self.default if self.like is None else self.like)
+            value = parsed(text, self.default if self.like is None else self.like)
         except ValueError as error:
             raise BadInput(f"--set {self.name}: expected {error}, found {text!r}") from None
+        if self.length is not None and isinstance(value, tuple) and len(value) != self.length:
+            wanted = f"{self.length} values joined by x, such as {written(self.default)}"
+            raise BadInput(f"--set {self.name}: expected {wanted}, found {text!r}; {COMMAS}")
+        return value
 
 
 def parsed(text: str, default: Any) -> Any:
@@ -57,13 +69,15 @@ def parsed(text: str, default: Any) -> Any:
             raise ValueError("true or false")
         return text.lower() == "true"
     if isinstance(default, int):
-        if not re.fullmatch(r"[-+]?\d+", text):
+        if not re.fullmatch(WHOLE, text, re.ASCII):
             raise ValueError("a whole number")
         return int(text)
     if isinstance(default, float):
-        if not re.fullmatch(NUMBER, text, re.IGNORECASE):
+        if not re.fullmatch(NUMBER, text, re.IGNORECASE | re.ASCII):
             raise ValueError("a number")
-        return float(text)
+        if not math.isfinite(value := float(text)):
+            raise ValueError("a finite number")
+        return value
     if isinstance(default, tuple):
         if text == NONE:
             return ()
@@ -109,9 +123,16 @@ def keys(pair: Pair) -> dict[str, Key]:
     for part, twin in parts(pair).items():
         for name, parameter in arguments(twin).items():
             default = None if parameter.default is inspect.Parameter.empty else parameter.default
-            found.append(Key(part, name, twin.arguments.get(name, default), parameter.default is None))
+            given, optional = twin.arguments.get(name, default), parameter.default is None
+            found.append(Key(part, name, given, optional, length=length(parameter.annotation)))
     names = [key.name for key in found]
     return {key.name if names.count(key.name) == 1 else f"{key.part}.{key.name}": key for key in found}
+
+
+def length(annotation: Any) -> int | None:
+    """How many values a tuple of this type has; None where that is free."""
+    inner = get_args(annotation) if get_origin(annotation) is tuple else (Ellipsis,)
+    return None if Ellipsis in inner else len(inner)
 
 
 def class_name(twin: Twin) -> str:
@@ -123,7 +144,7 @@ def with_optimizer(pair: Pair, name: str) -> Pair:
     if name == class_name(pair.optimizer):
         return pair
     if name not in OPTIMIZERS:
-        raise BadInput(f"--set optimizer: expected {', '.join(OPTIMIZERS)}, found {name!r}")
+        raise BadInput(f"--set optimizer: expected {', '.join(OPTIMIZERS)}, found {name!r}{meant(name, OPTIMIZERS)}")
     other = Twin(f"twofold.scratch:{name}", f"torch.optim:{name}")
     taken = arguments(other)
     kept = {key: value for key, value in pair.optimizer.arguments.items() if key in taken}
@@ -146,7 +167,8 @@ def parse(pair: Pair, settings: Sequence[str]) -> Point:
     """The point that KEY=VALUE of each setting says. Raises BadInput in one line."""
     for setting in settings:
         if "," in setting:
-            raise BadInput(f"--set: expected KEY=VALUE with one value, found {setting!r}; `sweep` takes several")
+            joined = "`sweep` takes several, and the parts of one are joined by x, as 512x64"
+            raise BadInput(f"--set: expected KEY=VALUE with one value, found {setting!r}; {joined}")
     (point,) = points(pair, settings)
     return point
 
@@ -202,7 +224,7 @@ def at(pair: Pair, texts: Mapping[str, str]) -> Point:
     for key, text in texts.items():
         if key not in known:
             where = f"{pair.name} with {texts['optimizer']}" if "optimizer" in texts else pair.name
-            raise BadInput(f"--set {key}: {where} has no such setting; there are {', '.join(known)}")
+            raise BadInput(f"--set {key}: {where} has no such setting; there are {', '.join(known)}{meant(key, known)}")
         point[key] = known[key].parse(text)
         if known[key].part == "recipe" and isinstance(point[key], int) and point[key] < 1:
             raise BadInput(f"--set {key}: expected at least 1, found {point[key]}")

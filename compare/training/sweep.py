@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from twofold.compare.data import Dataset
 from twofold.compare.errors import BadInput
 from twofold.compare.output import write_json
@@ -48,7 +50,7 @@ class Planned:
 
 
 def planned(pairs: Mapping[str, Pair], point: Point, configuration: Configuration, dataset: Dataset) -> Planned:
-    """A point, once a first batch has gone through its net; raises BadInput where its settings do not fit.
+    """A point, once its net has taken a step; raises BadInput where its settings do not fit.
 
     `pair` among a point's settings is one of `pairs`, by default the only one.
     """
@@ -57,11 +59,28 @@ def planned(pairs: Mapping[str, Pair], point: Point, configuration: Configuratio
     try:
         pair = pair_at(pairs[name], settings)
         configuration = replace(configuration, pair=name, settings=all_of(pair))
-        training = Training(pair, dataset, configuration)
-        training.side.evaluate(*training.batch(0))
-    except (ValueError, TypeError, LookupError, RuntimeError) as error:
-        raise BadInput(f"{label(point)}: {' '.join(str(error).split())}") from error
+    except (ValueError, TypeError) as error:
+        raise refused(point, error) from error
+    try_out(pair, dataset, configuration, point)
     return Planned(point, pair, configuration)
+
+
+def try_out(pair: Pair, dataset: Dataset, configuration: Configuration, point: Point) -> None:
+    """A net of its own takes one step, so that what cannot be trained is known before anything is. Raises BadInput.
+
+    Whether the step leads anywhere is not asked here.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            training = Training(pair, dataset, configuration)
+            training.side.train()
+            training.side.train_step(*training.batch(0))
+    except Exception as error:  # whatever a model, a loss or an optimizer makes of an argument
+        raise refused(point, error) from error
+
+
+def refused(point: Point, error: Exception) -> BadInput:
+    return BadInput(f"{label(point)}: {' '.join(str(error).split()) or type(error).__name__}")
 
 
 def train_point(plan: Planned, dataset: Dataset, watcher: Watcher) -> tuple[Trained, Training]:

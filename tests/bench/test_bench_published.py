@@ -1,7 +1,6 @@
 """The loops at a source's sizes beside its seconds: small here, judged, run once. No time is asserted."""
 
 import pytest
-from rich.console import Console
 
 from tests.judge.planting import plant
 from twofold.compare.bench.layers import conv
@@ -11,6 +10,7 @@ from twofold.compare.commands.bench import planned
 from twofold.compare.layers import case
 from twofold.compare.pair import Draw
 from twofold.compare.report.timings import TABLES
+from twofold.compare.screen import Screen
 from twofold.scratch import Linear
 from twofold.scratch.layers import loops
 
@@ -27,8 +27,14 @@ SMALL = (
 )
 
 
+def screen(width: int) -> Screen:
+    found = Screen()
+    found.width = width
+    return found
+
+
 def shown(rows: list[Row]) -> str:
-    console = Console(width=200)
+    console = screen(200)
     with console.capture() as capture:
         console.print(TABLES["published"](rows))
     return capture.get()

@@ -1,15 +1,20 @@
 """The published figures run again: which there are, what is missing, and that real ones come out."""
 
+import itertools
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from twofold.compare.cli import main
+from twofold.compare.commands import reproduce as command
 from twofold.compare.commands.reproduce import run
+from twofold.compare.errors import Status
 from twofold.compare.pair import Twin
 from twofold.compare.published import fc_net, known_norms, known_values, mnist_cnn, sine_rnn
 from twofold.compare.published.figure import Basis, Curves, Entry, Run, Series
@@ -63,9 +68,11 @@ def twofold(*arguments: object) -> int:
     return int(exit.value.code or 0)
 
 
-def test_nothing_available_is_no_difference(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    assert twofold("trigram-lm", "notmnist-mlp", "--data", tmp_path, "--json", "-") == 0
-    assert len(json.loads(capsys.readouterr().out)["figures"]) == 3 + 28
+def test_where_nothing_is_available_nothing_is_proven(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert twofold("trigram-lm", "notmnist-mlp", "--data", tmp_path, "--json", "-") == Status.NOTHING_PROVEN
+    captured = capsys.readouterr()
+    assert len(json.loads(captured.out)["figures"]) == 3 + 28
+    assert "nothing was proven: none of 31 figures could be judged, 31 unavailable" in captured.err
 
 
 @pytest.mark.parametrize("agrees", [True, False])
@@ -75,7 +82,7 @@ def test_exit_status(agrees: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setattr("twofold.compare.commands.reproduce.chosen", lambda names: [0])
     monkeypatch.setattr("twofold.compare.commands.reproduce.runs", lambda: [made])
     monkeypatch.setattr("twofold.compare.commands.reproduce.reproduced", lambda *_: [(0, judged(made, curves))])
-    assert twofold("--data", tmp_path) == (0 if agrees else 1)
+    assert twofold("--data", tmp_path, "--out", tmp_path / "kept") == (0 if agrees else 1)
 
 
 @pytest.mark.parametrize(
@@ -239,5 +246,30 @@ def test_a_plan_draws_in_the_order_of_the_source() -> None:
 
 
 def test_a_run_of_nothing_prints_a_summary(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    assert run(["bn-convnet"], tmp_path, None)
+    assert run(["bn-convnet"], tmp_path, None) is Status.NOTHING_PROVEN
     assert "11 unavailable" in capsys.readouterr().out
+
+
+def test_each_run_is_printed_and_kept_as_it_comes(tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    """An interruption loses none that is done, and going on gives what one call would have given."""
+    pairs, once, again = ["catcar-mlp", "two-layer-fc", "fc-net"], tmp_path / "once.json", tmp_path / "again.json"
+    ready = [place for place in chosen(pairs) if not missing(runs()[place], None)]
+    monkeypatch.setattr(command, "chosen", lambda names: ready[:4])
+    assert run(pairs, None, once, out=tmp_path / "whole") is Status.DONE
+    real = command.reproduced
+
+    def interrupted(places: Sequence[int], *more: Any) -> Iterator[Any]:
+        yield from itertools.islice(real(places, *more), 2)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(command, "reproduced", interrupted)
+        run(pairs, None, again, out=tmp_path / "parts")
+    out = capsys.readouterr().out
+    assert "interrupted; 2 of 4 runs are done, --resume goes on" in out and not again.exists()
+    assert out.index(runs()[ready[1]].name) < out.index("interrupted")
+    done = []
+    monkeypatch.setattr(command, "reproduced", lambda places, *more: done.extend(places) or real(places, *more))
+    assert run(pairs, None, again, out=tmp_path / "parts", resume=True) is Status.DONE
+    assert len(done) == 2 and capsys.readouterr().out.count("(finished before)") == 2
+    assert once.read_bytes() == again.read_bytes()

@@ -2,25 +2,30 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.judge.planting import plant
 from twofold import scratch
 from twofold.compare.commands import report as command
+from twofold.compare.data import load
+from twofold.compare.errors import Status
 from twofold.compare.faults import summary
 from twofold.compare.faults.matrix import Row
 from twofold.compare.judge.battery import run
 from twofold.compare.judge.checks.table import BATTERY, CHECKS_BY_NAME
 from twofold.compare.judge.finding import Verdict
+from twofold.compare.keeping import kept
 from twofold.compare.pair import Case
 from twofold.compare.pairs import PAIRS
 from twofold.compare.report import build
-from twofold.compare.report.build import PairReport, gates_of, measure, planted
+from twofold.compare.report.build import PairReport, as_kept, from_kept, gates_of, made_of, measure, planted
 from twofold.compare.report.killing import Faults
 from twofold.compare.report.results import as_json
 from twofold.compare.threads import one_thread
@@ -38,8 +43,8 @@ def measured() -> PairReport:
         return measure(SHORT, None, ["cpu"], 0, print)
 
 
-def rewritten(report: PairReport, out: Path) -> bool:
-    """Writes the report of what was measured before, and says whether it passed."""
+def rewritten(report: PairReport, out: Path) -> Status:
+    """Writes the report of what was measured before."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "measure", lambda *arguments: report)
         return command.run([SHORT], out, None, "cpu", 0)
@@ -48,7 +53,7 @@ def rewritten(report: PairReport, out: Path) -> bool:
 @pytest.fixture(scope="module")
 def written(measured: PairReport, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("report")
-    assert rewritten(measured, out)
+    assert rewritten(measured, out) is Status.DONE
     return out
 
 
@@ -93,7 +98,7 @@ def test_the_json(written: Path) -> None:
 def test_a_difference_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forward = scratch.Tanh.forward
     monkeypatch.setattr(scratch.Tanh, "forward", lambda self, x: forward(self, x) * 1.001)
-    assert not command.run([SHORT], tmp_path, None, "cpu", 0)
+    assert command.run([SHORT], tmp_path, None, "cpu", 0) is Status.DIFFERENT
     page = (tmp_path / "index.html").read_text()
     assert "1 of 1 pairs differ" in page
     assert '<p class="told">catcar-mlp: not the same: scratch is wrong, in tanh1 (forward)</p>' in page
@@ -136,7 +141,7 @@ def test_a_survivor_fails_the_report_and_is_not_folded(measured: PairReport, tmp
     row = row_of(measured.faults)
     survivor = replace(row.cells[3], blame="reference")
     cells = (*row.cells[:3], survivor, *row.cells[4:])
-    assert not rewritten(replace(measured, faults=replace(row, cells=cells)), tmp_path)
+    assert rewritten(replace(measured, faults=replace(row, cells=cells)), tmp_path) is Status.DIFFERENT
     page = read(tmp_path)
     assert "The two implementations are the same computation" in page
     assert page.index('<div class="banner bad">') < page.index(f"{len(cells) - 1} of {len(cells)} faults found")
@@ -156,7 +161,7 @@ def test_faults_that_cannot_be_planted_fail_the_report(
 
     monkeypatch.setattr(build, "row", raising)
     faults = planted(SHORT, Verdict.PASS)
-    assert not rewritten(replace(measured, faults=faults), tmp_path)
+    assert rewritten(replace(measured, faults=faults), tmp_path) is Status.NOTHING_PROVEN
     assert "catcar-mlp: no faults were planted: ValueError: Tanh.backward: expected 'out * out' once" in read(tmp_path)
 
 
@@ -168,3 +173,47 @@ def test_a_recurrent_fault_has_a_map(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (check["blame"], check["gates"]["stage"]) == ("scratch", "backward")
     assert len(check["gates"]["ratios"]) == 7 and check["gates"]["gates"] == ("i", "f", "g", "o")
     assert gates_of([replace(result, findings=())]) == ""
+
+
+def told_again(out: Path) -> tuple[str, str]:
+    """Page and JSON but for what a clock says."""
+    page = re.sub(
+        r"Written .*?UTC|<img[^>]*alt=\"Milliseconds|[\d.]+ in float\d\d", "", (out / "index.html").read_text()
+    )
+    content = json.loads((out / "report.json").read_text())
+    content["training"][0]["milliseconds_a_step"] = []
+    return page, json.dumps(content)
+
+
+def test_a_finished_pair_is_taken_up_again(written: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """Nothing is measured anew, and the report is the same; not so for another seed, data or code."""
+    first = told_again(written)
+
+    def never(*arguments: object) -> PairReport:
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(build, "measure", never)
+    assert command.run([SHORT], written, None, "cpu", 0, resume=True) is Status.DONE
+    assert "(finished before)" in capsys.readouterr().out
+    assert told_again(written) == first
+    with pytest.raises(AssertionError, match="measured again"):
+        command.run([SHORT], written, None, "cpu", 1, resume=True)
+    monkeypatch.setattr(build, "versions", lambda: {"source": "another"})
+    with pytest.raises(AssertionError, match="measured again"):
+        command.run([SHORT], written, None, "cpu", 0, resume=True)
+
+
+def test_an_interruption_keeps_what_is_measured(
+    measured: PairReport, tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    def one_then_none(*arguments: object) -> Iterator[PairReport]:
+        yield measured
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "measured", one_then_none)
+    with pytest.raises(KeyboardInterrupt):
+        command.run([SHORT, PAIRS["sine-rnn"]], tmp_path, None, "cpu", 0)
+    assert "interrupted; 1 of 2 pairs are kept" in capsys.readouterr().out
+    dataset = load(SHORT.dataset, None)
+    found = from_kept(SHORT, dataset, kept(tmp_path / "finished", SHORT.name, made_of(SHORT, dataset, ["cpu"], 0)))
+    assert found and as_kept(found) == as_kept(measured)

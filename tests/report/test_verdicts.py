@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
 from torch import nn
 
 from tests.judge.planting import plant
@@ -28,6 +27,7 @@ from twofold.compare.pair import Case
 from twofold.compare.pairs import PAIRS
 from twofold.compare.report.results import as_json
 from twofold.compare.report.verdicts import told
+from twofold.compare.screen import Screen
 
 HERE = __name__
 pytestmark = pytest.mark.xdist_group("verdicts")  # what is measured is measured once
@@ -83,6 +83,12 @@ class Wrong:
     planted: Callable[[], Any] = nullcontext
     dtypes: tuple[str, ...] = DTYPES
     whole: bool = False  # by every check, and suspects
+
+
+def screen(width: int) -> Screen:
+    found = Screen()
+    found.width = width
+    return found
 
 
 def pair(name: str) -> Callable[[], Case]:
@@ -263,7 +269,7 @@ def test_what_follows_is_counted() -> None:
 
 
 def test_the_last_line_is_the_summary() -> None:
-    console, wrong = Console(width=80), [replace(result, pair="other") for result in results("pair")]
+    console, wrong = screen(80), [replace(result, pair="other") for result in results("pair")]
     with console.capture() as captured:
         status = check_told(console, [*results("scratch"), *wrong], None)
     _, told_of = captured.get().rsplit("\n\n", 1)

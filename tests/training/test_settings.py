@@ -70,8 +70,16 @@ def test_what_cannot_be_read_is_one_line(setting: str, told: str) -> None:
 
 
 def test_one_value_is_what_train_takes() -> None:
-    with pytest.raises(BadInput, match=r"KEY=VALUE with one value, found 'lr=0\.1,0\.2'"):
+    with pytest.raises(BadInput, match=r"one value, found 'lr=0\.1,0\.2'; .* joined by x, as 512x64"):
         settings.parse(PAIR, ["lr=0.1,0.2"])
+
+
+@pytest.mark.parametrize(
+    ("annotation", "length"),
+    [(tuple[float, float], 2), (tuple[int, int, int], 3), (tuple[int, ...], None), (int, None), ("tuple", None)],
+)
+def test_how_many_values_a_setting_has(annotation: Any, length: int | None) -> None:
+    assert settings.length(annotation) == length
 
 
 def test_a_second_stage_goes_with_the_rules_that_begin_it() -> None:

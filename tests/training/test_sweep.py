@@ -67,11 +67,25 @@ WRONG = [
     (["pixels=17"], "pixels=17: "),
     (["nesterov=true"], "nesterov=True: nesterov needs a momentum"),
     (["reduction=none"], "reduction=none: "),
+    (["hidden=0"], "hidden=0: float division by zero"),
+    (["hidden=2,999999999"], "hidden=999999999: Unable to allocate"),
+    (
+        ["optimizer=Adam", "betas=0.9,0.99"],
+        "betas: expected 2 values joined by x, such as 0.9x0.999, found '0.9'",
+    ),
+    (["optimizer=Adam", "betas=0.9x0.9x0.9"], "found '0.9x0.9x0.9'; a comma parts the values that a sweep tries"),
+    (["lr=0.1,1e400"], "--set lr: expected a finite number, found '1e400'"),
+    (["batch=\u0664"], "--set batch: expected a whole number"),
+    (["hiden=4"], "; did you mean hidden?"),
+    (["LR=4"], "; did you mean lr?"),
+    (["weight-decay=4"], "; did you mean weight_decay?"),
+    (["optimizer=adam"], "found 'adam'; did you mean Adam?"),
+    (["lr=\x1b[31m\n"], "found '\\x1b[31m\\n'"),
 ]
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize(("settings", "message"), WRONG, ids=[row[0][-1] for row in WRONG])
+@pytest.mark.parametrize(("settings", "message"), WRONG, ids=[ascii(row[0][-1]) for row in WRONG])
 def test_a_wrong_setting_is_one_line(settings: list[str], message: str, tmp_path: Path, capsys: Any) -> None:
     given = [word for setting in settings for word in ("--set", setting)]
     assert twofold("sweep", "catcar-mlp", *given, "--backend", "scratch", "--out", tmp_path) == 2
@@ -173,6 +187,21 @@ def test_sweep_goes_on_after_an_interruption(tmp_path: Path, monkeypatch: Any, c
     )
     assert first == second
     assert not list(parts.glob("*.part"))
+
+
+@pytest.mark.usefixtures("small")
+def test_each_point_takes_a_step_before_the_grid_starts(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    """What only an update shows, in the last point, is known before the first is trained; and leaves nothing behind."""
+    from twofold import scratch
+
+    def update(self: Any, *arguments: Any) -> None:
+        raise ZeroDivisionError("no such rate")
+
+    monkeypatch.setattr(scratch.RMSprop, "update", update)
+    command = ("sweep", "catcar-mlp", "--backend", "scratch", "--out", tmp_path / "new", "--set")
+    assert twofold(*command, "optimizer=SGD,RMSprop") == 2
+    assert capsys.readouterr().err == "twofold: optimizer=RMSprop: no such rate\n"
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.usefixtures("small")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from twofold.compare.data.errors import mismatch
+from twofold.compare.environment import import_matplotlib
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -41,7 +42,7 @@ def draw(characters: str, count: int, seed: int) -> tuple[np.ndarray, np.ndarray
 
 def _stencil(font: str, character: str) -> Image.Image:
     """The character in white on black, cropped to its ink."""
-    import matplotlib
+    matplotlib = import_matplotlib()
     from PIL import Image, ImageDraw, ImageFont
 
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{font}.ttf"

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from twofold.compare.data.errors import mismatch
+from twofold.compare.environment import import_matplotlib
 
 FILE = "sample_data/grace_hopper.jpg"
 
@@ -24,7 +25,7 @@ def patches(count: int, size: int, seed: int) -> np.ndarray:
 
 def _pixels() -> np.ndarray:
     """(height, width, 3) uint8."""
-    import matplotlib
+    matplotlib = import_matplotlib()
     from PIL import Image
 
     path = Path(matplotlib.get_data_path()) / FILE

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from twofold import scratch
+from twofold.compare.environment import import_matplotlib
 from twofold.compare.report.pictures.mosaic import panels
 from twofold.scratch.module import Array
 
@@ -25,7 +26,7 @@ def filtered(image: Array) -> Array:
 
 def photograph() -> Array:
     """The upper middle of the photograph that comes with matplotlib, (3, 200, 200) in [0, 255]."""
-    import matplotlib
+    matplotlib = import_matplotlib()
     from PIL import Image
 
     with Image.open(Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg") as picture:

@@ -4,6 +4,7 @@ import textwrap
 
 import numpy as np
 
+from twofold.compare.environment import import_matplotlib
 from twofold.compare.judge.gates import LIMIT, GateMap
 from twofold.compare.report.plots import figure, png
 
@@ -12,6 +13,7 @@ LEAST, MOST = 1e-2, 1e6  # floors: where the colours end, the upper end farther 
 
 def gate_heat_map(found: GateMap, heading: str = "") -> bytes:
     """Errors in floors, blue below the limit and red above; what fails is outlined. The title is the map in words."""
+    import_matplotlib()
     from matplotlib.colors import TwoSlopeNorm
     from matplotlib.patches import Rectangle
 
@@ -33,7 +35,7 @@ def gate_heat_map(found: GateMap, heading: str = "") -> bytes:
     axis.set_title(title, fontsize=10)
     bar = drawing.colorbar(image, ax=axis, label="error in floors")
     powers = [low, 0, high // 2, high]
-    bar.set_ticks([*powers, limit], labels=[*(f"$10^{{{power:g}}}$" for power in powers), f"limit {LIMIT:g}"])
+    bar.set_ticks([*powers, limit], labels=[*(f"{10.0**power:g}" for power in powers), f"limit {LIMIT:g}"])
     bar.ax.axhline(limit, color="black", lw=1.2)
     if heading:
         drawing.suptitle(heading, fontsize=11)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twofold.compare.data import Split
+from twofold.compare.names import plain
 from twofold.compare.report.plots import TEST, TRAIN, figure, png
 from twofold.compare.sides import Side
 from twofold.compare.training.train import outputs
@@ -49,6 +50,7 @@ def next_words(side: Side, split: Split, chosen: Sequence[int], words: Sequence[
     """The predictions for some records: cut out first, so that inputs, outputs and targets have one index."""
     some = Split(split.inputs[list(chosen)], split.targets[list(chosen)])
     _, outs = outputs(side, some)
+    words = list(map(plain, words))
     exp = np.exp(outs - outs.max(axis=1, keepdims=True))
     found = []
     for tokens, true, probabilities in zip(

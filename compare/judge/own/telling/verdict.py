@@ -1,7 +1,5 @@
 """What a user is told of his own pair."""
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -12,6 +10,7 @@ from twofold.compare.environment import environment
 from twofold.compare.errors import BadInput
 from twofold.compare.judge.finding import Quantity
 from twofold.compare.judge.own.telling.reproducing import Evidence, write
+from twofold.compare.strict import finite
 
 Outcome = Literal["same", "different", "undecided"]
 Guilt = Literal["scratch", "reference", "conventions", "open"]
@@ -106,11 +105,9 @@ class Verdict:
             for key, value in vars(self).items()
             if key not in ("quantities", "evidence", "lines", "layout")
         }
-        quantities = [{key: finite(value) for key, value in asdict(q).items()} for q in self.quantities]
+        quantities = [asdict(quantity) for quantity in self.quantities]
         told = {"headline": self.headline, "lines": [list(line) for line in self.lines], "layout": dict(self.layout)}
-        return json.loads(
-            json.dumps({"schema": 1, "environment": environment(), **plain, **told, "quantities": quantities})
-        )
+        return finite({"schema": 1, "environment": environment(), **plain, **told, "quantities": quantities})
 
     def reproduce(self, folder: str | Path) -> Path:
         """Writes repro.npz, the numbers, and repro.py, which shows the difference with them; returns the script."""
@@ -120,10 +117,6 @@ class Verdict:
 
     def after(self, seconds: float) -> "Verdict":
         return replace(self, seconds=seconds)
-
-
-def finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def row(quantity: Quantity) -> str:
