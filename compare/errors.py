@@ -6,13 +6,24 @@ from enum import IntEnum
 class Status(IntEnum):
     """What a command ends with; no other meaning is ever given to one of these numbers."""
 
-    DONE = 0  # or all equal
-    DIFFERENT = 1  # a difference was found
+    DONE = 0
+    DIFFERENT = 1
     BAD_INPUT = 2
-    NOTHING_PROVEN = 3  # neither that all is equal nor that anything differs
-    BROKEN = 70  # a mistake in Twofold itself, which is shown with its traceback
+    NOTHING_PROVEN = 3
+    BROKEN = 70
     INTERRUPTED = 130
-    UNREAD = 141  # whoever read the output has left
+    UNREAD = 141
+
+
+MEANING = {
+    Status.DONE: "all equal or done",
+    Status.DIFFERENT: "a difference found and nothing else",
+    Status.BAD_INPUT: "bad usage or bad input",
+    Status.NOTHING_PROVEN: "nothing was proven",
+    Status.BROKEN: "a mistake in Twofold itself",
+    Status.INTERRUPTED: "interrupted",
+    Status.UNREAD: "the reader of the output left",
+}
 
 
 class BadInput(Exception):

@@ -13,7 +13,7 @@ import numpy as np
 from twofold.compare.data import Dataset
 from twofold.compare.errors import BadInput
 from twofold.compare.pair import Pair
-from twofold.compare.strict import dumps
+from twofold.compare.strict import dumps, with_nan
 from twofold.compare.training.checkpoint import Curves, differing
 from twofold.compare.training.metrics import HIGHER_IS_BETTER
 from twofold.compare.training.settings import Point, all_of, label, pair_at
@@ -121,7 +121,7 @@ def load(path: Path, configuration: Mapping[str, Any]) -> list[Trained]:
         return []
     try:
         content = json.loads(path.read_text())
-        stored, finished = dict(content["configuration"]), [Trained(**one) for one in content["finished"]]
+        stored, finished = dict(content["configuration"]), [trained(one) for one in content["finished"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{path}: expected a sweep, found {' '.join(str(error).split())}") from error
     if content.get("schema") != SCHEMA:
@@ -129,6 +129,11 @@ def load(path: Path, configuration: Mapping[str, Any]) -> list[Trained]:
     for what, wanted, found in differing(json.loads(json.dumps(configuration)), stored):
         raise BadInput(f"{path}: expected {what} {wanted}, found {found}; another --out keeps both")
     return finished
+
+
+def trained(content: Mapping[str, Any]) -> Trained:
+    """A point as it was written: what was not finite is NaN."""
+    return Trained(**{**content, **{name: with_nan(content[name]) for name in ("figures", "losses", "epochs")}})
 
 
 def remaining(combinations: Sequence[Point], finished: Sequence[Trained]) -> Iterator[int]:
