@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from twofold.compare.errors import BadInput, Status
+from twofold.compare.errors import MEANING, BadInput, Status
 from twofold.compare.interrupts import Interrupted, at_once, handled
 from twofold.compare.names import plain
 from twofold.compare.options import (
@@ -41,9 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Settles whether two implementations of a neural network are the same computation: every model is built "
     "twice, from scratch in NumPy and with torch.nn, and judged on identical weights and batches.",
-    epilog="Exit status: 0 all equal or done, 1 a difference found and nothing else, 2 bad usage or bad input, "
-    "3 nothing was proven, 4 diverged, 70 a mistake in Twofold itself, 130 and 143 interrupted, 141 the reader of the "
-    "output left.",
+    epilog=f"Exit status: {', '.join(f'{status:d} {meaning}' for status, meaning in MEANING.items())}.",
 )
 
 

@@ -6,14 +6,28 @@ from enum import IntEnum
 class Status(IntEnum):
     """What a command ends with; no other meaning is ever given to one of these numbers."""
 
-    DONE = 0  # or all equal
-    DIFFERENT = 1  # a difference was found
+    DONE = 0
+    DIFFERENT = 1
     BAD_INPUT = 2
-    NOTHING_PROVEN = 3  # neither that all is equal nor that anything differs
-    BROKEN = 70  # a mistake in Twofold itself, which is shown with its traceback
-    DIVERGED = 4  # a training
-    INTERRUPTED = 130  # by Ctrl-C; by SIGTERM 143, as shells have it
-    UNREAD = 141  # whoever read the output has left
+    NOTHING_PROVEN = 3
+    DIVERGED = 4
+    BROKEN = 70
+    INTERRUPTED = 130
+    UNREAD = 141
+    TERMINATED = 143
+
+
+MEANING = {
+    Status.DONE: "all equal or done",
+    Status.DIFFERENT: "a difference found and nothing else",
+    Status.BAD_INPUT: "bad usage or bad input",
+    Status.NOTHING_PROVEN: "nothing was proven",
+    Status.DIVERGED: "a training diverged",
+    Status.BROKEN: "a mistake in Twofold itself",
+    Status.INTERRUPTED: "interrupted by Ctrl-C",
+    Status.UNREAD: "the reader of the output left",
+    Status.TERMINATED: "interrupted by SIGTERM",
+}
 
 
 class BadInput(Exception):

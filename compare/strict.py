@@ -10,6 +10,15 @@ def dumps(content: Any, indent: int | None = None) -> str:
     return json.dumps(finite(content), indent=indent, allow_nan=False)
 
 
+def with_nan(content: Any) -> Any:
+    """Numbers as they were written, with NaN where one was not finite."""
+    if isinstance(content, Mapping):
+        return {key: with_nan(part) for key, part in content.items()}
+    if isinstance(content, list):
+        return [with_nan(part) for part in content]
+    return math.nan if content is None else content
+
+
 def finite(content: Any) -> Any:
     """The same content with None for every number that is not finite."""
     if isinstance(content, float):

@@ -91,7 +91,7 @@ def test_a_damaged_file_is_not_taken_up(damage: bytes, tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "there").write_text("a file")
-    with pytest.raises(BadInput, match="expected a file to write to, found"):
+    with pytest.raises(BadInput, match="there: expected a folder to write to, found: File exists"):
         keep(tmp_path / "there", "a", OF, [1])
 
 

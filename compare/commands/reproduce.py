@@ -14,6 +14,7 @@ from rich.text import Text
 from twofold.compare import keeping
 from twofold.compare.data.readers.files import first
 from twofold.compare.errors import BadInput, Status
+from twofold.compare.interrupts import Interrupted
 from twofold.compare.output import write_json
 from twofold.compare.published.figure import Basis, Figure, Run
 from twofold.compare.published.table import chosen, reproduced, runs

@@ -12,7 +12,6 @@ from twofold.compare.data import Dataset
 from twofold.compare.errors import BadInput
 from twofold.compare.interrupts import Asked, Interrupted, between_steps
 from twofold.compare.output import alone, write
-from twofold.compare.pair import Pair
 from twofold.compare.screen import Screen, Words
 from twofold.compare.training import checkpoint, files, resuming
 from twofold.compare.training.divergence import Diverged
@@ -144,21 +143,9 @@ def run(wanted: Wanted) -> None:
     """Raises BadInput in one line for what cannot be used."""
     console = Screen(soft_wrap=True)
     made = plan(wanted, console)
-    pair, dataset, out = made.pair, made.dataset, made.out
-    training = fitting(pair, dataset, made)
-    with alone(out):
+    training = Training(made.pair, made.dataset, made.configuration)
+    with alone(made.out):
         trained(console, training, made, wanted)
-
-
-def fitting(pair: Pair, dataset: Dataset, made: Plan) -> Training:
-    """The training, once a first batch has gone through its net; raises BadInput where its settings do not fit."""
-    try:
-        training = Training(pair, dataset, made.configuration)
-        training.side.evaluate(*training.batch(0))
-    except (ValueError, TypeError, LookupError, RuntimeError, ArithmeticError, MemoryError) as error:
-        told = ", ".join(f"{key}={written(value)}" for key, value in made.changed.items())
-        raise BadInput(f"{pair.name} with {told}: {' '.join(str(error).split())}") from error
-    return training
 
 
 def trained(console: Screen, training: Training, made: Plan, wanted: Wanted) -> None:

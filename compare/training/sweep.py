@@ -13,6 +13,7 @@ from twofold.compare.data import Dataset
 from twofold.compare.errors import BadInput
 from twofold.compare.output import write_json
 from twofold.compare.pair import Pair
+from twofold.compare.strict import with_nan
 from twofold.compare.training.checkpoint import Curves, differing
 from twofold.compare.training.divergence import Diverged
 from twofold.compare.training.metrics import HIGHER_IS_BETTER
@@ -73,6 +74,7 @@ def try_out(pair: Pair, dataset: Dataset, configuration: Configuration, point: P
     try:
         with np.errstate(all="ignore"):
             training = Training(pair, dataset, configuration)
+            training.side.check = None
             training.side.train()
             training.side.train_step(*training.batch(0))
     except Exception as error:  # whatever a model, a loss or an optimizer makes of an argument
@@ -133,7 +135,7 @@ def load(path: Path, configuration: Mapping[str, Any]) -> list[Trained]:
         return []
     try:
         content = json.loads(path.read_text())
-        stored, finished = dict(content["configuration"]), [restored(one) for one in content["finished"]]
+        stored, finished = dict(content["configuration"]), [trained(one) for one in content["finished"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{path}: expected a sweep, found {' '.join(str(error).split())}") from error
     if content.get("schema") != SCHEMA:
@@ -143,15 +145,9 @@ def load(path: Path, configuration: Mapping[str, Any]) -> list[Trained]:
     return finished
 
 
-def restored(one: Mapping[str, Any]) -> Trained:
-    """A finished point as it was kept: null stands for what was no number."""
-
-    def numbers(values: Sequence[float | None]) -> list[float]:
-        return [math.nan if value is None else float(value) for value in values]
-
-    figures = dict(zip(one["figures"], numbers(list(one["figures"].values())), strict=True))
-    epochs = {name: numbers(values) for name, values in one["epochs"].items()}
-    return Trained(**{**one, "figures": figures, "losses": numbers(one["losses"]), "epochs": epochs})
+def trained(content: Mapping[str, Any]) -> Trained:
+    """A point as it was written: what was not finite is NaN."""
+    return Trained(**{**content, **{name: with_nan(content[name]) for name in ("figures", "losses", "epochs")}})
 
 
 def remaining(combinations: Sequence[Point], finished: Sequence[Trained]) -> Iterator[int]:

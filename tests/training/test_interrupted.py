@@ -53,10 +53,10 @@ def raising(method: Callable[..., Any], at: int, number: int, twice: bool = Fals
 
 # Where the signal comes: the object whose method it is, the method, and its calls before.
 PLACES: dict[str, tuple[str, Any, str, int]] = {
-    "forward": ("scratch", scratch.BatchNorm2d, "forward", 5),
+    "forward": ("scratch", scratch.BatchNorm2d, "forward", 9),
     "backward": ("scratch", scratch.BatchNorm2d, "backward", 4),
     "update": ("scratch", scratch.Adam, "step", 2),
-    "within an update": ("scratch", scratch.Adam, "update", 9),
+    "within an update": ("scratch", scratch.Adam, "update", 30),
     "evaluation": ("scratch", Training, "tested", 1),
     "between two epochs": ("scratch", Training, "next_epoch", 1),
     "the save after an epoch": ("scratch", Training, "checkpoint", 1),

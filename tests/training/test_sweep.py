@@ -222,6 +222,23 @@ def test_another_sweep_in_the_folder_is_one_line(tmp_path: Path, capsys: Any) ->
     assert (tmp_path / "sweep.json").read_bytes() == before
 
 
+def test_what_is_not_finite_is_null_in_the_file_and_never_the_best(tmp_path: Path) -> None:
+    """JSON that every program reads, and the same points again."""
+    figures = {"test_loss": math.nan, "test_accuracy": 50.0}
+    lost = sweep.Trained({"records": None}, figures, 1, 1, [1.0, math.inf], {"test_loss": [math.nan]})
+    path = tmp_path / "sweep.json"
+    sweep.save(path, {"pair": "a"}, [lost])
+
+    def no_constant(word: str) -> None:
+        raise AssertionError(word)
+
+    json.loads(path.read_text(), parse_constant=no_constant)
+    (again,) = sweep.load(path, {"pair": "a"})
+    assert again.settings == {"records": None}
+    assert np.isnan([again.losses[1], again.figures["test_loss"], again.epochs["test_loss"][0]]).all()
+    assert sweep.best([again]) is None
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"configuration": 3, "finished": []}', '{"finished": [{}]}'])
 def test_a_file_that_is_no_sweep_is_one_line(content: str, tmp_path: Path) -> None:
     path = tmp_path / "sweep.json"
