@@ -36,7 +36,7 @@ class Entry:
     read: Callable[[Path], Dataset]
     embedded: Callable[[], Dataset]
     more: tuple[str, ...] = ()  # files that are used where they are there
-    gb: float = 0.25  # that may be read, unless --max-gb says otherwise: some four times what was published, and more
+    gb: float = 0.25  # that may be read, unless --max-gb says otherwise: four times what was published, or more
 
 
 class Found(NamedTuple):
@@ -49,11 +49,13 @@ class Found(NamedTuple):
 
 ENTRIES = (
     Entry("mnist", "handwritten digits, 28x28, 10 classes", mnist.FILES, mnist.read, mnist.embedded),
-    Entry("catcar", "grey images of cats and cars, 32x32", catcar.FILES, catcar.read, catcar.embedded),
+    Entry("catcar", "grey images of cats and cars, 32x32", catcar.FILES, catcar.read, catcar.embedded, gb=0.02),
     Entry(
         "trigrams", "three words and the next, of 250 words", trigrams.FILES, trigrams.read, trigrams.embedded, gb=0.02
     ),
-    Entry("activity", "accelerometer signals, 150x3, 6 classes", activity.FILES, activity.read, activity.embedded),
+    Entry(
+        "activity", "accelerometer signals, 150x3, 6 classes", activity.FILES, activity.read, activity.embedded, gb=0.06
+    ),
     Entry(
         "cifar10",
         "colour photographs, 32x32, 10 classes",
@@ -72,7 +74,7 @@ ENTRIES = (
         cifar10_mean_image.MORE,
         1.0,
     ),
-    Entry("notmnist", "letters A to J, 28x28, 10 classes", notmnist.FILES, notmnist.read, notmnist.embedded),
+    Entry("notmnist", "letters A to J, 28x28, 10 classes", notmnist.FILES, notmnist.read, notmnist.embedded, gb=0.06),
     Entry("patches", "patches of natural images, 16x16", patches.FILES, patches.read, patches.embedded),
     Entry("sine", "a sine wave's next value, generated", (), waves.read_sine, waves.sine),
     Entry("triangle", "a triangle wave's next value, generated", (), waves.read_triangle, waves.triangle),
