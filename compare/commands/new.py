@@ -7,6 +7,7 @@ from string import Template
 
 import twofold
 from twofold.compare.errors import BadInput
+from twofold.compare.output import write
 from twofold.compare.pairs import PAIRS
 from twofold.compare.tables import shown
 
@@ -47,7 +48,9 @@ def written(name: str, folder: Path) -> list[Path]:
         template = Template(resources.files("twofold.compare.templates").joinpath(f"{kind}.txt").read_text("utf-8"))
         text = template.substitute(name=name, module=module, class_name=class_name)
         try:
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise BadInput(f"{shown(path)}: expected to write a file, found {error.strerror}") from error
+            write(path, text)
+        except BadInput:
+            for half in paths.values():  # a pair of which a file is lacking would be no pair
+                half.unlink(missing_ok=True)
+            raise
     return list(paths.values())

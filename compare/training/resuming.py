@@ -101,11 +101,19 @@ def must_count(path: Path, training: "Training", stored: Checkpoint) -> None:
     if not isinstance(seconds, int | float) or not 0 <= seconds < np.inf:
         raise DataError(f"{path}: expected seconds from 0 up, found {seconds}")
     steps = int(epoch) * whole + int(step)  # type: ignore[arg-type]
+    metrics = ("loss", *training.pair.metrics)
+    names = {
+        "steps": {*metrics, "records"},
+        "epochs": {*(f"{split}_{name}" for split in training.circumstances["records"] for name in metrics), "seconds"},
+    }
     for kind, count in (("steps", steps), ("epochs", int(epoch))):  # type: ignore[arg-type]
         curves: Curves = getattr(stored, kind)
-        if (not curves and count) or any(len(values) != count for values in curves.values()):
-            found = {name: len(values) for name, values in curves.items()}
+        found = {name: len(values) for name, values in curves.items()}
+        if found != (dict.fromkeys(names[kind], count) if count else {}):
             raise DataError(f"{path}: expected curves over {count} {kind}, found {found or 'none'}")
+    if stored.generator != (wanted := training.generator_after(int(epoch))):  # type: ignore[arg-type]
+        expected = f"the generator of batches after {epoch} epochs of seed {training.configuration.seed}"
+        raise DataError(f"{path}: expected {expected}, {wanted['state']}, found {stored.generator}")
     if len({len(values) for values in stored.within.values()}) > 1 or max(stored.within.get("step", [0])) > steps:
         raise DataError(f"{path}: expected evaluations within {steps} steps, found others")
 

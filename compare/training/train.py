@@ -238,15 +238,22 @@ class Training:
         """Goes on where the checkpoint stopped, and says what to know of it; raises DataError if it is another's."""
         stored = checkpoint.load(path)
         told = must_fit(path, self, stored)
-        self._go_on(path, stored)
+        self._go_on(stored)
         return told
 
     def restore(self, stored: Checkpoint, path: Path = Path("checkpoint.h5")) -> None:
         """Stands where a training of this configuration ended, with the weights that it keeps."""
         must_fit(path, self, stored)
-        self._go_on(path, stored)
+        self._go_on(stored)
         if self.best:
             self.side.load(self.best)
+
+    def generator_after(self, epochs: int) -> Mapping[str, Any]:
+        """The state of the batches' generator at the start of an epoch, which the seed alone decides."""
+        generator = np.random.default_rng([self.configuration.seed, 1])
+        for _ in range(epochs):
+            generator.permutation(len(self.dataset.train))
+        return generator.bit_generator.state
 
     @cached_property
     def circumstances(self) -> dict[str, Any]:
@@ -262,17 +269,14 @@ class Training:
             other.train_step(inputs, target)
         return other.optimizer_state()
 
-    def _go_on(self, path: Path, stored: Checkpoint) -> None:
+    def _go_on(self, stored: Checkpoint) -> None:
         self.steps, self.epochs, self.within = stored.steps, stored.epochs, stored.within
         self.best, self.last = stored.best, {}
         if self.pair.recipe.second_stage is not None and self.stopped is not None:
             self._second_optimizer()
         self.side.load(stored.weights)
         self.side.load_optimizer_state(stored.optimizer)
-        try:
-            self.generator.bit_generator.state = dict(stored.generator)
-        except (TypeError, ValueError, KeyError, OverflowError) as error:
-            raise DataError(f"{path}: expected the state of a PCG64 generator, found {error}") from error
+        self.generator.bit_generator.state = dict(stored.generator)
         self._begin_epoch()
         self.done, self.step_in_epoch = int(stored.position["epoch"]), int(stored.position["step"])
         self.seconds = stored.position["seconds"]

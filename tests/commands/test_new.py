@@ -57,5 +57,6 @@ def test_nothing_is_written_over(folders: Path) -> None:
 
 def test_a_folder_that_is_gone_is_one_line(folders: Path) -> None:
     (folders / "scratch/models").rmdir()
-    with pytest.raises(BadInput, match="expected to write a file, found No such file"):
+    with pytest.raises(BadInput, match="expected a file to write to, found: No such file"):
         new.written("my-net", folders)
+    assert not list(folders.rglob("my_net.py"))
