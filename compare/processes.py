@@ -4,10 +4,13 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
 from threading import Thread
 from typing import Any, TypeVar
+
+from twofold.compare.errors import BadInput
 
 T = TypeVar("T")
 
@@ -15,7 +18,8 @@ T = TypeVar("T")
 def spread(function: Callable[..., T], work: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[tuple[int, T]]:
     """What `function` makes of each item's arguments as it comes, with the item's place.
 
-    Items are begun in order; when the caller stops, or is stopped, nothing more is computed.
+    Items are begun in order; when the caller stops, or is stopped, nothing more is computed. Raises BadInput where a
+    process is killed.
     """
     # spawned, not forked: a fork copies torch's threads in whatever state they are
     with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=end_with_parent) as pool:
@@ -24,6 +28,9 @@ def spread(function: Callable[..., T], work: Iterable[tuple[Any, ...]], jobs: in
         try:
             for future in as_completed(places):
                 yield places[future], future.result()
+        except BrokenProcessPool as error:
+            told = "one that was killed, as where memory runs out; fewer --jobs need less"
+            raise BadInput(f"--jobs {jobs}: expected every process to finish its work, found {told}") from error
         except BaseException:
             for worker in set(active_children()) - before:
                 worker.terminate()

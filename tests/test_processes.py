@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.places import ROOT
+from twofold.compare.errors import BadInput
 from twofold.compare.processes import gathered, in_order, spread
 
 
@@ -21,6 +22,13 @@ def test_every_item_comes_back_with_its_place() -> None:
 def test_what_a_process_raises_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
         list(spread(divmod, [(1, 0)], 1))
+
+
+def test_a_process_that_is_killed_is_one_line() -> None:
+    with pytest.raises(
+        BadInput, match="--jobs 2: expected every process to finish its work, found one"
+    ):
+        list(spread(os._exit, [(9,), (9,), (9,)], 2))
 
 
 def test_a_result_waits_for_those_before_it() -> None:
