@@ -220,8 +220,10 @@ def of_comprehension(node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.D
     """What is used of each element, where that can be read off: node.h for node in nodes is nodes[any].h."""
     inner = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
     elements: dict[str, Chain] = {}
+    targets: set[str] = set()
     for part in node.generators:
         inner += part.ifs
+        targets |= {one.id for one in ast.walk(part.target) if isinstance(one, ast.Name)}
         for target, source in pairs_of(part.target, part.iter):
             found = chain(source)
             if isinstance(target, ast.Name) and found is not None:
@@ -230,7 +232,18 @@ def of_comprehension(node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.D
                 inner.append(source)
     for one in inner:
         for found in chains_of(one):
-            yield through(found, elements)
+            yield of_any(through(found, elements), targets)
+
+
+def of_any(found: Chain, targets: set[str]) -> Chain:
+    """With every element where a target of the comprehension says which: own[name] for name in names."""
+
+    def is_one(kind: str, text: Any) -> bool:
+        return kind in ("computed", "named") and not targets.isdisjoint(
+            part.id for part in ast.walk(ast.parse(text, mode="eval")) if isinstance(part, ast.Name)
+        )
+
+    return found[0], tuple(("any", None) if is_one(*key) else key for key in found[1])
 
 
 def through(found: Chain, elements: Mapping[str, Chain]) -> Chain:
