@@ -8,11 +8,12 @@ from twofold.compare.environment import environment
 from twofold.compare.judge.battery import Result
 from twofold.compare.judge.finding import Finding
 from twofold.compare.judge.gates import GateMap
+from twofold.compare.strict import finite
 
 
 def as_json(results: Iterable[Result]) -> dict[str, Any]:
     """The results by schema 1; a ratio or error without bound is written as null."""
-    return {"schema": 1, "environment": environment(), "results": [_result(result) for result in results]}
+    return finite({"schema": 1, "environment": environment(), "results": [_result(result) for result in results]})
 
 
 def _result(result: Result) -> dict[str, Any]:

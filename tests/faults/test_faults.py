@@ -201,6 +201,7 @@ CASES: dict[str, Case] = {case.name: case for case in (*LAYERS, *(pair.case() fo
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Three re-synchronised steps show each of these, and what they look like is asked elsewhere."""
     monkeypatch.setattr(battery, "with_causes", lambda trial, findings, suspects: findings)
+    monkeypatch.setattr(battery, "with_lines", lambda trial, findings: findings)
     with few_steps():
         yield
 
