@@ -25,6 +25,6 @@ def finite(content: Any) -> Any:
         return content if math.isfinite(content) else None
     if isinstance(content, Mapping):
         return {key: finite(part) for key, part in content.items()}
-    if isinstance(content, list | tuple):
-        return [finite(part) for part in content]
-    return content
+    if isinstance(content, tuple):
+        return tuple(finite(part) for part in content)
+    return [finite(part) for part in content] if isinstance(content, list) else content
