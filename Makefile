@@ -27,7 +27,7 @@ mutants: $(STAMP)
 
 # Every layout of the tables, the slow ones too: some five minutes.
 layouts: $(STAMP)
-	.venv/bin/python -m pytest -m "slow or not slow" -n 2 --dist loadgroup tests/own/test_layouts.py
+	.venv/bin/python -m pytest -m "slow or not slow" -n 2 --dist loadgroup tests/own/test_layouts.py tests/own/solving
 
 # The sources' experiments, one after the other, and docs/experiments.md anew: some half an hour.
 experiments: $(STAMP)

@@ -37,7 +37,7 @@ SHORT = replace(PAIRS["catcar-mlp"], recipe=replace(PAIRS["catcar-mlp"].recipe, 
 pytestmark = pytest.mark.xdist_group("report")  # what is measured is measured once
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def measured() -> PairReport:
     with one_thread():
         return measure(SHORT, None, ["cpu"], 0, print)
@@ -50,7 +50,7 @@ def rewritten(report: PairReport, out: Path) -> Status:
         return command.run([SHORT], out, None, "cpu", 0)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def written(measured: PairReport, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("report")
     assert rewritten(measured, out) is Status.DONE

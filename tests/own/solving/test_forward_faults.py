@@ -21,7 +21,14 @@ def judged(truth: Truth, patch: pytest.MonkeyPatch) -> Verdict:
     return judge(*call.arguments, **{"dtypes": ("float64",), **how})
 
 
-@pytest.mark.parametrize("truth", FORWARD, ids=lambda truth: truth.name)
+SLOW = ("nested-checkpoint:residual", "nested-checkpoint:scale")  # siblings of a third, seconds each: `make layouts`
+
+
+def asked(truth: Truth) -> object:
+    return pytest.param(truth, id=truth.name, marks=[pytest.mark.slow] if truth.name in SLOW else [])
+
+
+@pytest.mark.parametrize("truth", [asked(truth) for truth in FORWARD])
 def test_a_forward_fault_stays_a_fault(truth: Truth, monkeypatch: pytest.MonkeyPatch) -> None:
     verdict = judged(truth, monkeypatch)  # BadCall would be the question
     assert verdict.outcome == "different", str(verdict)
