@@ -18,12 +18,12 @@ def run(path: Path, data: Path | None, device: str, out: Path | None) -> None:
     """Prints the figures on every set, of the best weights where they are kept. Raises DataError in one line."""
     console = Screen(soft_wrap=True)
     path = path / "checkpoint.h5" if path.is_dir() else path
+    folder = out or path.parent / "evaluation"
     training, dataset = restored(path, data, device)
+    make_folder(folder)
     figures = {**training.trained(), **training.validated(), **training.tested()}
     console.print(heading(training, dataset))
     console.print(f"after epoch {training.kept_epoch}  {sets_line(training, figures)}")
-    folder = out or path.parent / "evaluation"
-    make_folder(folder)
     finish(console, training, folder)
 
 
