@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from twofold.compare.errors import BadInput
+from twofold.compare.names import plain
 
 LONGEST = 400  # characters of what was found, which may be a file's own words
 
@@ -17,5 +18,4 @@ def mismatch(where: Path | str, expected: object, found: object) -> DataError:
     """The DataError for `where`, always a single line; what a terminal would obey is written out."""
     text = str(found)
     text = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-    line = " ".join(f"{where}: expected {expected}, found {text}".splitlines())
-    return DataError("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line))
+    return DataError(plain(" ".join(f"{where}: expected {expected}, found {text}".splitlines())))

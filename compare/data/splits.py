@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import InitVar, dataclass
 from typing import NamedTuple
 
@@ -85,3 +86,13 @@ class Dataset:
     classes: tuple[str, ...]  # class names; the vocabulary where the targets are words
     note: str = ""  # what the reader of a report must know about this source
     raw: np.ndarray | None = None  # what a picture shows where the inputs lost it, e.g. colour: train's records first
+
+    def splits(self) -> dict[str, Split]:
+        """Those that it has, by name."""
+        found = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: split for name, split in found.items() if split is not None}
+
+    def arrays(self) -> Iterator[np.ndarray]:
+        """All inputs and targets, in this order."""
+        for split in self.splits().values():
+            yield from (split.inputs, split.targets)

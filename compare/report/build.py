@@ -99,8 +99,7 @@ def from_kept(pair: Pair, dataset: Dataset, content: Any) -> PairReport | None:
 
 def made_of(pair: Pair, dataset: Dataset, places: list[str], seed: int) -> dict[str, Any]:
     """What a report hangs on."""
-    splits = [split for split in (dataset.train, dataset.validation, dataset.test) if split]
-    data = digest(part for split in splits for part in (split.inputs, split.targets))
+    data = digest(dataset.arrays())
     return {"pair": pair.name, "devices": places, "seed": seed, "data": data, "with": versions()}
 
 

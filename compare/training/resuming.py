@@ -22,10 +22,9 @@ LIBRARIES = {"scratch": ("twofold", "numpy"), "reference": ("twofold", "numpy", 
 
 def circumstances(configuration: "Configuration", dataset: Dataset) -> dict[str, Any]:
     """What the numbers hang on beside the configuration: the records, by count and content, and the libraries."""
-    splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     return {
-        "records": {name: len(split) for name, split in splits.items() if split is not None},
-        "data": digest(array for split in splits.values() if split for array in (split.inputs, split.targets)),
+        "records": {name: len(split) for name, split in dataset.splits().items()},
+        "data": digest(dataset.arrays()),
         "versions": {name: installed(name) for name in LIBRARIES[configuration.backend]},
     }
 

@@ -107,8 +107,7 @@ def train_point(plan: Planned, dataset: Dataset, watcher: Watcher) -> tuple[Trai
 
 
 def names_of_figures(pair: Pair, dataset: Dataset) -> list[str]:
-    splits = ("train", *(["validation"] if dataset.validation is not None else []), "test")
-    return [*(f"{split}_{name}" for split in splits for name in ("loss", *pair.metrics)), "seconds"]
+    return [*(f"{split}_{name}" for split in dataset.splits() for name in ("loss", *pair.metrics)), "seconds"]
 
 
 def decisive(finished: Trained) -> str:
