@@ -8,6 +8,7 @@ from types import EllipsisType
 from typing import Any, NoReturn
 
 import numpy as np
+from numpy import ndarray
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -19,7 +20,7 @@ FLOAT_NAMES = "float32, float64 or longdouble"
 
 
 def refuse(owner: object, expected: str, found: Any, error: type[Exception] = ValueError) -> NoReturn:
-    if isinstance(found, np.ndarray | np.generic):
+    if isinstance(found, ndarray | np.generic):
         found = f"{found.shape} of {found.dtype}"
     raise error(f"{owner if isinstance(owner, str) else type(owner).__name__} expected {expected}, found {found}")
 
@@ -28,30 +29,31 @@ def plain(owner: object, what: str, given: Any) -> Array:
     """An array that is nothing but one: a matrix multiplies otherwise, a masked array hides what it has."""
     if isinstance(given, np.generic | np.memmap):
         return np.asarray(given)
-    if type(given) is not np.ndarray:
+    if type(given) is not ndarray:
         refuse(owner, f"{what} as a NumPy array", f"a {type(given).__name__}", TypeError)
     return given
 
 
 def numbers(owner: object, x: Any, dtype: np.dtype | None = None, what: str = "an input") -> Array:
     """Floats of any shape, of this dtype where one is given: a layer's own."""
-    if type(x) is not np.ndarray:
+    if type(x) is not ndarray:
         x = plain(owner, what, x)
-    if x.dtype not in FLOATS or (dtype is not None and x.dtype != dtype):
+    found = x.dtype
+    if found not in FLOATS or (dtype is not None and found != dtype):
         refuse(owner, f"{what} of {dtype if dtype in FLOATS else FLOAT_NAMES}", x, TypeError)
     return x
 
 
 def features(owner: object, x: Any, size: int, dtype: np.dtype, what: str = "an input") -> Array:
     """Floats of this dtype and shape (..., size). The same as `shaped`, a microsecond faster."""
-    if type(x) is np.ndarray and x.dtype is dtype and x.shape[-1:] == (size,) and dtype in FLOATS:
+    if type(x) is ndarray and x.dtype is dtype and x.ndim and x.shape[-1] == size:
         return x
     return shaped(owner, x, dtype, (..., size), what=what)
 
 
 def shaped(owner: object, x: Any, dtype: np.dtype | None, *shapes: Shape, what: str = "an input") -> Array:
     """Floats of one of these shapes."""
-    if type(x) is not np.ndarray:
+    if type(x) is not ndarray:
         x = plain(owner, what, x)
     if not any(fits(x.shape, shape) for shape in shapes):
         refuse(owner, f"{what} of shape {' or '.join(map(written, shapes))}", x)
@@ -77,7 +79,7 @@ def written(shape: Shape) -> str:
 
 def gradient(owner: object, dout: Any, shape: tuple[int, ...], dtype: np.dtype, what: str = "a gradient") -> Array:
     """With respect to what came out, of its shape; another float becomes its dtype, as in torch."""
-    if type(dout) is np.ndarray and dout.dtype is dtype and dout.shape == shape:
+    if type(dout) is ndarray and dout.dtype is dtype and dout.shape == shape:
         return dout
     dout = plain(owner, what, dout)
     if not np.issubdtype(dout.dtype, np.floating):
@@ -96,16 +98,17 @@ def loss_gradient(owner: object, dloss: Any, shape: tuple[int, ...], dtype: np.d
     return gradient(owner, dloss, shape, dtype)[()]
 
 
-def like(owner: object, target: Any, x: Array) -> Array:
-    """A loss's target, of the input's shape and dtype; integers and booleans become that, as in torch."""
-    if type(target) is np.ndarray and target.dtype is x.dtype and target.shape == x.shape:
-        return target
+def alike(owner: object, x: Any, target: Any) -> tuple[Array, Array]:
+    """A loss's input and its target of the same shape and dtype; integers and booleans become that, as in torch."""
+    if type(x) is type(target) is ndarray and x.dtype is target.dtype and x.shape == target.shape and x.dtype in FLOATS:
+        return x, target
+    x = numbers(owner, x)
     target = plain(owner, "a target", target)
     if target.shape != x.shape:
         refuse(owner, f"a target of the input's shape {x.shape}", target)
     if target.dtype.kind in "iub":
         target = target.astype(x.dtype)
-    return numbers(owner, target, x.dtype, "a target")
+    return x, numbers(owner, target, x.dtype, "a target")
 
 
 def logits(owner: object, x: Any, target: Any, alone: bool = True) -> tuple[Array, Array]:
@@ -122,7 +125,7 @@ def two(owner: object, given: Any, what: str, whole: bool = False) -> tuple[Any,
     """The parts of a tuple, neither missing where it must be whole; one array of two would come apart too."""
     if not isinstance(given, tuple | list) or len(given) != 2:
         found = f"{len(given)} of them" if isinstance(given, tuple | list) else given
-        refuse(owner, what, found if isinstance(found, np.ndarray | str) else f"a {type(found).__name__}", TypeError)
+        refuse(owner, what, found if isinstance(found, ndarray | str) else f"a {type(found).__name__}", TypeError)
     if whole and any(part is None for part in given):
         refuse(owner, what, "None for one of them", TypeError)
     return given[0], given[1]

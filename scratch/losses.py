@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from twofold.scratch.checks import like, logits, loss_gradient, number, numbers, refuse, shaped
+from twofold.scratch.checks import alike, logits, loss_gradient, number, refuse, shaped
 from twofold.scratch.module import Array, Module, Parameter
 
 
@@ -19,12 +19,14 @@ class Loss(Module):
     def reduce(self, values: Array) -> Array:
         if self.reduction == "none":
             return values
-        if self.reduction == "mean" and not values.size:
-            return values.sum() * np.nan  # as torch has it
-        return values.mean() if self.reduction == "mean" else values.sum()
+        if self.reduction == "mean":
+            return values.mean() if values.size else values.sum() * np.nan  # as torch has it
+        return values.sum()
 
     def sent(self, dloss: Array | float, shape: tuple[int, ...], dtype: np.dtype) -> Array | float:
         """The gradient of the loss: of every one of its values for the reduction "none", else a number."""
+        if type(dloss) is float and self.reduction != "none":
+            return dloss
         return loss_gradient(self, dloss, shape if self.reduction == "none" else (), dtype)
 
     def spread(self, dloss: Array | float, values: int) -> Array | float:
@@ -110,8 +112,8 @@ class MSELoss(Loss):
     """(x - y)^2 over equal shapes, averaged over all entries."""
 
     def forward(self, x: Array, target: Array) -> Array:
-        x = numbers(self, x)
-        self.cache = x - like(self, target, x)
+        x, target = alike(self, x, target)
+        self.cache = x - target
         return self.reduce(self.cache * self.cache)
 
     def backward(self, dloss: Array | float = 1.0) -> Array:
@@ -169,7 +171,7 @@ class SparseAutoencoderLoss(Module):
         pixels = target.shape[1]
         if pixels > out.shape[1] or len(out) == 0:
             refuse(self, "one record or more, the input no narrower than the target", f"{out.shape} and {target.shape}")
-        target = like(self, target, out[:, :pixels])
+        _, target = alike(self, out[:, :pixels], target)
         difference = out[:, :pixels] - target
         mean = out[:, pixels:].mean(axis=0)
         self.cache = difference, mean

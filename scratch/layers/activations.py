@@ -91,5 +91,7 @@ class Flatten(Module):
 
     def backward(self, dout: Array) -> Array:
         shape, flat, dtype = self.cache
+        if dtype.kind != "f":
+            refuse(self, "an input of floats, which alone have a gradient", f"one of {dtype}", TypeError)
         dout = gradient(self, dout, flat, dtype)
         return dout.reshape(shape)
