@@ -191,8 +191,8 @@ class L2Penalty:
     """0.5 reg sum ||W||^2 over weights, not biases nor gammas; `backward` adds reg W to the gradients."""
 
     def __init__(self, named_parameters: Iterable[tuple[str, Parameter]], reg: float = 0.0) -> None:
-        if isinstance(named_parameters, Module):
-            refuse(self, "named parameters", f"a {type(named_parameters).__name__}", TypeError)
+        if not isinstance(named_parameters, Iterable):
+            refuse(self, "named parameters, (name, Parameter)", f"a {type(named_parameters).__name__}", TypeError)
         named = list(named_parameters)
         for entry in named:
             if not (isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[1], Parameter)):

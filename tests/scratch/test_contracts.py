@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.scratch.contracts import layers, losses
 from tests.scratch.contracts.sides import Contract, broken, of_scratch, of_torch
+from twofold.scratch import BatchNorm1d, L2Penalty, Linear, Parameter
 from twofold.scratch.module import Array
 
 KINDS = [
@@ -120,3 +121,30 @@ def test_any_window_stride_and_padding(data) -> None:
     assert not broken(Contract("MaxPool2d", window, (x,)))
     conv = {"in_channels": 3, "out_channels": data.draw(st.sampled_from((2, 7))), "padding": data.draw(pads)}
     assert not broken(Contract("Conv2d", conv | window, (x,)))
+
+
+def test_without_a_momentum_a_batch_norm_averages_over_all_batches() -> None:
+    """By hand: means 2 and 6, unbiased variances 2 and 8."""
+    layer = BatchNorm1d(1, momentum=None)
+    for batch in ([[1.0], [3.0]], [[4.0], [8.0]]):
+        layer(np.array(batch, np.float32))
+    assert (layer.running_mean.data, layer.running_var.data) == (4, 5)
+    assert layer.running_mean.data.dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", [int, complex, np.float16, bool])
+def test_a_module_turns_into_floats_alone(dtype: type) -> None:
+    layer = Linear(2, 3)
+    with pytest.raises(TypeError, match=r"^Linear expected a dtype of float32, float64 or longdouble, found "):
+        layer.to(dtype)
+    assert layer.weight.data.dtype == np.float32
+
+
+NAMED = {"w": Parameter(np.ones((2, 2)))}
+
+
+@pytest.mark.parametrize("wrong", [Linear(2, 3), [NAMED["w"]], [("w", np.ones((2, 2)))], NAMED, 3, None])
+def test_a_penalty_takes_named_parameters(wrong) -> None:
+    with pytest.raises(TypeError, match=r"^L2Penalty expected named parameters.*, found "):
+        L2Penalty(wrong)
+    assert len(L2Penalty(NAMED.items()).weights) == 1
