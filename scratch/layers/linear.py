@@ -30,7 +30,7 @@ class Linear(Module):
 
     def backward(self, dout: Array) -> Array:
         self.accumulate(dout)
-        dout = dout.astype(self.weight.data.dtype, copy=False)
+        dout = dout.astype(self.cache.dtype, copy=False)
         return dout @ self.weight.data
 
     def accumulate(self, dout: Array) -> None:

@@ -188,7 +188,7 @@ UNLISTED = (
         "nearly twice",
         "catcar-mlp",
         "loss",
-        edit("MSELoss.backward", "2 * difference", "1.999 * difference"),
+        edit("MSELoss.backward", "2 * self.spread", "1.999 * self.spread"),
         told="gradient of the output: residual is -0.0005 x the reference, cosine -1.0000",
     ),
     one(
