@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from twofold.scratch.checks import alike, logits, loss_gradient, number, refuse, shaped
 from twofold.scratch.module import Array, Module, Parameter
 
 
@@ -12,47 +13,50 @@ class Loss(Module):
 
     def __init__(self, reduction: str = "mean") -> None:
         if reduction not in ("mean", "sum", "none"):
-            raise ValueError(f"reduction must be mean, sum or none, found {reduction!r}")
+            refuse(self, "the reduction mean, sum or none", repr(reduction))
         self.reduction = reduction
 
     def reduce(self, values: Array) -> Array:
         if self.reduction == "none":
             return values
-        return values.mean() if self.reduction == "mean" else values.sum()
+        if self.reduction == "mean":
+            return values.mean() if values.size else values.sum() * np.nan  # as torch has it
+        return values.sum()
+
+    def sent(self, dloss: Array | float, shape: tuple[int, ...], dtype: np.dtype) -> Array | float:
+        """The gradient of the loss: of every one of its values for the reduction "none", else a number."""
+        if type(dloss) is float and self.reduction != "none":
+            return dloss
+        return loss_gradient(self, dloss, shape if self.reduction == "none" else (), dtype)
 
     def spread(self, dloss: Array | float, values: int) -> Array | float:
         """What each of the reduced values gets of `dloss`."""
-        return dloss / values if self.reduction == "mean" else dloss
-
-
-def must_be_classes(x: Array, target: Array) -> None:
-    """Raises ValueError unless they are logits (N, C) and classes (N,), IndexError for a class outside [0, C)."""
-    if x.ndim != 2 or target.shape != x.shape[:1]:
-        raise ValueError(f"expected logits (N, C) and classes (N,), found {x.shape} and {target.shape}")
-    if not 0 <= target.min() <= target.max() < x.shape[1]:
-        raise IndexError(f"classes from {target.min()} to {target.max()}, there are {x.shape[1]} logits")
+        return dloss / (values or 1) if self.reduction == "mean" else dloss
 
 
 class CrossEntropyLoss(Loss):
     """-log softmax(x)[y]: logits (N, C) and class indices (N,) -> scalar, or (N,) with reduction "none".
 
-    Raises ValueError for other shapes and IndexError for a class outside [0, C).
+    One record alone is (C,) and (). Raises ValueError for other shapes, TypeError for classes that are no integers and
+    IndexError for a class outside [0, C).
     """
 
     def forward(self, x: Array, target: Array) -> Array:
-        must_be_classes(x, target)
+        x, target = logits(self, x, target)
         shifted = x - x.max(axis=1, keepdims=True)
         exp = np.exp(shifted)
         total = exp.sum(axis=1, keepdims=True)
         self.cache = exp / total, target
-        return self.reduce(np.log(total[:, 0]) - shifted[np.arange(len(x)), target])
+        values = np.log(total[:, 0]) - shifted[np.arange(len(x)), target]
+        return self.reduce(values.reshape(target.shape))
 
     def backward(self, dloss: Array | float = 1.0) -> Array:
         probabilities, target = self.cache
+        dloss = self.sent(dloss, target.shape, probabilities.dtype)
         dx = probabilities.copy()
         dx[np.arange(len(dx)), target] -= 1
         dx *= np.reshape(self.spread(dloss, len(dx)), (-1, 1))
-        return dx
+        return dx.reshape(*target.shape, dx.shape[1])
 
 
 class SoftmaxBCELoss(Loss):
@@ -63,31 +67,33 @@ class SoftmaxBCELoss(Loss):
     """
 
     def forward(self, x: Array, target: Array) -> Array:
-        must_be_classes(x, target)
+        x, target = logits(self, x, target, alone=False)
         if x.shape[1] < 2:
-            raise ValueError(f"expected two or more logits a record, found {x.shape[1]}")
+            refuse(self, "two or more logits a record", x.shape[1])
         rows, best = np.arange(len(x)), x.argmax(axis=1)
-        shifted = x - x.max(axis=1, keepdims=True)
+        first = x.max(axis=1, keepdims=True)
+        shifted = x - first
         log_total = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
         log_p = shifted - log_total
         others = log_p.copy()
         others[rows, best] = -np.inf
         # 1 - p of the likeliest class is what all others have: as a difference it would lose its digits near p = 1,
         # and their shares would lose them if taken from logarithms, which are large there
-        rest = shifted
+        rest = x.copy()
         rest[rows, best] = -np.inf
         second = rest.max(axis=1, keepdims=True)
         shares = np.exp(rest - second)
         total = shares.sum(axis=1, keepdims=True)
         log_rest = np.log1p(-np.exp(others))  # log(1 - p)
         odds = np.exp(others - log_rest)  # p / (1 - p), but 0 of the likeliest
-        log_rest[rows, best] = (second + np.log(total) - log_total)[:, 0]
+        log_rest[rows, best] = (second - first + np.log(total) - log_total)[:, 0]
         self.cache = np.exp(log_p), odds, shares / total, best, target
         log_rest[rows, target] = log_p[rows, target]
         return self.reduce(-log_rest.sum(axis=1))
 
     def backward(self, dloss: Array | float = 1.0) -> Array:
         probabilities, odds, shares, best, target = self.cache
+        dloss = self.sent(dloss, target.shape, odds.dtype)
         rows = np.arange(len(odds))
         # the slope along each p_j, times p_j, is s_j = -1 for y and p_j / (1 - p_j) for others; so by the softmax's
         # Jacobian dx_k = s_k - p_k sum_j s_j
@@ -106,14 +112,14 @@ class MSELoss(Loss):
     """(x - y)^2 over equal shapes, averaged over all entries."""
 
     def forward(self, x: Array, target: Array) -> Array:
-        if x.shape != target.shape:
-            raise ValueError(f"input has shape {x.shape}, target {target.shape}")
+        x, target = alike(self, x, target)
         self.cache = x - target
         return self.reduce(self.cache * self.cache)
 
     def backward(self, dloss: Array | float = 1.0) -> Array:
         difference = self.cache
-        return 2 * difference * self.spread(dloss, difference.size)
+        dloss = self.sent(dloss, difference.shape, difference.dtype)
+        return difference * (2 * self.spread(dloss, difference.size))
 
 
 class HalfMSELoss(MSELoss):
@@ -133,17 +139,20 @@ class MultiClassHingeLoss(Module):
     """
 
     def forward(self, x: Array, target: Array) -> Array:
+        x, target = logits(self, x, target, alone=False)
         rows = np.arange(len(x))
         margins = x - x[rows, target][:, None] + 1
         margins[rows, target] = 0
         self.cache = (margins > 0).astype(x.dtype), target
-        return np.fmax(margins, 0).sum(axis=1).mean()
+        values = np.fmax(margins, 0).sum(axis=1)
+        return values.mean() if len(x) else values.sum() * np.nan
 
     def backward(self, dloss: Array | float = 1.0) -> Array:
         violated, target = self.cache
-        dx = violated * (dloss / len(violated))
+        dloss = loss_gradient(self, dloss, (), violated.dtype)
+        dx = violated.copy()
         dx[np.arange(len(dx)), target] = -dx.sum(axis=1)
-        return dx
+        return dx * (dloss / (len(dx) or 1))
 
 
 class SparseAutoencoderLoss(Module):
@@ -153,10 +162,16 @@ class SparseAutoencoderLoss(Module):
     """
 
     def __init__(self, beta: float = 0.01, rho: float = 0.2) -> None:
-        self.beta, self.rho = beta, rho
+        self.beta, self.rho = number(self, "beta", beta), number(self, "rho", rho)
+        if not 0 < rho < 1:
+            refuse(self, "rho in (0, 1)", rho)
 
     def forward(self, out: Array, target: Array) -> Array:
+        out, target = shaped(self, out, None, ("N", "pixels + hidden")), shaped(self, target, None, ("N", "pixels"))
         pixels = target.shape[1]
+        if pixels > out.shape[1] or len(out) == 0:
+            refuse(self, "one record or more, the input no narrower than the target", f"{out.shape} and {target.shape}")
+        _, target = alike(self, out[:, :pixels], target)
         difference = out[:, :pixels] - target
         mean = out[:, pixels:].mean(axis=0)
         self.cache = difference, mean
@@ -166,6 +181,7 @@ class SparseAutoencoderLoss(Module):
 
     def backward(self, dloss: Array | float = 1.0) -> Array:
         difference, mean = self.cache
+        dloss = loss_gradient(self, dloss, (), difference.dtype)
         dmean = self.beta * ((1 - self.rho) / (1 - mean) - self.rho / mean)
         dhidden = np.broadcast_to(dmean, (len(difference), len(mean)))
         return np.hstack([difference, dhidden]) * np.asarray(dloss / len(difference), difference.dtype)
@@ -175,8 +191,14 @@ class L2Penalty:
     """0.5 reg sum ||W||^2 over weights, not biases nor gammas; `backward` adds reg W to the gradients."""
 
     def __init__(self, named_parameters: Iterable[tuple[str, Parameter]], reg: float = 0.0) -> None:
-        self.weights = [parameter for _, parameter in named_parameters if parameter.data.ndim > 1]
-        self.reg = reg
+        if not isinstance(named_parameters, Iterable):
+            refuse(self, "named parameters, (name, Parameter)", f"a {type(named_parameters).__name__}", TypeError)
+        named = list(named_parameters)
+        for entry in named:
+            if not (isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[1], Parameter)):
+                refuse(self, "named parameters, (name, Parameter)", f"a {type(entry).__name__}", TypeError)
+        self.weights = [parameter for _, parameter in named if parameter.data.ndim > 1]
+        self.reg = number(self, "reg", reg)
 
     def forward(self) -> Array | float:
         return sum((0.5 * self.reg * (weight.data * weight.data).sum() for weight in self.weights), 0.0)

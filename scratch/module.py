@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from twofold.scratch.checks import FLOAT_NAMES, FLOATS, refuse
+
 Array = NDArray[Any]
 
 
@@ -127,7 +129,9 @@ class Module:
             holder.data[...] = state[name]
 
     def to(self, dtype: DTypeLike) -> "Module":
-        """Turns all floating-point parameters, gradients and buffers into `dtype`, in place."""
+        """Turns all floating-point parameters, gradients and buffers into `dtype`, in place; TypeError for no float."""
+        if np.dtype(dtype) not in FLOATS:
+            refuse(self, f"a dtype of {FLOAT_NAMES}", dtype, TypeError)
         for _, parameter in self.named_parameters():
             parameter.data = parameter.data.astype(dtype)
             parameter.grad = parameter.grad.astype(dtype)

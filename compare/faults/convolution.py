@@ -29,7 +29,7 @@ def overlapping(layer: Any) -> bool:
     return any(stride < kernel for stride, kernel in zip(layer.stride, layer.kernel_size, strict=True))
 
 
-CROP = "dpadded[:, :, ph : h - ph, pw : w - pw]"
+CROP = "dpadded[:, :, top : h - bottom, left : w - right]"
 # The filters and their gradient where the input's gradient is a correlation.
 TURNED, TURNED_GRADIENT = "swapaxes(0, 1)[:, :, ::-1, ::-1]", "dweight[:, :, ::-1, ::-1]"
 # A batch norm takes its mean away again: these biases have no gradient.
@@ -116,7 +116,7 @@ FAULTS = (
     backward(
         "conv-cropped-wrongly",
         "padding cropped on the wrong side of the input gradient",
-        edit("Conv2d.scatter_back", CROP, "dpadded[:, :, : h - 2 * ph, : w - 2 * pw]"),
+        edit("Conv2d.scatter_back", CROP, "dpadded[:, :, : h - top - bottom, : w - left - right]"),
         FOLDING,
         where=padded,
     ),
@@ -125,10 +125,10 @@ FAULTS = (
         "all padding before the image, none behind it",
         edit(
             "Conv2d.forward",
-            "pad(x, *self.padding)",
-            "np.pad(x, ((0, 0), (0, 0), *((2 * before, 0) for before in self.padding)))",
+            "pad(x, self.before, self.after)",
+            "np.pad(x, ((0, 0), (0, 0), *((2 * before, 0) for before in self.before)))",
         ),
-        edit("Conv2d.scatter_back", CROP, "dpadded[:, :, 2 * ph :, 2 * pw :]"),
+        edit("Conv2d.scatter_back", CROP, "dpadded[:, :, top + bottom :, left + right :]"),
         FOLDING,
         where=padded,
     ),
@@ -202,7 +202,7 @@ FAULTS = (
     backward(
         "conv-paddings-mixed",
         "the columns' padding taken for the rows'",
-        edit("Conv2d.correlate_back", "kw - 1 - pw)", "kw - 1 - ph)"),
+        edit("Conv2d.correlate_back", "kw - 1 - left", "kw - 1 - top", "kw - 1 - right", "kw - 1 - bottom"),
         home="conv-padded-oblong",
         only_at_home=True,
     ),

@@ -45,7 +45,11 @@ FAULTS = (
         home="sigmoid-large",
         only_at_home=True,
     ),
-    backward("relu-passes-all", "ReLU's gradient everywhere", edit("ReLU.backward", "dout * ~(x <= 0)", "dout.copy()")),
+    backward(
+        "relu-passes-all",
+        "ReLU's gradient everywhere",
+        edit("ReLU.backward", "dout * passes if finite(dout)", "dout.copy() if finite(dout)"),
+    ),
     backward(
         "relu-at-zero",
         "relu'(0) = 1",

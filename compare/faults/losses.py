@@ -116,7 +116,11 @@ FAULTS = (
     forward(
         "softmax-bce-of-a-difference",
         "1 - p as a difference, which is 0 where p is nearly 1",
-        edit(f"{BCE}.forward", "(second + np.log(total) - log_total)[:, 0]", "np.log(1 - np.exp(log_p[rows, best]))"),
+        edit(
+            f"{BCE}.forward",
+            "(second - first + np.log(total) - log_total)[:, 0]",
+            "np.log(1 - np.exp(log_p[rows, best]))",
+        ),
         home="softmax-bce-large",
         only_at_home=True,
     ),
@@ -165,7 +169,7 @@ FAULTS = (
         edit("MSELoss.backward", "difference.size", "len(difference)"),
         where=averaged,
     ),
-    backward("mse-two-forgotten", "the factor 2 forgotten", edit("MSELoss.backward", "2 * difference", "difference")),
+    backward("mse-two-forgotten", "the factor 2 forgotten", edit("MSELoss.backward", "2 * self.spread", "self.spread")),
     backward(
         "mse-not-scaled",
         "the gradient from above not taken in",

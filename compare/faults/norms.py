@@ -44,8 +44,8 @@ FAULTS = (
         "running statistics with momentum and 1 - momentum exchanged",
         edit(
             "BatchNorm1d.track",
-            "(1 - self.momentum) * running.data + self.momentum * batch",
-            "self.momentum * running.data + (1 - self.momentum) * batch",
+            "(1 - momentum) * running.data + momentum * batch",
+            "momentum * running.data + (1 - momentum) * batch",
         ),
     ),
     statistics(
@@ -163,15 +163,15 @@ FAULTS = (
         "groups of every so manieth channel instead of neighbours",
         edit(
             "GroupNorm.forward",
-            "x.reshape(len(x), self.num_groups, -1)",
+            "x.reshape(len(x), self.num_groups, size)",
             "x.reshape(len(x), -1, self.num_groups, x[0, 0].size).swapaxes(1, 2).reshape(len(x), self.num_groups, -1)",
-            "centred.reshape(len(x), self.num_channels, -1)",
+            "centred.reshape(len(x), self.num_channels, length)",
             IN_TURN.format("x"),
         ),
         edit(
             "GroupNorm.backward",
-            "centred, scale = self.cache",
-            f"centred, scale = self.cache\n    centred, count = {IN_TURN.format('dout')}, centred.shape[2]",
+            "centred, scale, shape = self.cache",
+            f"centred, scale, shape = self.cache\n    centred, count = {IN_TURN.format('dout')}, centred.shape[2]",
             "centred, scale, self.group_sum(sums) / dx.shape[2], self.group_sum(dots) / dx.shape[2]",
             "centred, *(self.by_channel(a)[:, :, None] for a in"
             " (scale, self.group_sum(sums) / count, self.group_sum(dots) / count))",
@@ -179,8 +179,8 @@ FAULTS = (
         edit("GroupNorm.by_channel", "np.repeat(", "np.tile(", ", axis=1", ""),
         edit(
             "GroupNorm.group_sum",
-            "self.num_groups, -1).sum(axis=2, keepdims=True)",
-            "-1, self.num_groups).sum(axis=1)[:, :, None]",
+            "self.num_groups, channels).sum(axis=2, keepdims=True)",
+            "channels, self.num_groups).sum(axis=1)[:, :, None]",
         ),
         where=affine,
     ),

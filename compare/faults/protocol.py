@@ -55,7 +55,7 @@ FAULTS = (
     otherwise(
         "flattened-channels-last",
         "images flattened channels last",
-        edit("Flatten.forward", "x.reshape(len(x), -1)", "np.moveaxis(x, 1, -1).reshape(len(x), -1)"),
+        edit("Flatten.forward", "x.reshape(flat)", "np.moveaxis(x, 1, -1).reshape(flat)"),
         edit(
             "Flatten.backward",
             "dout.reshape(shape)",
@@ -78,13 +78,17 @@ FAULTS = (
     misbehaviour(
         "dropout-cache-used-up",
         "dropout's mask gone after the first backward pass",
-        edit("Dropout.backward", "mask = self.cache", "mask = self.cache\n    self.cache = None"),
+        edit(
+            "Dropout.backward",
+            "shape, dtype = self.cache",
+            "shape, dtype = self.cache\n    self.cache = None, shape, dtype",
+        ),
         checks=("twice",),
     ),
     misbehaviour(
         "flattened-in-memory-order",
         "arrays read in the order of memory",
-        edit("Flatten.forward", "x.reshape(len(x), -1)", 'x.ravel(order="K").reshape(len(x), -1)'),
+        edit("Flatten.forward", "x.reshape(flat)", 'x.ravel(order="K").reshape(flat)'),
         home="two-layer-fc",
         only_at_home=True,
         checks=("strides",),

@@ -18,7 +18,7 @@ SINE = "twofold.scratch.models.sine_rnn:SineRNN"
 ONE_STEP = tuple(
     f"{layer}-one-step{batch}" for layer in ("rnn", "sigmoidrnn", "gru", "resetfirstgru") for batch in ("", "-batch-1")
 )
-ADD, PRODUCT = "twofold.scratch.layers.recurrent:add_gradients", "rows.T @ met.reshape(len(rows), -1)"
+ADD, PRODUCT = "twofold.scratch.layers.recurrent:add_gradients", "rows.T @ met.reshape(-1, met.shape[2])"
 LATEST_FIRST, BLOCKS = "twofold.scratch.layers.recurrent:latest_first", "list(blocks(*arrays, size=BLOCK_BYTES))"
 GATES, CELLS = "i, f, g, o = ", "da_i, da_f, da_g, da_o ="
 LSTM_LOOP = ("for t in reversed(range(steps))", "for t in reversed(range(1, steps))")
@@ -103,8 +103,8 @@ FAULTS = (
             "LSTM.forward",
             "state or (None, None)",
             'state or vars(self).get("carried", (None, None))',
-            "self.cache = z, c, gates, tanh_c, weight",
-            "self.cache = z, c, gates, tanh_c, weight\n"
+            "self.cache = z, c, gates, tanh_c, weight, alone",
+            "self.cache = z, c, gates, tanh_c, weight, alone\n"
             "    self.carried = z[-1:, :hidden].swapaxes(1, 2).copy(), c[-1:].swapaxes(1, 2).copy()",
         ),
         home="activity-lstm",

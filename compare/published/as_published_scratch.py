@@ -54,6 +54,6 @@ class BiasedBatchNorm2d(BatchNorm2d):
     def forward(self, x: Array) -> Array:
         before = self.running_var.data
         out = super().forward(x)
-        if self.training:
+        if self.training and self.momentum is not None:
             self.running_var.data = (1 - self.momentum) * before + self.momentum * x.var(axis=(0, 2, 3))
         return out

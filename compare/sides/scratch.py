@@ -73,7 +73,7 @@ class Scratch:
 
     def loss(self, target: Array) -> Array:
         """The loss of the last forward's output, with the penalty."""
-        return np.array(self._objective(self._out, np.array(target)))
+        return np.array(self._objective(self._out, _copy(self.array(target))))
 
     def _objective(self, out: Array, target: Array) -> Any:
         loss = self.criterion(out, target)

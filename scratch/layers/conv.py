@@ -8,6 +8,7 @@ import numpy as np
 from numpy.random import Generator
 
 from twofold.scratch import init
+from twofold.scratch.checks import gradient, pair, refuse, shaped, whole
 from twofold.scratch.module import Array, Module, Parameter
 
 # Bytes of unfolded images handled at a time, so that they stay in the L2 cache between the kh products that read them.
@@ -18,17 +19,19 @@ CHUNK_IMAGES = 1000
 Size = int | tuple[int, int]
 
 
-def pair(size: Size) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else size
-
-
-def pad(x: Array, ph: int, pw: int) -> Array:
-    """(N, C, H, W) -> (N, C, H + 2 ph, W + 2 pw) with zeros around; x itself without any."""
-    if ph == pw == 0:
+def pad(x: Array, before: tuple[int, int], after: tuple[int, int]) -> Array:
+    """(N, C, H, W) with as many zeros above and to the left, below and to the right; x itself without any."""
+    (top, left), (bottom, right), (h, w) = before, after, x.shape[2:]
+    if not (top or left or bottom or right):
         return x
-    padded = np.zeros((*x.shape[:2], x.shape[2] + 2 * ph, x.shape[3] + 2 * pw), x.dtype)
-    padded[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]] = x
+    padded = np.zeros((*x.shape[:2], top + h + bottom, left + w + right), x.dtype)
+    padded[:, :, top : top + h, left : left + w] = x
     return padded
+
+
+def lines(images: Array) -> Array:
+    """(N, C, H, W) -> (N, C, H * W), of no image too."""
+    return images.reshape(*images.shape[:2], images.shape[2] * images.shape[3])
 
 
 def filter_rows(weight: Array) -> Array:
@@ -37,9 +40,10 @@ def filter_rows(weight: Array) -> Array:
 
 
 class Conv2d(Module):
-    """Slides out_channels filters over the padded input: (N, in, H, W) -> (N, out, H', W').
+    """Slides out_channels filters over the padded input: (N, in, H, W) -> (N, out, H', W'), or one image without N.
 
-    H' = (H + 2 padding - kernel) // stride + 1, likewise W'. Raises ValueError if the kernel does not fit.
+    H' = (H + 2 padding - kernel) // stride + 1, likewise W'. As in torch `padding` may be "valid", none, or "same", by
+    which H' = H, of an odd number of zeros the larger half after. Raises ValueError if the kernel does not fit.
     """
 
     def __init__(
@@ -48,31 +52,64 @@ class Conv2d(Module):
         out_channels: int,
         kernel_size: Size,
         stride: Size = 1,
-        padding: Size = 0,
+        padding: Size | str = 0,
         bias: bool = True,
         *,
         rng: Generator | None = None,
     ) -> None:
         rng = rng or np.random.default_rng()
-        self.in_channels, self.out_channels = in_channels, out_channels
-        self.kernel_size, self.stride, self.padding = pair(kernel_size), pair(stride), pair(padding)
+        self.in_channels = in_channels = whole(self, "in_channels", in_channels)
+        self.out_channels = out_channels = whole(self, "out_channels", out_channels)
+        self.kernel_size = pair(self, "kernel_size", kernel_size, lengths=(2,))
+        self.stride = pair(self, "stride", stride)
+        self.padding = padding if isinstance(padding, str) else pair(self, "padding", padding, least=0)
+        self.before, self.after = self.zeros()
         shape = (out_channels, in_channels, *self.kernel_size)
         self.weight = Parameter(init.default(shape, init.fan_in(shape), rng))
         self.bias = Parameter(init.default((out_channels,), init.fan_in(shape), rng)) if bias else None
 
+    def zeros(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """How many are put before each image's rows and columns, and after them."""
+        if not isinstance(self.padding, str):
+            return self.padding, self.padding
+        if self.padding not in ("same", "valid") or (self.padding == "same" and self.stride != (1, 1)):
+            refuse(self, 'padding "valid", or "same" without a stride', f"{self.padding!r} and stride {self.stride}")
+        height, width = (kernel - 1 if self.padding == "same" else 0 for kernel in self.kernel_size)
+        before = height // 2, width // 2
+        return before, (height - before[0], width - before[1])
+
     def output_size(self, size: tuple[int, ...]) -> tuple[int, int]:
         height, width = (
-            (length + 2 * pad - kernel) // stride + 1
-            for length, pad, kernel, stride in zip(size, self.padding, self.kernel_size, self.stride, strict=True)
+            (length + before + after - kernel) // stride + 1
+            for length, before, after, kernel, stride in zip(
+                size, self.before, self.after, self.kernel_size, self.stride, strict=True
+            )
         )
         if height < 1 or width < 1:
-            raise ValueError(f"a kernel of {self.kernel_size} does not fit an input of {size} padded by {self.padding}")
+            refuse(
+                self,
+                "an input that the kernel fits",
+                f"a kernel of {self.kernel_size} that does not fit an input of {size} padded by {self.padding}",
+            )
         return height, width
 
+    def taken(self, x: Array) -> tuple[Array, bool]:
+        """Images (N, in, H, W), and whether it was one alone, (in, H, W)."""
+        sizes = (self.in_channels, "H", "W")
+        x = shaped(self, x, self.weight.data.dtype, ("N", *sizes), sizes)
+        return (x, False) if x.ndim == 4 else (x[None], True)
+
+    def sent(self, dout: Array) -> Array:
+        """The gradient of what came out, as (N, out, H', W')."""
+        padded, shape = self.cache
+        return gradient(self, dout, shape, padded.dtype).reshape(len(padded), *shape[-3:])
+
     def forward(self, x: Array) -> Array:
+        x, alone = self.taken(x)
         height, width = self.output_size(x.shape[2:])
-        padded = pad(x, *self.padding)
-        self.cache = padded
+        shape = (len(x), self.out_channels, height, width)[alone:]
+        padded = pad(x, self.before, self.after)
+        self.cache = padded, shape
         bank = filter_rows(self.weight.data)
         out = np.empty((len(x), self.out_channels, height * width), x.dtype)
         for images in self.chunks(padded, width):
@@ -83,23 +120,26 @@ class Conv2d(Module):
                 total += bank[i] @ self.met_by(columns, i, height)
         if self.bias is not None:
             out += self.bias.data[:, None]
-        return out.reshape(len(x), self.out_channels, height, width)
+        return out.reshape(shape)
 
     def backward(self, dout: Array) -> Array:
-        padded = self.cache
+        (padded, shape), images = self.cache, self.sent(dout)
         # the padding's zeros would meet an infinity that no filter met
         if self.correlates() and np.isfinite(padded).all():
-            self.add_bias_gradient(dout)
-            return self.correlate_back(dout)
-        self.accumulate(dout)
-        return self.scatter_back(dout)
+            self.add_bias_gradient(images)
+            dx = self.correlate_back(images)
+        else:
+            self.accumulate(dout)
+            dx = self.scatter_back(images)
+        return dx if len(shape) == 4 else dx[0]
 
     def accumulate(self, dout: Array) -> None:
+        dout = self.sent(dout)
         self.add_bias_gradient(dout)
-        padded = self.cache
+        padded, _ = self.cache
         height, width = dout.shape[2:]
         dbank = np.zeros_like(filter_rows(self.weight.data))
-        dlines = dout.reshape(len(dout), self.out_channels, -1)
+        dlines = lines(dout)
         for images in self.chunks(padded, width):
             columns = self.unfold(padded[images], width)
             for i in range(len(dbank)):
@@ -109,24 +149,24 @@ class Conv2d(Module):
 
     def add_bias_gradient(self, dout: Array) -> None:
         if self.bias is not None:
-            dlines = dout.reshape(len(dout), self.out_channels, -1)
+            dlines = lines(dout)
             self.bias.grad += np.ones(len(dlines), dout.dtype) @ dlines.sum(axis=2)  # in blocks, as in Linear
 
     def scatter_back(self, dout: Array) -> Array:
         """The input's gradient: each entry of dout gives its share to all that it met."""
-        padded = self.cache
+        padded, _ = self.cache
         height, width = dout.shape[2:]
         bank = filter_rows(self.weight.data)
         dpadded = np.zeros_like(padded)
-        dlines = dout.reshape(len(dout), self.out_channels, -1)
+        dlines = lines(dout)
         for images in self.chunks(padded, width):
             dcolumns = np.zeros((len(dlines[images]), bank.shape[2], padded.shape[2], width), dout.dtype)
             for i in range(len(bank)):
                 dmet = np.matmul(bank[i].T, dlines[images])
                 self.rows(dcolumns, i, height)[...] += dmet.reshape(*dmet.shape[:2], height, width)
             self.fold(dcolumns, dpadded[images])
-        (ph, pw), (h, w) = self.padding, padded.shape[2:]
-        return dpadded[:, :, ph : h - ph, pw : w - pw]
+        (top, left), (bottom, right), (h, w) = self.before, self.after, padded.shape[2:]
+        return dpadded[:, :, top : h - bottom, left : w - right]
 
     def correlate_back(self, dout: Array) -> Array:
         """The input's gradient: each entry of x takes its share from all of dout that it met, by turned filters.
@@ -134,10 +174,11 @@ class Conv2d(Module):
         One unfolding, of dout, serves the weight's gradient too, which is added, and nothing is folded: up to twice
         as fast with few filters.
         """
-        (kh, kw), (ph, pw), padded = self.kernel_size, self.padding, self.cache
-        height, width = padded.shape[2] - 2 * ph, padded.shape[3] - 2 * pw
-        x = padded[:, :, ph : ph + height, pw : pw + width]
-        around = pad(dout, kh - 1 - ph, kw - 1 - pw)
+        (kh, kw), (top, left), (bottom, right) = self.kernel_size, self.before, self.after
+        padded, _ = self.cache
+        height, width = padded.shape[2] - top - bottom, padded.shape[3] - left - right
+        x = padded[:, :, top : top + height, left : left + width]
+        around = pad(dout, (kh - 1 - top, kw - 1 - left), (kh - 1 - bottom, kw - 1 - right))
         bank = filter_rows(self.weight.data.swapaxes(0, 1)[:, :, ::-1, ::-1])  # (kh, in, out * kw)
         dbank = np.zeros_like(bank.swapaxes(1, 2))
         dx = np.empty((len(x), self.in_channels, height * width), dout.dtype)
@@ -155,7 +196,7 @@ class Conv2d(Module):
 
     def correlates(self) -> bool:
         """Whether correlate_back can do it, and is the faster: without a stride, and with few filters to unfold."""
-        fits = all(p < k for p, k in zip(self.padding, self.kernel_size, strict=True))
+        fits = all(p < k for p, k in zip(self.after, self.kernel_size, strict=True))
         return self.stride == (1, 1) and fits and self.out_channels <= 2 * self.in_channels
 
     def unfold(self, padded: Array, width: int) -> Array:

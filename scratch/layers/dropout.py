@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.random import Generator
 
+from twofold.scratch.checks import gradient, number, numbers, refuse
 from twofold.scratch.module import Array, Module
 
 
@@ -13,18 +14,21 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, *, rng: Generator | None = None) -> None:
+        self.p = number(self, "p", p)
         if not 0 <= p < 1:
-            raise ValueError(f"expected a probability in [0, 1), found {p}")
-        self.p, self.rng = p, rng or np.random.default_rng()
+            refuse(self, "a probability in [0, 1)", p)
+        self.rng = rng or np.random.default_rng()
 
     def forward(self, x: Array) -> Array:
+        x = numbers(self, x)
         if not self.training:
-            self.cache = None
+            self.cache = None, x.shape, x.dtype
             return x.copy()
         self.mask = self.rng.random(x.shape) >= self.p
-        self.cache = self.mask
+        self.cache = self.mask, x.shape, x.dtype
         return x * self.mask / (1 - self.p)
 
     def backward(self, dout: Array) -> Array:
-        mask = self.cache
+        mask, shape, dtype = self.cache
+        dout = gradient(self, dout, shape, dtype)
         return dout.copy() if mask is None else dout * mask / (1 - self.p)

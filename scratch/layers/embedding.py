@@ -4,26 +4,30 @@ import numpy as np
 from numpy.random import Generator
 
 from twofold.scratch import init
+from twofold.scratch.checks import gradient, indices, whole
 from twofold.scratch.module import Array, Module, Parameter
 
 
 class Embedding(Module):
     """Row i of the weight for every token i: integers (...) -> (..., embedding_dim).
 
-    Integers have no gradient: `backward` returns None. Raises IndexError for a token outside [0, num_embeddings).
+    Integers have no gradient: `backward` returns None. Raises IndexError for a token outside [0, num_embeddings),
+    TypeError for floats and booleans.
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, *, rng: Generator | None = None) -> None:
-        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.num_embeddings = num_embeddings = whole(self, "num_embeddings", num_embeddings)
+        self.embedding_dim = embedding_dim = whole(self, "embedding_dim", embedding_dim)
         self.weight = Parameter(init.normal((num_embeddings, embedding_dim), 1.0, rng or np.random.default_rng()))
 
     def forward(self, tokens: Array) -> Array:
-        if tokens.size and not 0 <= tokens.min() <= tokens.max() < self.num_embeddings:
-            raise IndexError(f"tokens from {tokens.min()} to {tokens.max()}, the table has {self.num_embeddings} rows")
+        tokens = indices(self, tokens, self.num_embeddings, "tokens")
         self.cache = tokens
         return self.weight.data[tokens]
 
     def backward(self, dout: Array) -> None:
+        shape = (*self.cache.shape, self.embedding_dim)
+        dout = gradient(self, dout, shape, self.weight.data.dtype)
         tokens = self.cache.reshape(-1)
         # A token that occurs twice gets both gradients. Entry by entry and not row by row, for which `add.at` takes
         # four times as long: twice as fast as a product with the one-hot matrix in float32, five times in float64

@@ -4,21 +4,24 @@ import numpy as np
 from numpy.random import Generator
 
 from twofold.scratch import init
+from twofold.scratch.checks import features, gradient, whole
 from twofold.scratch.module import Array, Module, Parameter, blocks
 
 BLOCK_BYTES = 1 << 22  # of the weight gradient that are computed at a time
 
 
 class Linear(Module):
-    """y = x W^T + b on the last axis: (..., in_features) -> (..., out_features)."""
+    """y = x W^T + b on the last axis: (..., in_features) -> (..., out_features). ValueError for another size."""
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, *, rng: Generator | None = None) -> None:
         rng = rng or np.random.default_rng()
+        in_features, out_features = whole(self, "in_features", in_features), whole(self, "out_features", out_features)
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(init.default((out_features, in_features), in_features, rng))
         self.bias = Parameter(init.default((out_features,), in_features, rng)) if bias else None
 
     def forward(self, x: Array) -> Array:
+        x = features(self, x, self.in_features, self.weight.data.dtype)
         self.cache = x
         out = x @ self.weight.data.T
         if self.bias is not None:
@@ -27,10 +30,12 @@ class Linear(Module):
 
     def backward(self, dout: Array) -> Array:
         self.accumulate(dout)
+        dout = dout.astype(self.cache.dtype, copy=False)
         return dout @ self.weight.data
 
     def accumulate(self, dout: Array) -> None:
         x = self.cache
+        dout = gradient(self, dout, (*x.shape[:-1], self.out_features), x.dtype)
         x_rows = x.reshape(-1, self.in_features)  # (..., in) -> (N, in)
         dout_rows = dout.reshape(-1, self.out_features)
         # a product as large as a large weight would be memory new from the system each time: in parts a fifth faster

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.random import Generator
 
 from twofold.scratch import init
+from twofold.scratch.checks import gradient, refuse, shaped, two, whole
 from twofold.scratch.layers.activations import sigmoid
 from twofold.scratch.module import Array, Module, Parameter, blocks
 
@@ -24,7 +25,8 @@ def latest_first(*arrays: Array) -> Iterator[tuple[Array, ...]]:
 class Recurrent(Module):
     """One layer over time with torch's names: weight_ih_l0 (G H, I), weight_hh_l0 (G H, H) and their biases.
 
-    `gates` G counts the matrices that are stacked. x is (T, N, I), or (N, T, I) if `batch_first`.
+    `gates` G counts the matrices that are stacked. x is (T, N, I), or (N, T, I) if `batch_first`; one sequence alone
+    is (T, I) in either case, its state (1, H), and so is what comes out.
     """
 
     gates: int
@@ -39,30 +41,60 @@ class Recurrent(Module):
         rng: Generator | None = None,
     ) -> None:
         rng = rng or np.random.default_rng()
-        self.input_size, self.hidden_size, self.batch_first = input_size, hidden_size, batch_first
+        self.input_size = input_size = whole(self, "input_size", input_size, exact=True)
+        self.hidden_size = hidden_size = whole(self, "hidden_size", hidden_size, exact=True)
+        self.batch_first = batch_first
         stacked = self.gates * hidden_size
         self.weight_ih_l0 = Parameter(init.default((stacked, input_size), hidden_size, rng))
         self.weight_hh_l0 = Parameter(init.default((stacked, hidden_size), hidden_size, rng))
         self.bias_ih_l0 = Parameter(init.default((stacked,), hidden_size, rng)) if bias else None
         self.bias_hh_l0 = Parameter(init.default((stacked,), hidden_size, rng)) if bias else None
 
+    def taken(self, x: Array) -> tuple[Array, bool]:
+        """The caller's x as (T, N, I), and whether it is one sequence alone."""
+        size = self.input_size
+        batch = ("N", "T", size) if self.batch_first else ("T", "N", size)
+        x = shaped(self, x, self.weight_ih_l0.data.dtype, batch, ("T", size))
+        first, alone = (x[:, None], True) if x.ndim == 2 else (self.time_first(x), False)
+        if len(first) == 0:
+            refuse(self, "a sequence of one step or more", x)
+        return first, alone
+
     def time_first(self, x: Array) -> Array:
         """Between the caller's layout and (T, N, ...), either way."""
         return x.swapaxes(0, 1) if self.batch_first else x
 
-    def initial(self, state: Array | None, batch: int, dtype: np.dtype) -> Array:
+    def initial(self, state: Array | None, batch: int, dtype: np.dtype, alone: bool) -> Array:
         """(1, N, H), or zeros for None, as (N, H)."""
         if state is None:
             return np.zeros((batch, self.hidden_size), dtype)
-        if state.shape != (1, batch, self.hidden_size):
-            raise ValueError(f"expected a state of shape {(1, batch, self.hidden_size)}, found {state.shape}")
+        shape = (1, self.hidden_size) if alone else (1, batch, self.hidden_size)
+        state = shaped(self, state, dtype, shape, what="a state").reshape(1, batch, self.hidden_size)
         return state[0]
+
+    def sent(self, dout: Array, steps: int, batch: int, dtype: np.dtype, alone: bool) -> Array:
+        """The gradient of all states, in the caller's layout, as (T, N, H)."""
+        sizes = (batch, steps) if self.batch_first else (steps, batch)
+        dout = gradient(self, dout, (*((steps,) if alone else sizes), self.hidden_size), dtype)
+        return dout[:, None] if alone else self.time_first(dout)
+
+    def sent_last(self, dh_n: Array | None, batch: int, dtype: np.dtype, alone: bool) -> Array | None:
+        """The gradient of the last state, (1, N, H), where one is given."""
+        if dh_n is None:
+            return None
+        shape = (1, self.hidden_size) if alone else (1, batch, self.hidden_size)
+        return gradient(self, dh_n, shape, dtype, "a last state's gradient").reshape(1, batch, self.hidden_size)
 
     def biases(self) -> Array:
         """b_ih and b_hh a gate at a time, zeros where there are none: (2, G, H)."""
         if self.bias_ih_l0 is None or self.bias_hh_l0 is None:
             return np.zeros((2, self.gates, self.hidden_size), self.weight_hh_l0.data.dtype)
         return np.stack([self.bias_ih_l0.data, self.bias_hh_l0.data]).reshape(2, self.gates, -1)
+
+
+def returned(array: Array, alone: bool) -> Array:
+    """(T, N, ...), (N, T, ...) or (1, N, H), of one sequence alone without the batch's axis."""
+    return array.reshape(-1, array.shape[-1]) if alone else array
 
 
 class RNN(Recurrent):
@@ -82,26 +114,28 @@ class RNN(Recurrent):
         return 1 - h * h
 
     def forward(self, x: Array, h0: Array | None = None) -> tuple[Array, Array]:
-        x = self.time_first(x)
+        x, alone = self.taken(x)
         steps, batch, _ = x.shape
         w_ih = np.vstack([self.weight_ih_l0.data.T, self.biases().sum(axis=0)])
         inputs, w_hh = with_ones(x), self.weight_hh_l0.data.T.copy()
         h = np.empty((steps + 1, batch, self.hidden_size), x.dtype)
-        h[0] = self.initial(h0, batch, x.dtype)
+        h[0] = self.initial(h0, batch, x.dtype, alone)
         for t in range(steps):
             a = np.matmul(inputs[t], w_ih, out=h[t + 1])
             a += h[t] @ w_hh
             self.activate(a)
-        self.cache = x, h
-        return self.time_first(h[1:]).copy(), h[-1:].copy()
+        self.cache = x, h, alone
+        return returned(self.time_first(h[1:]).copy(), alone), returned(h[-1:].copy(), alone)
 
     def backward(self, dout: Array, dh_n: Array | None = None) -> tuple[Array, Array]:
-        x, h = self.cache
+        x, h, alone = self.cache
+        batch, dtype = x.shape[1], x.dtype
+        dout, dh_n = self.sent(dout, len(x), batch, dtype, alone), self.sent_last(dh_n, batch, dtype, alone)
         dx = np.empty(x.shape, dout.dtype)
         dh = np.zeros_like(h[0]) if dh_n is None else dh_n[0].copy()
-        for part in latest_first(h[:-1], h[1:], x, self.time_first(dout), dx):
+        for part in latest_first(h[:-1], h[1:], x, dout, dx):
             self.backward_steps(dh, *part)
-        return self.time_first(dx), dh[None]
+        return returned(self.time_first(dx), alone), returned(dh[None], alone)
 
     def backward_steps(self, dh: Array, before: Array, h: Array, x: Array, dout: Array, dx: Array) -> None:
         """Carries dh back past these steps, in place, and writes their dx."""
@@ -137,7 +171,7 @@ def add_gradients(weight: Parameter, bias: Parameter | None, *terms: tuple[Array
     """
     for part, (d, met) in enumerate(terms):
         rows, at = d.reshape(-1, d.shape[2]), slice(part * d.shape[2], (part + 1) * d.shape[2])
-        weight.grad[at] += rows.T @ met.reshape(len(rows), -1)
+        weight.grad[at] += rows.T @ met.reshape(-1, met.shape[2])
         if bias is not None:
             bias.grad[at] += np.ones(len(rows), rows.dtype) @ rows
 
@@ -154,7 +188,7 @@ class LSTM(Recurrent):
     gates = 4
 
     def forward(self, x: Array, state: Pair | None = None) -> tuple[Array, Pair]:
-        x = self.time_first(x)
+        x, alone = self.taken(x)
         steps, batch, _ = x.shape
         hidden, dtype = self.hidden_size, x.dtype
         # Batch last, and [h | x | 1] in one buffer: a product a step for each gate, bias included. Four small ones
@@ -163,8 +197,10 @@ class LSTM(Recurrent):
         z[:-1, hidden:-1] = x.transpose(0, 2, 1)
         z[:, -1] = 1
         c = np.empty((steps + 1, hidden, batch), dtype)
+        if state is not None:
+            state = two(self, state, "a state of two arrays (h0, c0)", whole=True)
         h0, c0 = state or (None, None)
-        z[0, :hidden], c[0] = self.initial(h0, batch, dtype).T, self.initial(c0, batch, dtype).T
+        z[0, :hidden], c[0] = (self.initial(first, batch, dtype, alone).T for first in (h0, c0))
         weight = self.joined()
         gates, tanh_c = np.empty((steps, 4, hidden, batch), dtype), np.empty((steps, hidden, batch), dtype)
         for t in range(steps):
@@ -176,23 +212,25 @@ class LSTM(Recurrent):
             c[t + 1] = f * c[t] + i * g
             np.tanh(c[t + 1], out=tanh_c[t])
             np.multiply(o, tanh_c[t], out=z[t + 1, :hidden])
-        self.cache = z, c, gates, tanh_c, weight
+        self.cache = z, c, gates, tanh_c, weight, alone
         out = z[1:, :hidden].transpose((2, 0, 1) if self.batch_first else (0, 2, 1)).copy()
-        return out, (z[-1:, :hidden].swapaxes(1, 2).copy(), c[-1:].swapaxes(1, 2).copy())
+        h_n, c_n = (z[-1:, :hidden].swapaxes(1, 2).copy(), c[-1:].swapaxes(1, 2).copy())
+        return returned(out, alone), (returned(h_n, alone), returned(c_n, alone))
 
     def backward(self, dout: Array, dstate: tuple[Array | None, Array | None] | None = None) -> tuple[Array, Pair]:
-        z, c, gates, tanh_c, weight = self.cache
+        z, c, gates, tanh_c, weight, alone = self.cache
         steps, hidden, batch = tanh_c.shape
-        dout = dout.transpose(1, 2, 0) if self.batch_first else dout.swapaxes(1, 2)  # -> (T, H, N)
+        dout = self.sent(dout, steps, batch, z.dtype, alone).swapaxes(1, 2)  # -> (T, H, N)
+        last_states = (None, None) if dstate is None else two(self, dstate, "gradients of two arrays (dh_n, dc_n)")
         dh, dc = (
-            np.zeros((hidden, batch), dout.dtype) if given is None else given[0].T.copy()
-            for given in (dstate or (None, None))
+            np.zeros((hidden, batch), z.dtype) if given is None else given[0].T.copy()
+            for given in (self.sent_last(last, batch, z.dtype, alone) for last in last_states)
         )
         dx = np.empty((steps, batch, self.input_size), dout.dtype)
         transposed = weight[:, :, :-1].swapaxes(1, 2).copy()
         for part in latest_first(gates, z[:-1], c[:-1], tanh_c, dout, dx):
             dh, dc = self.backward_steps(dh, dc, transposed, *part)
-        return self.time_first(dx), (dh.T[None], dc.T[None])
+        return returned(self.time_first(dx), alone), (returned(dh.T[None], alone), returned(dc.T[None], alone))
 
     def backward_steps(
         self,
@@ -250,7 +288,7 @@ class GRU(Recurrent):
         return r * gate
 
     def forward(self, x: Array, h0: Array | None = None) -> tuple[Array, Array]:
-        x, size = self.time_first(x), self.hidden_size
+        (x, alone), size = self.taken(x), self.hidden_size
         steps, batch, _ = x.shape
         b_ih, b_hh = self.biases()
         b_ih[:2] += b_hh[:2]  # all biases but that inside r (W_hn h + b_hn) come with x
@@ -259,7 +297,7 @@ class GRU(Recurrent):
         # each gate is contiguous within a step, and forward takes half as long as with gates side by side
         gates = np.empty((3, steps, batch, size), x.dtype)
         h = np.empty((steps + 1, batch, size), x.dtype)
-        h[0] = self.initial(h0, batch, x.dtype)
+        h[0] = self.initial(h0, batch, x.dtype, alone)
         gate = np.empty((steps, batch, size), x.dtype)  # W_hn h + b_hn
         of_h = np.empty((3, batch, size), x.dtype)
         for t in range(steps):
@@ -270,19 +308,21 @@ class GRU(Recurrent):
             n += self.candidate(h[t], r, gate[t])
             np.tanh(n, out=n)
             h[t + 1] = n + z * (h[t] - n)  # (1 - z) n + z h with one product less
-        self.cache = x, h, gates, gate
-        return self.time_first(h[1:]).copy(), h[-1:].copy()
+        self.cache = x, h, gates, gate, alone
+        return returned(self.time_first(h[1:]).copy(), alone), returned(h[-1:].copy(), alone)
 
     def backward(self, dout: Array, dh_n: Array | None = None) -> tuple[Array, Array]:
-        x, h, gates, gate = self.cache
+        x, h, gates, gate, alone = self.cache
+        batch, dtype = x.shape[1], x.dtype
+        dout, dh_n = self.sent(dout, len(x), batch, dtype, alone), self.sent_last(dh_n, batch, dtype, alone)
         dx = np.empty(x.shape, dout.dtype)
         dh = np.zeros_like(h[0]) if dh_n is None else dh_n[0].copy()
         w_r, w_z, w_n = np.split(self.weight_ih_l0.data, 3)
-        for *part, inputs, dinputs in latest_first(h[:-1], *gates, gate, self.time_first(dout), x, dx):
+        for *part, inputs, dinputs in latest_first(h[:-1], *gates, gate, dout, x, dx):
             dr, dz, dn = self.backward_steps(dh, *part)
             add_gradients(self.weight_ih_l0, self.bias_ih_l0, (dr, inputs), (dz, inputs), (dn, inputs))
             dinputs[...] = dr @ w_r + dz @ w_z + dn @ w_n
-        return self.time_first(dx), dh[None]
+        return returned(self.time_first(dx), alone), returned(dh[None], alone)
 
     def backward_steps(
         self, dh: Array, h: Array, r: Array, z: Array, n: Array, gate: Array, dout: Array

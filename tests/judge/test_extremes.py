@@ -64,8 +64,8 @@ PLANTED = [
     (
         scratch.ReLU,
         "backward",
-        "return dout * ~(x <= 0)",
-        "return np.where(abs(dout) < 1e-20, 0, dout) * ~(x <= 0)",
+        "return dout * passes",
+        "return np.where(abs(dout) < 1e-20, 0, dout) * passes",
         "mnist-cnn",
         "relu1 input gradient[0]",
     ),

@@ -188,7 +188,7 @@ UNLISTED = (
         "nearly twice",
         "catcar-mlp",
         "loss",
-        edit("MSELoss.backward", "2 * difference", "1.999 * difference"),
+        edit("MSELoss.backward", "2 * self.spread", "1.999 * self.spread"),
         told="gradient of the output: residual is -0.0005 x the reference, cosine -1.0000",
     ),
     one(
@@ -409,7 +409,7 @@ UNLISTED = (
         "columns in another order",
         "mnist-cnn",
         "forward",
-        edit("Flatten.forward", "x.reshape(len(x), -1)", "x.swapaxes(2, 3).reshape(len(x), -1)"),
+        edit("Flatten.forward", "x.reshape(flat)", "x.swapaxes(2, 3).reshape(flat)"),
         told="flatten: equal after taking its 32 as (4, 2, 4) in the order (0, 2, 1): flattened in another order",
     ),
     one("leak where it is not", "leaky-relu", "gradient", edit("LeakyReLU.backward", "x > 0, dout", "x < 0, dout")),

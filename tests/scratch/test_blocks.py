@@ -58,7 +58,7 @@ def test_an_optimizer_moves_a_weight_in_blocks_as_in_one_piece(
 
 def test_a_linear_layer_adds_its_gradient_up_in_blocks() -> None:
     rng = np.random.default_rng(0)
-    layer = scratch.Linear(3, 7, rng=rng)
+    layer = scratch.Linear(3, 7, rng=rng).to(np.float64)
     x, dout = (rng.integers(-4, 5, shape).astype(float) for shape in ((2, 5, 3), (2, 5, 7)))
     with patch(LINEAR, 2 * 3 * layer.weight.data.itemsize):
         layer(x)
@@ -87,7 +87,7 @@ def test_accumulate_adds_what_backward_adds_and_asks_the_first_weights_for_no_mo
     names: tuple[str, ...],
 ) -> None:
     rng = np.random.default_rng(1)
-    model = net(*names)
+    model = net(*names).to(np.float64)
     out = model(rng.standard_normal((3, 6)))
     dout = rng.standard_normal(out.shape)
     model.backward(dout)

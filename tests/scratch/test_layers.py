@@ -49,7 +49,7 @@ def test_dropout_zeroes_what_is_drawn_below_p(p: float, draws: list[float], kept
 
 @pytest.mark.parametrize("tokens", [(-1, 2), (0, 3)])
 def test_tokens_outside_the_table_are_refused(tokens: tuple[int, int]) -> None:
-    with pytest.raises(IndexError, match=f"tokens from {tokens[0]} to {tokens[1]}, the table has 3 rows"):
+    with pytest.raises(IndexError, match=rf"tokens in \[0, 3\), found tokens from {tokens[0]} to {tokens[1]}"):
         scratch.Embedding(3, 2)(np.array(tokens))
 
 

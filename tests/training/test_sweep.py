@@ -67,7 +67,7 @@ WRONG = [
     (["pixels=17"], "pixels=17: "),
     (["nesterov=true"], "nesterov=True: nesterov needs a momentum"),
     (["reduction=none"], "reduction=none: "),
-    (["hidden=0"], "hidden=0: float division by zero"),
+    (["hidden=0"], "hidden=0: Linear expected out_features of 1 or more, found 0"),
     (["hidden=2,999999999"], "hidden=999999999: Unable to allocate"),
     (
         ["optimizer=Adam", "betas=0.9,0.99"],
