@@ -1,6 +1,7 @@
 """Losses. `forward(input, target) -> loss`; `backward(dloss) -> dinput`; `reduction` is torch's: mean, sum or none."""
 
 from collections.abc import Iterable
+from typing import Any, Never
 
 import numpy as np
 
@@ -8,9 +9,15 @@ from twofold.scratch.module import Array, Module, Parameter
 
 
 class Loss(Module):
-    """Reduces one value a record or entry by `reduction`: "mean" (default), "sum" or "none"."""
+    """Reduces one value a record or entry by `reduction`: "mean" (default), "sum" or "none".
 
-    def __init__(self, reduction: str = "mean") -> None:
+    Raises TypeError for any other argument, and for one without its name: torch's losses take others first.
+    """
+
+    def __init__(self, *unnamed: Any, reduction: str = "mean", **others: Never) -> None:
+        if unnamed or others:
+            found = ", ".join([*(f"a {type(value).__name__}" for value in unnamed), *others])
+            raise TypeError(f"{type(self).__name__} expected no argument but reduction=, by its name, found {found}")
         if reduction not in ("mean", "sum", "none"):
             raise ValueError(f"reduction must be mean, sum or none, found {reduction!r}")
         self.reduction = reduction

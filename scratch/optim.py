@@ -38,9 +38,7 @@ class SGD(Optimizer):
         self.nesterov = nesterov
         if nesterov and (momentum == 0 or dampening != 0):
             found = f"momentum {momentum} and dampening {dampening}"
-            raise ValueError(
-                f"{type(self).__name__}: expected a momentum and no dampening with nesterov, found {found}"
-            )
+            raise ValueError(f"{type(self).__name__} expected a momentum and no dampening with nesterov, found {found}")
 
     def needed(self) -> tuple[str, ...]:
         return ()
@@ -82,7 +80,7 @@ class Adam(Optimizer):
         super().__init__(params, **others)
         self.lr, self.eps, self.weight_decay = self.numbers(lr=lr, eps=eps, weight_decay=weight_decay)
         if not isinstance(betas, tuple | list) or [isinstance(beta, float) for beta in betas] != [True, True]:
-            raise TypeError(f"{type(self).__name__}: expected betas as two floats, found {betas}")
+            raise TypeError(f"{type(self).__name__} expected betas as two floats, found {betas}")
         self.betas = tuple(self.numbers(0, 1, beta1=betas[0], beta2=betas[1]))
 
     def update(self, data: Array, grad: Array, state: dict[str, Any]) -> None:
@@ -192,9 +190,9 @@ def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: fl
     """
     parameters = with_gradients(parameters)
     if not isinstance(clip_value, Real):
-        raise TypeError(f"clip_grad_value_: expected a real number to clip at, found {told(clip_value)}")
+        raise TypeError(f"clip_grad_value_ expected a real number to clip at, found {told(clip_value)}")
     if not clip_value >= 0:
-        raise ValueError(f"clip_grad_value_: expected at least 0 to clip at, found {clip_value}")
+        raise ValueError(f"clip_grad_value_ expected at least 0 to clip at, found {clip_value}")
     clip_value = float(clip_value)
     for parameter in parameters:
         np.clip(parameter.grad, -clip_value, clip_value, out=parameter.grad)
@@ -202,7 +200,7 @@ def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: fl
 
 def with_gradients(parameters: Any) -> list[Parameter]:
     """Those that have a gradient, of one parameter or of several. Raises TypeError for anything else."""
-    expected = "clip_grad_value_: expected parameters of scratch"
+    expected = "clip_grad_value_ expected parameters of scratch"
     several = list(parameters) if isinstance(parameters, Iterable) else [parameters]
     for parameter in several:
         must_be_parameter(expected, parameter)

@@ -29,7 +29,7 @@ class Optimizer:
     def __init__(self, params: Parameters, **others: Any) -> None:
         if others:
             known = [name for name in signature(type(self).__init__).parameters if name not in ("self", "others")]
-            raise TypeError(f"{type(self).__name__}: expected {', '.join(known)}, found {', '.join(others)}")
+            raise TypeError(f"{type(self).__name__} expected {', '.join(known)}, found {', '.join(others)}")
         self.parameters = by_name(type(self).__name__, params)
         self.state: State = {name: {} for name in self.parameters}
 
@@ -68,7 +68,7 @@ class Optimizer:
         Raises ValueError, and changes nothing, unless it speaks of exactly these parameters, and holds of each what an
         optimizer of this class keeps, in the parameter's shape.
         """
-        expected = f"{type(self).__name__}: expected the state of {list(self.parameters)}"
+        expected = f"{type(self).__name__} expected the state of {list(self.parameters)}"
         if not isinstance(state, Mapping):
             raise TypeError(f"{expected}, found {told(state)}")
         if self.parameters.keys() != state.keys():
@@ -84,7 +84,7 @@ class Optimizer:
         """Each as a float. Raises TypeError for no real number, ValueError unless it is finite and in [low, below)."""
         bracket = "(" if low == -math.inf else "["
         for name, value in given.items():
-            expected = f"{type(self).__name__}: expected {name} as a number in {bracket}{low:g}, {below:g})"
+            expected = f"{type(self).__name__} expected {name} as a number in {bracket}{low:g}, {below:g})"
             if not isinstance(value, Real) or isinstance(value, bool):
                 raise TypeError(f"{expected}, found {told(value)}")
             if not (low <= float(value) < below and math.isfinite(value)):
@@ -99,27 +99,27 @@ class Optimizer:
         """Raises ValueError for a state that an optimizer of this class would not keep of the parameter."""
         kind, shape = type(self).__name__, self.parameters[name].data.shape
         if not isinstance(entry, Mapping):
-            raise ValueError(f"{kind}: expected the state of {name} as a mapping, found {told(entry)}")
+            raise ValueError(f"{kind} expected the state of {name} as a mapping, found {told(entry)}")
         needed = () if self.begins_empty and not entry else self.needed()
         if self.kept and not set(needed) <= entry.keys() <= set(self.kept):
-            raise ValueError(f"{kind}: expected the state of {name} to hold {list(self.kept)}, found {list(entry)}")
+            raise ValueError(f"{kind} expected the state of {name} to hold {list(self.kept)}, found {list(entry)}")
         for key, value in entry.items() if self.kept else ():
             if key == "step":
                 if np.shape(value) or not float(value).is_integer() or value < 0:
-                    raise ValueError(f"{kind}: expected a whole number of steps of {name}, found {value}")
+                    raise ValueError(f"{kind} expected a whole number of steps of {name}, found {value}")
             elif np.shape(value) != shape:
-                raise ValueError(f"{kind}: expected {key} of {name} of shape {shape}, found {np.shape(value)}")
+                raise ValueError(f"{kind} expected {key} of {name} of shape {shape}, found {np.shape(value)}")
 
     def must_fit(self, name: str, parameter: Parameter) -> None:
         """Raises ValueError unless data, gradient and state are of one shape and dtype."""
         data, grad, kind = parameter.data, parameter.grad, type(self).__name__
         if not isinstance(data, np.ndarray):
-            raise ValueError(f"{kind}: expected {name} as an array, found {told(data)}")
+            raise ValueError(f"{kind} expected {name} as an array, found {told(data)}")
         if not isinstance(grad, ARRAYS) or grad.shape != data.shape or grad.dtype != data.dtype:
-            raise ValueError(f"{kind}: expected the gradient of {name} as {told(data)}, found {told(grad)}")
+            raise ValueError(f"{kind} expected the gradient of {name} as {told(data)}, found {told(grad)}")
         for key, value in self.state[name].items() if self.kept else ():
             if key != "step" and (value.shape != data.shape or value.dtype != data.dtype):
-                raise ValueError(f"{kind}: expected {key} of {name} as {told(data)}, found {told(value)}")
+                raise ValueError(f"{kind} expected {key} of {name} as {told(data)}, found {told(value)}")
 
 
 def told(value: Any) -> str:
@@ -139,7 +139,7 @@ def copied(value: Any, key: str, dtype: np.dtype) -> Array:
 
 def by_name(kind: str, given: Any) -> dict[str, Parameter]:
     """Parameters by the names that come with them, else by their numbers."""
-    expected = f"{kind}: expected parameters of scratch, or pairs of a name and one such as net.named_parameters()"
+    expected = f"{kind} expected parameters of scratch, or pairs of a name and one such as net.named_parameters()"
     if not isinstance(given, Iterable):
         raise TypeError(f"{expected}, found {told(given)}")
     entries = list(given)
@@ -155,12 +155,12 @@ def by_name(kind: str, given: Any) -> dict[str, Parameter]:
             raise TypeError(f"{expected}, found {told(name)} for a name")
         must_be_parameter(expected, parameter)
         if name in found:
-            raise ValueError(f"{kind}: expected another name for each parameter, found {name} twice")
+            raise ValueError(f"{kind} expected another name for each parameter, found {name} twice")
         if any(parameter is other for other in found.values()):
-            raise ValueError(f"{kind}: expected each parameter once, found {name} twice")
+            raise ValueError(f"{kind} expected each parameter once, found {name} twice")
         data = parameter.data
         if not np.issubdtype(data.dtype, np.floating) or not data.flags.writeable:
-            raise ValueError(f"{kind}: expected {name} as floats that can be written to, found {told(data)}")
+            raise ValueError(f"{kind} expected {name} as floats that can be written to, found {told(data)}")
         found[name] = parameter
     return found
 

@@ -104,7 +104,7 @@ def test_only_an_optimizers_own_state_is_loaded(kind, arguments, state, message:
     optimizer = kind([("p", parameter)], **arguments)
     before = optimizer.state_dict()
     if message is not None:
-        with pytest.raises((TypeError, ValueError), match=f"{kind.__name__}: expected {message}"):
+        with pytest.raises((TypeError, ValueError), match=f"{kind.__name__} expected {message}"):
             optimizer.load_state_dict(state)
         assert str(optimizer.state_dict()) == str(before)
         return
@@ -143,7 +143,7 @@ def test_a_refused_step_moves_nothing() -> None:
     optimizer = scratch.Adam([("first", first), ("second", second)])
     first.grad[...] = 1
     second.grad = np.ones((3, 1))
-    message = r"Adam: expected the gradient of second as float64 \(3,\), found float64 \(3, 1\)"
+    message = r"Adam expected the gradient of second as float64 \(3,\), found float64 \(3, 1\)"
     with pytest.raises(ValueError, match=message):
         optimizer.step()
     assert (first.data == 1).all()
@@ -170,7 +170,7 @@ FROZEN.setflags(write=False)
     ],
 )
 def test_what_an_optimizer_is_given(given, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=f"SGD: expected .*{message}"):
+    with pytest.raises(error, match=f"SGD expected .*{message}"):
         scratch.SGD(given)
 
 
@@ -179,7 +179,7 @@ def test_data_that_became_a_scalar_are_refused() -> None:
     parameter = one(data=np.array(3.0))
     optimizer = scratch.SGD([parameter])
     parameter.data = parameter.data - 1
-    with pytest.raises(ValueError, match="SGD: expected 0 as an array, found float64"):
+    with pytest.raises(ValueError, match="SGD expected 0 as an array, found float64"):
         optimizer.step()
 
 
@@ -194,7 +194,7 @@ def test_zero_grad_gives_backward_something_to_add_to() -> None:
 
 
 def test_an_argument_that_an_optimizer_has_not_is_named() -> None:
-    with pytest.raises(TypeError, match="Adam: expected params, lr, betas, eps, weight_decay, found amsgrad, fused"):
+    with pytest.raises(TypeError, match="Adam expected params, lr, betas, eps, weight_decay, found amsgrad, fused"):
         scratch.Adam([one()], amsgrad=True, fused=False)
 
 
@@ -209,7 +209,7 @@ def test_an_argument_that_an_optimizer_has_not_is_named() -> None:
     ],
 )
 def test_what_clipping_refuses(parameters, value, message: str) -> None:
-    with pytest.raises((TypeError, ValueError), match=f"clip_grad_value_: {message}"):
+    with pytest.raises((TypeError, ValueError), match=f"clip_grad_value_ {message}"):
         scratch.clip_grad_value_(parameters, value)
 
 
@@ -266,7 +266,7 @@ def test_binary_cross_entropy_of_two_classes_is_twice_the_cross_entropy() -> Non
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
 def test_binary_cross_entropy_of_large_inputs_is_finite(dtype) -> None:
     """The likeliest class wrong: 2000 for y and as much for it, and a slope of 2; right: 0."""
-    loss, x = scratch.SoftmaxBCELoss("none"), np.array([[-1000.0, -1000.0, 1000.0]] * 2, dtype)
+    loss, x = scratch.SoftmaxBCELoss(reduction="none"), np.array([[-1000.0, -1000.0, 1000.0]] * 2, dtype)
     values = loss(x, np.array([0, 2]))
     assert values.dtype == dtype
     np.testing.assert_allclose(values, [4000 - np.log(2), 0], rtol=1e-6, atol=1e-30)

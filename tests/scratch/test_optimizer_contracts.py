@@ -15,7 +15,7 @@ from twofold.scratch.module import Array
 
 CONTRACTS = list(contracts())
 # Ours, or the interpreter's where there are too many arguments.
-SENTENCE = r"{0}: expected .*\bfound .*|{0}.__init__\(\) takes from \d to \d positional arguments but \d were given"
+SENTENCE = r"{0} expected .*\bfound .*|{0}.__init__\(\) takes from \d to \d positional arguments but \d were given"
 
 
 def differences(ours: dict[str, Array], theirs: dict[str, Array]) -> list[str]:
