@@ -1,4 +1,7 @@
-"""Optimizers: torch's class names, arguments, defaults and state names. Each updates its parameters in place."""
+"""Optimizers: torch's class names, arguments, defaults and state names. Each updates its parameters in place.
+
+All raise ValueError for numbers out of torch's range, TypeError for what is no number; the rest is in optimizer.py.
+"""
 
 import math
 from collections.abc import Iterable
@@ -17,7 +20,7 @@ BLOCK_BYTES = 1 << 19
 class SGD(Optimizer):
     """Stochastic gradient descent, p -= lr v with v = momentum v + g; the first v is g itself, as in torch.
 
-    Nesterov's form steps along g + momentum v. `weight_decay` w adds w p to the gradient.
+    Nesterov's form (Sutskever et al. 2013) steps along g + momentum v. `weight_decay` w adds w p to the gradient.
     """
 
     kept = ("momentum_buffer",)

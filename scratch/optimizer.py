@@ -50,8 +50,10 @@ class Optimizer:
     def update(self, data: Array, grad: Array, state: dict[str, Any]) -> None:
         raise NotImplementedError(f"{type(self).__name__} has no update")
 
-    def zero_grad(self) -> None:
-        """Sets every gradient to zeros, one that is None too, so that `backward` can add to it."""
+    def zero_grad(self, set_to_none: bool = False) -> None:
+        """Sets every gradient to zeros, one that is None too, so that `backward` can add to it: ValueError for None."""
+        if set_to_none:
+            raise ValueError(f"{type(self).__name__} expected set_to_none=False in zero_grad, found {set_to_none}")
         for parameter in self.parameters.values():
             if isinstance(parameter.grad, np.ndarray):
                 parameter.grad[...] = 0

@@ -193,6 +193,8 @@ HAPPENS: dict[str, Callable[[Any, Any, list[Any], int], None]] = {
     "a gradient as a number": gradient(lambda grad, side: 1.0),
     "a gradient that is a NumPy scalar": all_gradients(lambda grad: grad * np.float64(2)),
     "gradients that are zeroed": lambda side, optimizer, parameters, step: optimizer.zero_grad(),
+    "gradients that are set to zeros": lambda side, optimizer, parameters, step: optimizer.zero_grad(set_to_none=False),
+    "gradients that are set to None": lambda side, optimizer, parameters, step: optimizer.zero_grad(set_to_none=True),
     "another dtype after a step": to_single,
 }
 

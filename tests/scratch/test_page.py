@@ -21,11 +21,8 @@ ROWS = {
 ALIKE = {"device", "dtype", "inplace", "rng", "foreach", "fused", "capturable", "differentiable", "params"}
 REFUSING = {"unnamed", "others"}  # takes what is refused
 CELL = set(inspect.signature(torch.nn.RNNBase).parameters) - {"mode", "proj_size"}
-ALSO = {
-    "RNN": CELL | {"nonlinearity"},
-    "GRU": CELL,
-    "LSTM": CELL | {"proj_size"},
-}  # torch's signatures have *args alone
+# torch's recurrent layers say *args of themselves.
+ALSO = {"RNN": CELL | {"nonlinearity"}, "GRU": CELL, "LSTM": CELL | {"proj_size"}}
 
 
 def words(cell: str) -> set[str]:
