@@ -100,6 +100,10 @@ class Module:
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         return self._named(Parameter)
 
+    def parameters(self) -> Iterator[Parameter]:
+        """Without their names, as an optimizer of several modules takes them."""
+        return (parameter for _, parameter in self.named_parameters())
+
     def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
         return self._named(Buffer)
 

@@ -113,6 +113,8 @@ HANDED: dict[str, Callable[[Any, list[Any]], Any]] = {
     "a generator of pairs": lambda side, p: (pair for pair in pairs(side, p)),
     "a dict's items": lambda side, p: dict(pairs(side, p)).items(),
     "a net's named parameters": lambda side, p: side.net(p).named_parameters(),
+    "a net's parameters": lambda side, p: side.net(p).parameters(),
+    "two nets' parameters": lambda side, p: chain(side.net(p).parameters(), side.net(more(side)).parameters()),
     "a net": lambda side, p: side.net(p),
     "a dict": lambda side, p: dict(pairs(side, p)),
     "one parameter": lambda side, p: p[0],
@@ -134,6 +136,11 @@ HANDED: dict[str, Callable[[Any, list[Any]], Any]] = {
     "parameters of integers": lambda side, p: [side.parameter(np.arange(3))],
     "complex parameters": lambda side, p: [side.parameter(np.ones(3, complex))],
 }
+
+
+def more(side: Side) -> list[Any]:
+    """Parameters that get no gradient, of a net beside the one that is looked at."""
+    return [side.parameter(np.zeros((2, 3))), side.parameter(np.zeros(2))]
 
 
 def used_up(given: Any) -> Any:
