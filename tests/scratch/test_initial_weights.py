@@ -30,7 +30,7 @@ def test_initialiser(name: str, draw, std: float, bound: float | None) -> None:
     assert bound is None or bound * 0.999 < np.abs(values).max() <= bound * (1 + 1e-6)
 
 
-@pytest.mark.parametrize("shape", [(3, 5), (4, 3, 2), (4, 3, 2, 5), (3, 0), (0, 3)])
+@pytest.mark.parametrize("shape", [(3, 5), (4, 3, 2), (4, 3, 2, 5), (3, 0), (0, 3), (1, 0)])
 def test_fans_are_torchs(shape: tuple[int, ...]) -> None:
     """By the widest that torch draws of a constant fan, as a bound or a standard deviation."""
     fan, fan_out = torch.nn.init._calculate_fan_in_and_fan_out(torch.empty(shape))
@@ -75,6 +75,7 @@ def test_weights_of_no_inputs_are_empty_and_their_biases_zero() -> None:
     """As torch has it."""
     rng = np.random.default_rng(0)
     assert not init.default((3,), 0, rng).any()
+    assert init.scaled_normal((1, 1), np.random.default_rng(0)) == init.normal((1, 1), 1.0, np.random.default_rng(0))
     for draw in (init.xavier_uniform, init.kaiming_normal, init.scaled_normal):
         assert draw((3, 0), rng).shape == (3, 0)
 

@@ -157,7 +157,7 @@ REFUSED = [
     (lambda: scratch.CrossEntropyLoss()(np.zeros((2, 3)), np.zeros(3, int)), ValueError, "expected logits"),
     (lambda: scratch.MSELoss()(np.zeros((2, 1)), np.zeros(2)), ValueError, "input has shape"),
     (lambda: scratch.MSELoss(reduction="average"), ValueError, "mean, sum or none"),
-    (lambda: sgd(nesterov=True), ValueError, "SGD expected a momentum .* found momentum 0.0"),
+    (lambda: sgd(nesterov=True), ValueError, "^SGD expected a momentum .*, found momentum 0.0 and dampening 0.0$"),
     (lambda: sgd(momentum=0.5, dampening=0.1, nesterov=True), ValueError, "and no dampening"),
     (lambda: sgd().load_state_dict({"q": {}}), ValueError, r"expected the state of \['p'\], found \['q'\]"),
     (lambda: scratch.Dropout(1), ValueError, r"expected a probability in \[0, 1\), found 1"),

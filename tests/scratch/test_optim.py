@@ -1,9 +1,14 @@
 """Losses, penalties and optimizers of scratch by hand."""
 
+import re
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from twofold import scratch
+from twofold.scratch.module import Array
+from twofold.scratch.optim import Optimizer
 
 
 def test_clipping_by_value() -> None:
@@ -78,6 +83,7 @@ STATES = [
     (scratch.SGD, {}, {"p": {"momentum_buffer": np.ones(3)}}, None),
     (scratch.Adam, {}, {"p": {}}, None),
     (scratch.Adam, {}, {"p": ADAM}, None),
+    (scratch.Adam, {"betas": [0.9, 0.999]}, {"p": ADAM | {"step": 0}}, None),
     (scratch.RMSprop, {}, {"p": RMSPROP}, None),
     (scratch.RMSprop, {"momentum": 0.9}, {"p": RMSPROP | {"momentum_buffer": np.ones(3)}}, None),
     (scratch.Adagrad, {}, {"p": {"step": 3, "sum": np.ones(3)}}, None),
@@ -136,6 +142,53 @@ def test_a_momentum_that_is_set_later_starts_from_zero(momentum: float) -> None:
         optimizer.step()
         optimizer.step()
     assert (first.data == second.data).all()
+
+
+class Counting(Optimizer):
+    """Keeps what no optimizer of scratch keeps, and does not say what."""
+
+    def update(self, data: Array, grad: Array, state: dict) -> None:
+        state["counts"] = state.get("counts", np.zeros(2, int)) + 1
+        state["rates"] = [0.5, 0.25]
+
+
+def test_an_optimizer_of_ones_own_keeps_what_it_likes() -> None:
+    optimizer = Counting([("p", one(np.float32))])
+    for count in (1, 2):
+        optimizer.step()
+        optimizer.load_state_dict(optimizer.state_dict())
+        kept = optimizer.state["p"]
+        assert kept["counts"].tolist() == [count, count]
+        assert (kept["counts"].dtype, kept["rates"].dtype) == (np.dtype(int), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("data", "found"), [(np.ones(3, np.float32), r"float64 \(3,\)"), (np.ones((1, 3)), r"float64 \(3,\)")]
+)
+def test_a_state_that_no_longer_fits_is_refused(data, found: str) -> None:
+    """After `net.to(dtype)`, or other data in the place of those that the state was made for."""
+    parameter = one()
+    optimizer = scratch.Adam([("p", parameter)])
+    optimizer.step()
+    parameter.data, parameter.grad = data, np.ones_like(data)
+    expected = re.escape(f"{data.dtype} {data.shape}")
+    with pytest.raises(ValueError, match=f"^Adam expected exp_avg of p as {expected}, found {found}$"):
+        optimizer.step()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"lr": -1}, r"lr as a number in \[0, inf\), found -1"),
+        ({"lr": "1"}, r"lr as a number in \[0, inf\), found a str"),
+        ({"momentum": np.nan}, r"momentum as a number in \[0, inf\), found nan"),
+        ({"dampening": np.inf}, r"dampening as a number in \(-inf, inf\), found inf"),
+        ({"dampening": -np.inf}, r"dampening as a number in \(-inf, inf\), found -inf"),
+    ],
+)
+def test_a_number_out_of_range_is_told_with_the_range(arguments, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"^SGD expected {message}$"):
+        scratch.SGD([one()], **arguments)
 
 
 def test_a_refused_step_moves_nothing() -> None:
@@ -220,14 +273,23 @@ def test_clipping_leaves_out_what_has_no_gradient() -> None:
     assert parameter.grad is None
     scratch.clip_grad_value_(other, np.float32(1.5))
     assert (other.grad == 1.5).all()
+    scratch.clip_grad_value_(other, Fraction(5, 4))
+    assert (other.grad == 1.25).all()
+    scratch.clip_grad_value_(other, 0)
+    assert not other.grad.any()
     scratch.clip_grad_value_([], 1)
 
 
 def test_zero_grad_of_an_optimizer() -> None:
+    """In place, for others may hold the array."""
     parameter = scratch.Parameter(np.ones(3))
-    parameter.grad[...] = 1
-    scratch.SGD([("p", parameter)]).zero_grad()
-    assert not parameter.grad.any()
+    grad, optimizer = parameter.grad, scratch.SGD([("p", parameter)])
+    grad[...] = 1
+    with pytest.raises(ValueError, match="SGD expected set_to_none=False in zero_grad, found True"):
+        optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad()
+    assert parameter.grad is grad
+    assert not grad.any()
 
 
 CLASSIFYING = ("CrossEntropyLoss", "SoftmaxBCELoss", "MultiClassHingeLoss")
