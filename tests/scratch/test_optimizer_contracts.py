@@ -84,7 +84,7 @@ DRAWN = {
 def strided(side: OfScratch | OfTorch, optimizer: object, parameters: list, step: int) -> None:
     """Gradients that lie backwards, and with gaps; torch has no such strides and copies them."""
     for parameter in parameters:
-        if isinstance(side, OfScratch):
+        if isinstance(side, OfScratch) and parameter.grad.ndim:
             apart = np.repeat(parameter.grad[..., ::-1], 2, axis=-1)
             parameter.grad = apart[..., ::2][..., ::-1]
 
@@ -94,7 +94,7 @@ def strided(side: OfScratch | OfTorch, optimizer: object, parameters: list, step
 @given(data=st.data())
 def test_any_arguments_shapes_and_strides(kind: str, data: st.DataObject) -> None:
     arguments = data.draw(st.fixed_dictionaries({}, optional=DRAWN[kind]))
-    shapes = data.draw(st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=3).map(tuple), min_size=1, max_size=3))
+    shapes = data.draw(st.lists(st.lists(st.integers(0, 4), max_size=3).map(tuple), min_size=1, max_size=3))
     dtype = data.draw(st.sampled_from(["float32", "float64"]))
     with patch("twofold.scratch.optim.BLOCK_BYTES", data.draw(st.sampled_from([1, 64, 1 << 19]))):
         contract = Contract("", kind, arguments, happens=strided, shapes=tuple(shapes), dtype=dtype)
