@@ -179,10 +179,16 @@ class SparseAutoencoderLoss(Module):
 
 
 class L2Penalty:
-    """0.5 reg sum ||W||^2 over weights, not biases nor gammas; `backward` adds reg W to the gradients."""
+    """0.5 reg sum ||W||^2 over weights, not biases nor gammas; `backward` adds reg W to the gradients.
+
+    Raises ValueError for no parameters at all, as a generator gives that is used up.
+    """
 
     def __init__(self, named_parameters: Iterable[tuple[str, Parameter]], reg: float = 0.0) -> None:
-        self.weights = [parameter for _, parameter in named_parameters if parameter.data.ndim > 1]
+        pairs = list(named_parameters)
+        if not pairs:
+            raise ValueError("L2Penalty expected pairs of a name and a parameter, found none")
+        self.weights = [parameter for _, parameter in pairs if parameter.data.ndim > 1]
         self.reg = reg
 
     def forward(self) -> Array | float:

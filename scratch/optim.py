@@ -11,7 +11,7 @@ from typing import Any, Never
 import numpy as np
 
 from twofold.scratch.module import Array, Parameter, blocks
-from twofold.scratch.optimizer import Optimizer, Parameters, must_be_parameter, told
+from twofold.scratch.optimizer import ARRAYS, Optimizer, Parameters, must_be_parameter, told
 
 # Of each array, updated at a time: intermediate results stay in the cache, two to four times faster on large weights.
 BLOCK_BYTES = 1 << 19
@@ -83,7 +83,8 @@ class Adam(Optimizer):
         super().__init__(params, **others)
         self.lr, self.eps, self.weight_decay = self.numbers(lr=lr, eps=eps, weight_decay=weight_decay)
         if not isinstance(betas, tuple | list) or [isinstance(beta, float) for beta in betas] != [True, True]:
-            raise TypeError(f"{type(self).__name__} expected betas as two floats, found {betas}")
+            found = told(betas) if not isinstance(betas, tuple | list) else list(map(told, betas))
+            raise TypeError(f"{type(self).__name__} expected betas as two floats, found {found}")
         self.betas = tuple(self.numbers(0, 1, beta1=betas[0], beta2=betas[1]))
 
     def update(self, data: Array, grad: Array, state: dict[str, Any]) -> None:
@@ -207,4 +208,6 @@ def with_gradients(parameters: Any) -> list[Parameter]:
     several = list(parameters) if isinstance(parameters, Iterable) else [parameters]
     for parameter in several:
         must_be_parameter(expected, parameter)
+        if parameter.grad is not None and type(parameter.grad) not in ARRAYS:
+            raise TypeError(f"clip_grad_value_ expected a gradient as an array, found {told(parameter.grad)}")
     return [parameter for parameter in several if parameter.grad is not None]

@@ -10,7 +10,7 @@ import numpy as np
 
 from twofold.scratch.module import Array, Parameter
 
-ARRAYS = (np.ndarray, np.generic)  # of a shape and a dtype
+ARRAYS = (np.ndarray, np.memmap)  # no matrices, whose product is another, nor masked arrays
 State = dict[str, dict[str, Any]]
 Parameters = Iterable[Parameter] | Iterable[tuple[str, Parameter]]
 
@@ -78,9 +78,16 @@ class Optimizer:
         for name, entry in state.items():
             self.must_be_own(name, entry)
         self.state = {
-            name: {key: copied(value, key, self.parameters[name].data.dtype) for key, value in entry.items()}
-            for name, entry in state.items()
+            name: {key: self.copied(name, key, value) for key, value in entry.items()} for name, entry in state.items()
         }
+
+    def copied(self, name: str, key: str, value: Any) -> Array:
+        """An entry of a state as it is kept: steps in integers that do not wrap, the rest like the parameter."""
+        array = np.asarray(value)
+        if key == "step":
+            return array.astype(np.int64)
+        like = self.kept or np.issubdtype(array.dtype, np.floating)
+        return array.astype(self.parameters[name].data.dtype if like else array.dtype)
 
     def numbers(self, low: float = 0.0, below: float = math.inf, /, **given: Any) -> Iterator[float]:
         """Each as a float. Raises TypeError for no real number, ValueError unless it is finite and in [low, below)."""
@@ -89,9 +96,13 @@ class Optimizer:
             expected = f"{type(self).__name__} expected {name} as a number in {bracket}{low:g}, {below:g})"
             if not isinstance(value, Real) or isinstance(value, bool):
                 raise TypeError(f"{expected}, found {told(value)}")
-            if not (low <= float(value) < below and math.isfinite(value)):
+            try:
+                number = float(value)
+            except OverflowError:  # of an integer
+                number = math.inf
+            if not (low <= number < below and math.isfinite(number)):
                 raise ValueError(f"{expected}, found {value}")
-            yield float(value)
+            yield number
 
     def needed(self) -> tuple[str, ...]:
         """The entries of a state without which the next step cannot be made."""
@@ -106,6 +117,8 @@ class Optimizer:
         if self.kept and not set(needed) <= entry.keys() <= set(self.kept):
             raise ValueError(f"{kind} expected the state of {name} to hold {list(self.kept)}, found {list(entry)}")
         for key, value in entry.items() if self.kept else ():
+            if np.asarray(value).dtype.kind not in "iuf":
+                raise ValueError(f"{kind} expected {key} of {name} as numbers, found {told(value)}")
             if key == "step":
                 if np.shape(value) or not float(value).is_integer() or value < 0:
                     raise ValueError(f"{kind} expected a whole number of steps of {name}, found {value}")
@@ -115,9 +128,10 @@ class Optimizer:
     def must_fit(self, name: str, parameter: Parameter) -> None:
         """Raises ValueError unless data, gradient and state are of one shape and dtype."""
         data, grad, kind = parameter.data, parameter.grad, type(self).__name__
-        if not isinstance(data, np.ndarray):
+        if type(data) not in ARRAYS:
             raise ValueError(f"{kind} expected {name} as an array, found {told(data)}")
-        if not isinstance(grad, ARRAYS) or grad.shape != data.shape or grad.dtype != data.dtype:
+        plain = type(grad) in ARRAYS or isinstance(grad, np.generic)
+        if not plain or grad.shape != data.shape or grad.dtype != data.dtype:
             raise ValueError(f"{kind} expected the gradient of {name} as {told(data)}, found {told(grad)}")
         for key, value in self.state[name].items() if self.kept else ():
             if key != "step" and (value.shape != data.shape or value.dtype != data.dtype):
@@ -126,17 +140,9 @@ class Optimizer:
 
 def told(value: Any) -> str:
     """An array by its dtype and shape, anything else by its type."""
-    if isinstance(value, ARRAYS):
+    if type(value) in ARRAYS or isinstance(value, np.generic):
         return f"{value.dtype} {value.shape}"
     return f"a {type(value).__name__}"
-
-
-def copied(value: Any, key: str, dtype: np.dtype) -> Array:
-    """A state's entry as it is kept: floats in `dtype`, steps in an integer that does not wrap."""
-    array = np.asarray(value)
-    if key == "step":
-        return array.astype(np.int64)
-    return array.astype(dtype if np.issubdtype(array.dtype, np.floating) else array.dtype)
 
 
 def by_name(kind: str, given: Any) -> dict[str, Parameter]:
@@ -171,5 +177,5 @@ def must_be_parameter(expected: str, parameter: Any) -> None:
     """Raises TypeError, which says what was expected, unless it has an array as `data`, and a `grad`."""
     if not hasattr(parameter, "data") or not hasattr(parameter, "grad"):
         raise TypeError(f"{expected}, found {told(parameter)}")
-    if not isinstance(parameter.data, np.ndarray):
+    if type(parameter.data) not in ARRAYS:
         raise TypeError(f"{expected}, found {told(parameter)} that holds {told(parameter.data)}")

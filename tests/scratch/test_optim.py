@@ -73,6 +73,10 @@ def test_the_first_momentum_is_a_copy_of_the_gradient() -> None:
     assert parameter.data.tolist() == [-3]
 
 
+class Matrix(np.ndarray):
+    """An array whose product may be another, as np.matrix has it."""
+
+
 def one(dtype: object = np.float64, data: object = None) -> scratch.Parameter:
     return scratch.Parameter(np.ones(3, dtype) if data is None else data)
 
@@ -84,6 +88,7 @@ STATES = [
     (scratch.SGD, {}, {"p": {"momentum_buffer": np.ones(3)}}, None),
     (scratch.Adam, {}, {"p": {}}, None),
     (scratch.Adam, {}, {"p": ADAM}, None),
+    (scratch.Adam, {}, {"p": ADAM | {"exp_avg": np.ones(3, int)}}, None),
     (scratch.Adam, {"betas": [0.9, 0.999]}, {"p": ADAM | {"step": 0}}, None),
     (scratch.RMSprop, {}, {"p": RMSPROP}, None),
     (scratch.RMSprop, {"momentum": 0.9}, {"p": RMSPROP | {"momentum_buffer": np.ones(3)}}, None),
@@ -97,6 +102,8 @@ STATES = [
     (scratch.Adam, {}, {"p": ADAM | {"exp_avg": np.ones((3, 1))}}, r"exp_avg of p of shape \(3,\), found \(3, 1\)"),
     (scratch.Adam, {}, {"p": ADAM | {"exp_avg": 1.0}}, r"exp_avg of p of shape \(3,\), found \(\)"),
     (scratch.Adam, {}, {"p": ADAM | {"step": np.ones(3)}}, "a whole number of steps of p, found"),
+    (scratch.Adam, {}, {"p": ADAM | {"step": "3"}}, "step of p as numbers, found a str"),
+    (scratch.Adam, {}, {"p": ADAM | {"exp_avg": np.ones(3, complex)}}, r"exp_avg of p as numbers, found complex128"),
     (scratch.Adam, {}, {"p": ADAM | {"step": 2.5}}, "a whole number of steps of p, found 2.5"),
     (scratch.Adam, {}, {"p": ADAM | {"step": -1}}, "a whole number of steps of p, found -1"),
     (scratch.Adam, {}, {"p": ADAM | {"step": np.nan}}, "a whole number of steps of p, found nan"),
@@ -181,6 +188,7 @@ def test_a_state_that_no_longer_fits_is_refused(data, found: str) -> None:
     ("arguments", "message"),
     [
         ({"lr": -1}, r"lr as a number in \[0, inf\), found -1"),
+        ({"lr": 10**400}, r"lr as a number in \[0, inf\), found 10*"),
         ({"lr": "1"}, r"lr as a number in \[0, inf\), found a str"),
         ({"momentum": np.nan}, r"momentum as a number in \[0, inf\), found nan"),
         ({"dampening": np.inf}, r"dampening as a number in \(-inf, inf\), found inf"),
@@ -214,6 +222,8 @@ FROZEN.setflags(write=False)
         ([one(data=FROZEN)], ValueError, r"0 as floats that can be written to, found float64 \(3,\)"),
         ([one(np.int64)], ValueError, r"0 as floats that can be written to, found int64 \(3,\)"),
         ([one(data=np.float64(3))], TypeError, r"found a Parameter that holds float64 \(\)"),
+        ([one(data=np.ones(2).view(Matrix))], TypeError, "found a Parameter that holds a Matrix"),
+        ([one(data=np.ma.ones(3))], TypeError, "found a Parameter that holds a MaskedArray"),
         ([scratch.Buffer(np.ones(3))], TypeError, "found a Buffer"),
         ([("p", one()), ("p", one())], ValueError, "another name for each parameter, found p twice"),
         ([("p", one()), one()], ValueError, "found 1 pairs among 2"),
@@ -245,6 +255,28 @@ def test_data_that_became_a_scalar_are_refused() -> None:
     parameter.data = parameter.data - 1
     with pytest.raises(ValueError, match="SGD expected 0 as an array, found float64"):
         optimizer.step()
+
+
+def test_a_gradient_of_another_product_is_refused() -> None:
+    parameter = one(data=np.ones((2, 2)))
+    parameter.grad = np.ones((2, 2)).view(Matrix)
+    with pytest.raises(ValueError, match=r"Adam expected the gradient of 0 as float64 \(2, 2\), found a Matrix"):
+        scratch.Adam([parameter]).step()
+    with pytest.raises(TypeError, match="clip_grad_value_ expected a gradient as an array, found a Matrix"):
+        scratch.clip_grad_value_([parameter], 1)
+
+
+@pytest.mark.parametrize(
+    ("betas", "found"), [((0, 0.9), r"\['a int', 'a float'\]"), (0.9, "a float"), (np.ones(2), r"float64 \(2,\)")]
+)
+def test_betas_are_two_floats(betas, found: str) -> None:
+    with pytest.raises(TypeError, match=f"^Adam expected betas as two floats, found {found}$"):
+        scratch.Adam([one()], betas=betas)
+
+
+def test_a_penalty_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="L2Penalty expected pairs of a name and a parameter, found none"):
+        scratch.L2Penalty([], reg=0.1)
 
 
 def test_zero_grad_gives_backward_something_to_add_to() -> None:
