@@ -1,4 +1,7 @@
-"""Initialisers: each fills a float array with draws from the given generator and returns it."""
+"""Initialisers: each fills a float array with draws from the given generator and returns it.
+
+Raise TypeError for another generator than NumPy's, ValueError for a spread below 0 or a weight without a fan in.
+"""
 
 import math
 
@@ -10,12 +13,22 @@ from twofold.scratch.module import Array, Module
 
 def uniform(shape: tuple[int, ...], bound: float, rng: Generator) -> Array:
     """U(-bound, bound) as float32."""
+    must_draw("uniform", bound, rng)
     return rng.uniform(-bound, bound, shape).astype(np.float32)
 
 
 def normal(shape: tuple[int, ...], std: float, rng: Generator) -> Array:
     """N(0, std^2) as float32."""
+    must_draw("normal", std, rng)
     return (std * rng.standard_normal(shape)).astype(np.float32)
+
+
+def must_draw(name: str, spread: float, rng: Generator) -> None:
+    """Raises TypeError for no generator, ValueError for a spread that is none."""
+    if not isinstance(rng, Generator):
+        raise TypeError(f"{name} expected a numpy.random.Generator, found a {type(rng).__name__}")
+    if not 0 <= spread < math.inf:
+        raise ValueError(f"{name} expected a spread of at least 0, found {spread}")
 
 
 def fan_in(shape: tuple[int, ...]) -> int:
@@ -25,22 +38,30 @@ def fan_in(shape: tuple[int, ...]) -> int:
 
 def default(shape: tuple[int, ...], fan: int, rng: Generator) -> Array:
     """U(-1/sqrt(fan), 1/sqrt(fan)): torch's default for Linear and Conv2d (fan = fan in) and LSTM (fan = hidden)."""
-    return uniform(shape, 1 / math.sqrt(fan), rng)
+    return uniform(shape, 1 / math.sqrt(fan) if fan else 0.0, rng)
 
 
 def xavier_uniform(shape: tuple[int, ...], rng: Generator) -> Array:
-    """U(-a, a) with a = sqrt(6 / (fan in + fan out)), Glorot and Bengio 2010, for a weight (out, in)."""
-    return uniform(shape, math.sqrt(6 / (shape[0] + shape[1])), rng)
+    """U(-a, a) with a = sqrt(6 / (fan in + fan out)), Glorot and Bengio 2010, for a weight (out, in, ...)."""
+    must_have_fans("xavier_uniform", shape)
+    fan_out = shape[0] * math.prod(shape[2:])
+    return uniform(shape, math.sqrt(6 / max(1, fan_in(shape) + fan_out)), rng)
 
 
 def kaiming_normal(shape: tuple[int, ...], rng: Generator) -> Array:
     """N(0, 2 / fan in) for a weight in front of a ReLU, He et al. 2015."""
-    return normal(shape, math.sqrt(2 / fan_in(shape)), rng)
+    must_have_fans("kaiming_normal", shape)
+    return normal(shape, math.sqrt(2 / max(1, fan_in(shape))), rng)
 
 
 def scaled_normal(shape: tuple[int, ...], rng: Generator) -> Array:
     """N(0, 1/number of entries): the filter banks of `mnist-cnn`."""
-    return normal(shape, 1 / math.sqrt(math.prod(shape)), rng)
+    return normal(shape, 1 / math.sqrt(max(1, math.prod(shape))), rng)
+
+
+def must_have_fans(name: str, shape: tuple[int, ...]) -> None:
+    if len(shape) < 2:
+        raise ValueError(f"{name} expected a weight (out, in, ...), found shape {shape}")
 
 
 def zero_biases(module: Module) -> None:

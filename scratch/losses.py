@@ -1,6 +1,7 @@
 """Losses. `forward(input, target) -> loss`; `backward(dloss) -> dinput`; `reduction` is torch's: mean, sum or none."""
 
 from collections.abc import Iterable
+from typing import Any, Never
 
 import numpy as np
 
@@ -9,9 +10,15 @@ from twofold.scratch.module import Array, Module, Parameter
 
 
 class Loss(Module):
-    """Reduces one value a record or entry by `reduction`: "mean" (default), "sum" or "none"."""
+    """Reduces one value a record or entry by `reduction`: "mean" (default), "sum" or "none".
 
-    def __init__(self, reduction: str = "mean") -> None:
+    Raises TypeError for any other argument, and for one without its name: torch's losses take others first.
+    """
+
+    def __init__(self, *unnamed: Any, reduction: str = "mean", **others: Never) -> None:
+        if unnamed or others:
+            found = ", ".join([*(f"a {type(value).__name__}" for value in unnamed), *others])
+            raise TypeError(f"{type(self).__name__} expected no argument but reduction=, by its name, found {found}")
         if reduction not in ("mean", "sum", "none"):
             refuse(self, "the reduction mean, sum or none", repr(reduction))
         self.reduction = reduction
@@ -188,7 +195,10 @@ class SparseAutoencoderLoss(Module):
 
 
 class L2Penalty:
-    """0.5 reg sum ||W||^2 over weights, not biases nor gammas; `backward` adds reg W to the gradients."""
+    """0.5 reg sum ||W||^2 over weights, not biases nor gammas; `backward` adds reg W to the gradients.
+
+    Raises ValueError for no parameters at all, as a generator gives that is used up.
+    """
 
     def __init__(self, named_parameters: Iterable[tuple[str, Parameter]], reg: float = 0.0) -> None:
         if not isinstance(named_parameters, Iterable):
@@ -197,6 +207,8 @@ class L2Penalty:
         for entry in named:
             if not (isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[1], Parameter)):
                 refuse(self, "named parameters, (name, Parameter)", f"a {type(entry).__name__}", TypeError)
+        if not named:
+            refuse(self, "pairs of a name and a parameter", "none")
         self.weights = [parameter for _, parameter in named if parameter.data.ndim > 1]
         self.reg = number(self, "reg", reg)
 

@@ -29,7 +29,7 @@ class Buffer:
 
 def blocks(*arrays: Array, size: int) -> Iterator[tuple[Array, ...]]:
     """Views of equally long arrays, some rows of each at a time: as many as take `size` bytes of the first, or one."""
-    if arrays[0].nbytes <= size:
+    if not arrays[0].ndim or arrays[0].nbytes <= size:
         yield arrays
         return
     rows = max(1, size // arrays[0][:1].nbytes)
@@ -101,6 +101,10 @@ class Module:
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         return self._named(Parameter)
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Without their names, as an optimizer of several modules takes them."""
+        return (parameter for _, parameter in self.named_parameters())
 
     def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
         return self._named(Buffer)

@@ -1,68 +1,50 @@
-"""Optimizers: torch's class names, arguments, defaults and state names. Each updates its parameters in place."""
+"""Optimizers: torch's class names, arguments, defaults and state names. Each updates its parameters in place.
+
+All raise ValueError for numbers out of torch's range, TypeError for what is no number; the rest is in optimizer.py.
+"""
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from numbers import Real
+from typing import Any, Never
 
 import numpy as np
 
 from twofold.scratch.module import Array, Parameter, blocks
+from twofold.scratch.optimizer import ARRAYS, Optimizer, Parameters, must_be_parameter, told
 
 # Of each array, updated at a time: intermediate results stay in the cache, two to four times faster on large weights.
 BLOCK_BYTES = 1 << 19
-State = dict[str, dict[str, Any]]
-
-
-class Optimizer:
-    """Holds named parameters and, for each, a state such as {"step": 3, "exp_avg": array}, empty before its first."""
-
-    def __init__(self, named_parameters: Iterable[tuple[str, Parameter]]) -> None:
-        self.parameters = dict(named_parameters)
-        self.state: State = {name: {} for name in self.parameters}
-
-    def step(self) -> None:
-        """Moves every parameter by its own gradient."""
-        for name, parameter in self.parameters.items():
-            self.update(parameter.data, parameter.grad, self.state[name])
-
-    def update(self, data: Array, grad: Array, state: dict[str, Any]) -> None:
-        raise NotImplementedError(f"{type(self).__name__} has no update")
-
-    def zero_grad(self) -> None:
-        for parameter in self.parameters.values():
-            parameter.grad[...] = 0
-
-    def state_dict(self) -> State:
-        """Copies of the state of every parameter, by the parameter's name."""
-        return {name: {key: np.copy(value) for key, value in state.items()} for name, state in self.state.items()}
-
-    def load_state_dict(self, state: Mapping[str, Mapping[str, Any]]) -> None:
-        """Copies `state` in; raises ValueError unless it speaks of exactly these parameters."""
-        if self.parameters.keys() != state.keys():
-            raise ValueError(f"expected the state of {sorted(self.parameters)}, found {sorted(state)}")
-        self.state = {name: {key: np.copy(value) for key, value in entry.items()} for name, entry in state.items()}
 
 
 class SGD(Optimizer):
     """Stochastic gradient descent, p -= lr v with v = momentum v + g; the first v is g itself, as in torch.
 
-    Nesterov's form steps along g + momentum v. `weight_decay` w adds w p to the gradient.
+    Nesterov's form (Sutskever et al. 2013) steps along g + momentum v. `weight_decay` w adds w p to the gradient.
     """
+
+    kept = ("momentum_buffer",)
 
     def __init__(
         self,
-        named_parameters: Iterable[tuple[str, Parameter]],
+        params: Parameters,
         lr: float = 1e-3,
         momentum: float = 0.0,
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        **others: Never,
     ) -> None:
-        if nesterov and (momentum <= 0 or dampening != 0):
-            raise ValueError("nesterov needs a momentum and no dampening")
-        super().__init__(named_parameters)
-        self.lr, self.momentum, self.dampening = lr, momentum, dampening
-        self.weight_decay, self.nesterov = weight_decay, nesterov
+        super().__init__(params, **others)
+        self.lr, self.momentum, self.weight_decay = self.numbers(lr=lr, momentum=momentum, weight_decay=weight_decay)
+        (self.dampening,) = self.numbers(-math.inf, dampening=dampening)
+        self.nesterov = nesterov
+        if nesterov and (momentum == 0 or dampening != 0):
+            found = f"momentum {momentum} and dampening {dampening}"
+            raise ValueError(f"{type(self).__name__} expected a momentum and no dampening with nesterov, found {found}")
+
+    def needed(self) -> tuple[str, ...]:
+        return ()
 
     def update(self, data: Array, grad: Array, state: dict[str, Any]) -> None:
         first = "momentum_buffer" not in state
@@ -87,16 +69,23 @@ class Adam(Optimizer):
     `weight_decay` w adds w p to the gradient.
     """
 
+    kept = ("step", "exp_avg", "exp_avg_sq")
+
     def __init__(
         self,
-        named_parameters: Iterable[tuple[str, Parameter]],
+        params: Parameters,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        **others: Never,
     ) -> None:
-        super().__init__(named_parameters)
-        self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
+        super().__init__(params, **others)
+        self.lr, self.eps, self.weight_decay = self.numbers(lr=lr, eps=eps, weight_decay=weight_decay)
+        if not isinstance(betas, tuple | list) or [isinstance(beta, float) for beta in betas] != [True, True]:
+            found = told(betas) if not isinstance(betas, tuple | list) else list(map(told, betas))
+            raise TypeError(f"{type(self).__name__} expected betas as two floats, found {found}")
+        self.betas = tuple(self.numbers(0, 1, beta1=betas[0], beta2=betas[1]))
 
     def update(self, data: Array, grad: Array, state: dict[str, Any]) -> None:
         if not state:
@@ -111,7 +100,7 @@ class Adam(Optimizer):
             m += (1 - beta1) * g
             v *= beta2
             v += (1 - beta2) * (g * g)
-            denominator = np.sqrt(v)
+            denominator = np.sqrt(v, out=np.empty_like(v))  # an array, of 0-d too
             denominator /= math.sqrt(1 - beta2**step)
             denominator += self.eps
             np.divide(m, denominator, out=denominator)
@@ -125,24 +114,30 @@ class RMSprop(Optimizer):
     With a momentum the step is buffered: b = momentum b + g / (sqrt(v) + eps).
     """
 
+    kept = ("step", "square_avg", "momentum_buffer")
+
     def __init__(
         self,
-        named_parameters: Iterable[tuple[str, Parameter]],
+        params: Parameters,
         lr: float = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         momentum: float = 0.0,
+        **others: Never,
     ) -> None:
-        super().__init__(named_parameters)
-        self.lr, self.alpha, self.eps = lr, alpha, eps
-        self.weight_decay, self.momentum = weight_decay, momentum
+        super().__init__(params, **others)
+        self.lr, self.eps, self.weight_decay = self.numbers(lr=lr, eps=eps, weight_decay=weight_decay)
+        (self.momentum,), (self.alpha,) = self.numbers(momentum=momentum), self.numbers(0, 1, alpha=alpha)
+
+    def needed(self) -> tuple[str, ...]:
+        return self.kept if self.momentum else self.kept[:2]
 
     def update(self, data: Array, grad: Array, state: dict[str, Any]) -> None:
         if not state:
             state.update(step=np.zeros((), np.int64), square_avg=np.zeros_like(data))
-            if self.momentum:
-                state["momentum_buffer"] = np.zeros_like(data)
+        if self.momentum and "momentum_buffer" not in state:
+            state["momentum_buffer"] = np.zeros_like(data)
         state["step"] += 1
         for p, g, v, b in blocks(data, grad, state["square_avg"], state.get("momentum_buffer", data), size=BLOCK_BYTES):
             if self.weight_decay:
@@ -160,17 +155,24 @@ class RMSprop(Optimizer):
 class Adagrad(Optimizer):
     """p -= lr g / (sqrt(sum of g^2) + eps), Duchi, Hazan and Singer 2011, with lr / (1 + (step - 1) lr_decay)."""
 
+    kept = ("step", "sum")
+    begins_empty = False
+
     def __init__(
         self,
-        named_parameters: Iterable[tuple[str, Parameter]],
+        params: Parameters,
         lr: float = 1e-2,
         lr_decay: float = 0.0,
         weight_decay: float = 0.0,
         initial_accumulator_value: float = 0.0,
         eps: float = 1e-10,
+        **others: Never,
     ) -> None:
-        super().__init__(named_parameters)
-        self.lr, self.lr_decay, self.weight_decay, self.eps = lr, lr_decay, weight_decay, eps
+        super().__init__(params, **others)
+        self.lr, self.lr_decay, self.eps = self.numbers(lr=lr, lr_decay=lr_decay, eps=eps)
+        self.weight_decay, initial_accumulator_value = self.numbers(
+            weight_decay=weight_decay, initial_accumulator_value=initial_accumulator_value
+        )
         for name, parameter in self.parameters.items():
             total = np.full_like(parameter.data, initial_accumulator_value)
             self.state[name] = {"step": np.zeros((), np.int64), "sum": total}
@@ -185,7 +187,27 @@ class Adagrad(Optimizer):
             p -= lr * g / (np.sqrt(total) + self.eps)
 
 
-def clip_grad_value_(parameters: Iterable[Parameter], clip_value: float) -> None:
-    """Cuts every gradient entry to [-clip_value, clip_value], in place."""
+def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: float) -> None:
+    """Cuts every gradient entry to [-clip_value, clip_value], in place; a `grad` that is None is left out.
+
+    Raises TypeError for anything but parameters and a real number, ValueError for one below 0.
+    """
+    parameters = with_gradients(parameters)
+    if not isinstance(clip_value, Real):
+        raise TypeError(f"clip_grad_value_ expected a real number to clip at, found {told(clip_value)}")
+    if not clip_value >= 0:
+        raise ValueError(f"clip_grad_value_ expected at least 0 to clip at, found {clip_value}")
+    clip_value = float(clip_value)
     for parameter in parameters:
         np.clip(parameter.grad, -clip_value, clip_value, out=parameter.grad)
+
+
+def with_gradients(parameters: Any) -> list[Parameter]:
+    """Those that have a gradient, of one parameter or of several. Raises TypeError for anything else."""
+    expected = "clip_grad_value_ expected parameters of scratch"
+    several = list(parameters) if isinstance(parameters, Iterable) else [parameters]
+    for parameter in several:
+        must_be_parameter(expected, parameter)
+        if parameter.grad is not None and type(parameter.grad) not in ARRAYS:
+            raise TypeError(f"clip_grad_value_ expected a gradient as an array, found {told(parameter.grad)}")
+    return [parameter for parameter in several if parameter.grad is not None]

@@ -6,7 +6,7 @@ DECAY = "g = g + self.weight_decay * p"
 CLIP = "twofold.compare.sides.scratch:clip_grad_value_"
 CUT = "np.clip(parameter.grad, -clip_value, clip_value, out=parameter.grad)"
 BOUND = "clip_value / (np.sqrt((parameter.grad**2).sum()) + 1e-6)"
-ADAM_ROOT = "denominator = np.sqrt(v)"
+ADAM_ROOT = "denominator = np.sqrt(v, out=np.empty_like(v))"
 
 FAULTS = (
     update(

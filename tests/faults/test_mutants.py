@@ -81,11 +81,12 @@ def planted(file: str, function: str, change: str):
     return next(change_of(tree, site) for site in sites(tree, file, function) if site.change == change)
 
 
+ONE = scratch.Parameter(np.zeros(1))
 PLANTED = [
     ("layers/activations.py", "sigmoid", "-x -> x", lambda: scratch.Sigmoid()(np.ones(1))[0] < 0.5),
     ("losses.py", "HalfMSELoss.forward", "super().forward(x, target) / 2 -> super().forward(x, target) / 3", None),
-    ("optim.py", "Adam.__init__", "dropped", lambda: not hasattr(scratch.Adam([]), "state")),
-    ("optim.py", "SGD.__init__", "0.001 -> 0.002", lambda: scratch.SGD([]).lr == 0.002),
+    ("optim.py", "Adam.__init__", "dropped", lambda: not hasattr(scratch.Adam([ONE]), "state")),
+    ("optim.py", "SGD.__init__", "0.001 -> 0.002", lambda: scratch.SGD([ONE]).lr == 0.002),
     ("layers/recurrent.py", "LSTM", "4 -> 5", lambda: scratch.LSTM.gates == 5),
     ("layers/conv.py", "", "1 << 19 -> 1 >> 19", lambda: scratch.layers.conv.CHUNK_BYTES == 0),
 ]

@@ -19,6 +19,7 @@ import pytest
 
 from tests.judge.test_battery import CASES
 from tests.scratch import (
+    test_argument_order,
     test_blocks,
     test_fast_forms,
     test_initial_weights,
@@ -26,6 +27,7 @@ from tests.scratch import (
     test_models,
     test_modules,
     test_optim,
+    test_optimizer_contracts,
 )
 from twofold.compare import nest
 from twofold.compare.faults.matrix import faulty
@@ -40,6 +42,8 @@ from twofold.compare.sides import Scratch
 from .plant import HOME, Change
 from .sites import Site
 
+HOMES = (test_modules, test_layers, test_optim, test_initial_weights, test_models, test_fast_forms, test_blocks)
+HOMES += (test_argument_order, test_optimizer_contracts)
 Lines = dict[str, Counter[int]]  # how often each runs, by file
 CHEAP = ("forward", "loss", "gradient", "grad_output")
 OTHERS = ("names", "load", "twice", "strides", "chunks", "exact", "memory", "numerical", "modes")
@@ -203,8 +207,7 @@ def benches() -> tuple[Bench, ...]:
 
 @cache
 def tests() -> tuple[Test, ...]:
-    homes = (test_modules, test_layers, test_optim, test_initial_weights, test_models, test_fast_forms, test_blocks)
-    found = (Test(*call) for home in homes for call in calls(home))
+    found = (Test(*call) for home in HOMES for call in calls(home))
     return tuple(sorted(found, key=lambda test: test.work))
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from tests.judge.planting import plant
 from twofold import scratch
@@ -14,6 +15,8 @@ DRAWS = [
     ("normal", lambda rng: init.normal((300, 400), 0.02, rng), 0.02, None),
     ("default", lambda rng: init.default((300, 400), 400, rng), 0.05 / 3**0.5, 0.05),
     ("xavier_uniform", lambda rng: init.xavier_uniform((300, 500), rng), (2 / 800) ** 0.5, (6 / 800) ** 0.5),
+    ("xavier_uniform", lambda rng: init.xavier_uniform((90, 40, 5, 7), rng), (2 / 4550) ** 0.5, (6 / 4550) ** 0.5),
+    ("kaiming_normal", lambda rng: init.kaiming_normal((90, 40, 5, 7), rng), (2 / 1400) ** 0.5, None),
     ("scaled_normal", lambda rng: init.scaled_normal((8, 8, 50, 50), rng), 1 / 400, None),
 ]
 
@@ -25,6 +28,56 @@ def test_initialiser(name: str, draw, std: float, bound: float | None) -> None:
     assert abs(values.mean()) < 5 * std / values.size**0.5
     assert abs(values.std() - std) < 5 * std / (2 * values.size) ** 0.5
     assert bound is None or bound * 0.999 < np.abs(values).max() <= bound * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (4, 3, 2), (4, 3, 2, 5), (3, 0), (0, 3), (1, 0)])
+def test_fans_are_torchs(shape: tuple[int, ...]) -> None:
+    """By the widest that torch draws of a constant fan, as a bound or a standard deviation."""
+    fan, fan_out = torch.nn.init._calculate_fan_in_and_fan_out(torch.empty(shape))
+    bounds: list[float] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(init, "uniform", lambda shape, bound, rng: bounds.append(bound))
+        patch.setattr(init, "normal", lambda shape, std, rng: bounds.append(std))
+        init.xavier_uniform(shape, np.random.default_rng(0))
+        init.kaiming_normal(shape, np.random.default_rng(0))
+        init.default(shape, init.fan_in(shape), np.random.default_rng(0))
+    expected = [(6 / (fan + fan_out)) ** 0.5, (2 / max(fan, 1)) ** 0.5, fan**-0.5 if fan else 0]
+    assert bounds == pytest.approx(expected, rel=1e-15, abs=0)
+
+
+@pytest.mark.parametrize(
+    ("draw", "error", "message"),
+    [
+        (lambda rng: init.uniform((2,), 1.0, 7), TypeError, r"uniform expected a numpy.random.Generator, found a int"),
+        (lambda rng: init.normal((2,), 1.0, None), TypeError, "normal expected a numpy.* found a NoneType"),
+        (lambda rng: init.uniform((2,), -1.0, rng), ValueError, "uniform expected a spread of at least 0, found -1.0"),
+        (lambda rng: init.uniform((2,), np.inf, rng), ValueError, "uniform expected .* found inf"),
+        (lambda rng: init.normal((2,), -1.0, rng), ValueError, "normal expected .* found -1.0"),
+        (lambda rng: init.normal((2,), np.nan, rng), ValueError, "normal expected .* found nan"),
+        (
+            lambda rng: init.xavier_uniform((2,), rng),
+            ValueError,
+            r"xavier_uniform expected a weight .* found shape \(2,\)",
+        ),
+        (
+            lambda rng: init.kaiming_normal((2,), rng),
+            ValueError,
+            r"kaiming_normal expected a weight .* found shape \(2,\)",
+        ),
+    ],
+)
+def test_what_no_initialiser_can_draw(draw, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=f"^{message}"):
+        draw(np.random.default_rng(0))
+
+
+def test_weights_of_no_inputs_are_empty_and_their_biases_zero() -> None:
+    """As torch has it."""
+    rng = np.random.default_rng(0)
+    assert not init.default((3,), 0, rng).any()
+    assert init.scaled_normal((1, 1), np.random.default_rng(0)) == init.normal((1, 1), 1.0, np.random.default_rng(0))
+    for draw in (init.xavier_uniform, init.kaiming_normal, init.scaled_normal):
+        assert draw((3, 0), rng).shape == (3, 0)
 
 
 # F27 and F29: what systems.md says of the initial weights, as their standard deviation at recipe size.

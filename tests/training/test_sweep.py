@@ -65,7 +65,7 @@ WRONG = [
     (["lr=0.1", "lr=0.2"], "--set lr: expected once"),
     (["lr=0.1,0.10"], "--set lr: expected each value once, found 0.1,0.10"),
     (["pixels=17"], "pixels=17: "),
-    (["nesterov=true"], "nesterov=True: nesterov needs a momentum"),
+    (["nesterov=true"], "nesterov=True: SGD expected a momentum and no dampening"),
     (["reduction=none"], "reduction=none: "),
     (["hidden=0"], "hidden=0: Linear expected out_features of 1 or more, found 0"),
     (["hidden=2,999999999"], "hidden=999999999: Unable to allocate"),
