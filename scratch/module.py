@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from twofold.scratch.calls import Outside, begins, takes
+
 Array = NDArray[Any]
 
 
@@ -35,7 +37,7 @@ def blocks(*arrays: Array, size: int) -> Iterator[tuple[Array, ...]]:
         yield tuple(array[start : start + rows] for array in arrays)
 
 
-PLAIN = frozenset((bool, int, float, str, type(None), np.ndarray))  # most attributes, and never a part
+PLAIN = frozenset((bool, int, float, str, type(None), np.ndarray, Outside))  # most attributes, and never a part
 
 
 def held(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -51,16 +53,31 @@ def held(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
+CALLS = {"forward": begins, "backward": takes, "accumulate": takes}
+
+
 class Module:
     """Base of all layers and models: `forward(*inputs) -> out`, then `backward(dout) -> dinput`.
 
     `forward` leaves behind `self.cache` and nothing else; `backward` reads it, adds every parameter's gradient into
-    `.grad` and returns the gradient of the input. Neither the cache nor `dout` is written to, so that a second
-    `backward` adds the same gradients again. Training asks `accumulate`, which may leave the input's gradient out.
+    `.grad` and returns the gradient of the input. Neither the cache nor `dout` is written to. Training asks
+    `accumulate`, which may leave the input's gradient out.
+
+    A module may be called several times before its backward passes, in a net, by hand or with the net (calls.py): each
+    backward pass takes back the last call that waits, in training mode none that was made in evaluation. A single call
+    may be taken back again, and the same gradients are added again; after several a backward pass too many raises
+    RuntimeError, as does one before any call. A new call lets go what was taken back before it in its mode, and what
+    nobody takes back is kept up to a limit; `zero_grad` forgets no call, as in torch.
     """
 
     training = True
     cache: Any
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        for name, watch in CALLS.items():
+            if name in vars(cls):
+                setattr(cls, name, watch(vars(cls)[name]))
 
     def forward(self, *inputs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no forward")
@@ -73,7 +90,7 @@ class Module:
         self.backward(dout)
 
     def __call__(self, *inputs: Any) -> Any:
-        return self.forward(*inputs)
+        return self.forward(inputs[0]) if len(inputs) == 1 else self.forward(*inputs)  # the one by itself is faster
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
         """This module, then every module below it by its attribute path, in order of assignment, each once."""
@@ -149,6 +166,11 @@ class Module:
             parameter.grad[...] = 0
 
 
+def has_parameters(module: Module) -> bool:
+    """Of its own, which a layer's are, or of modules below it."""
+    return any(type(value) is Parameter for value in vars(module).values()) or any(module.named_parameters())
+
+
 class Sequential(Module):
     """Modules by name, each fed with what the one before it gives."""
 
@@ -170,7 +192,7 @@ class Sequential(Module):
 
     def accumulate(self, dout: Any) -> None:
         # a third of the products of a net whose first layer is its largest
-        layers = list(dropwhile(lambda layer: not any(layer.named_parameters()), self.layers()))
+        layers = list(dropwhile(lambda layer: not has_parameters(layer), self.layers()))
         for layer in reversed(layers[1:]):
             dout = layer.backward(dout)
         for first in layers[:1]:

@@ -25,9 +25,7 @@ def test_what_a_process_raises_is_raised() -> None:
 
 
 def test_a_process_that_is_killed_is_one_line() -> None:
-    with pytest.raises(
-        BadInput, match="--jobs 2: expected every process to finish its work, found one"
-    ):
+    with pytest.raises(BadInput, match="--jobs 2: expected every process to finish its work, found one"):
         list(spread(os._exit, [(9,), (9,), (9,)], 2))
 
 
