@@ -33,7 +33,11 @@ class Call:
     __slots__ = ("cache", "calls", "left", "made", "method", "module", "order", "size", "token", "training")
 
     calls: "list[Call] | None"
+    left: int
     token: Entry | None  # of one in a tree
+    method: Method  # that runs
+    order: int
+    training: bool
 
     def __init__(self, module: Any, cache: Any, made: list[Entry]) -> None:
         self.module, self.cache, self.made, self.size = module, cache, made, 0
