@@ -10,7 +10,7 @@ from twofold.scratch.module import Array, Module, Parameter
 class Loss(Module):
     """Reduces one value a record or entry by `reduction`: "mean" (default), "sum" or "none"."""
 
-    def __init__(self, reduction: str = "mean") -> None:
+    def __init__(self, *, reduction: str = "mean") -> None:
         if reduction not in ("mean", "sum", "none"):
             raise ValueError(f"reduction must be mean, sum or none, found {reduction!r}")
         self.reduction = reduction

@@ -1,6 +1,8 @@
 """Parameter, Buffer and Module: what a layer holds, how it is named, and its two modes."""
 
-from collections.abc import Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import wraps
 from itertools import dropwhile
 from typing import Any
 
@@ -53,7 +55,24 @@ def held(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-CALLS = {"forward": begins, "backward": takes, "accumulate": takes}
+def checked(init: Callable[..., None]) -> Callable[..., None]:
+    """An `__init__` that refuses arguments which it has not with a TypeError that names the class that was called."""
+    signature = inspect.signature(init)
+
+    @wraps(init)
+    def made(module: Any, *given: Any, **named: Any) -> None:
+        if type(module).__init__ is made:
+            try:
+                signature.bind(module, *given, **named)
+            except TypeError as error:
+                has = ", ".join(list(signature.parameters)[1:])
+                raise TypeError(f"{type(module).__name__}: expected ({has}), found otherwise: {error}") from None
+        init(module, *given, **named)
+
+    return made
+
+
+WATCHED = {"__init__": checked, "forward": begins, "backward": takes, "accumulate": takes}
 
 
 class Module:
@@ -75,7 +94,7 @@ class Module:
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
-        for name, watch in CALLS.items():
+        for name, watch in WATCHED.items():
             if name in vars(cls):
                 setattr(cls, name, watch(vars(cls)[name]))
 
@@ -172,10 +191,21 @@ def has_parameters(module: Module) -> bool:
 
 
 class Sequential(Module):
-    """Modules by name, each fed with what the one before it gives."""
+    """Modules by name, or one after the other as "0", "1", ..., each fed with what the one before it gives.
 
-    def __init__(self, layers: Mapping[str, Module]) -> None:
-        vars(self).update(layers)
+    Raises ValueError for a name with a dot or of something else that a module has, TypeError for what is no module.
+    """
+
+    def __init__(self, *layers: Module | Mapping[str, Module] | Iterable[Module]) -> None:
+        given: Any = layers[0] if len(layers) == 1 and not isinstance(layers[0], Module) else layers
+        named = given if isinstance(given, Mapping) else {str(n): layer for n, layer in enumerate(given)}
+        kind = type(self).__name__
+        for name, layer in named.items():
+            if not isinstance(layer, Module):
+                raise TypeError(f"{kind}: expected modules, found {type(layer).__name__} for {name!r}")
+            if not isinstance(name, str) or not name or "." in name or name == "cache" or hasattr(self, name):
+                raise ValueError(f"{kind}: expected names that say nothing else of a module, found {name!r}")
+        vars(self).update(named)
 
     def layers(self) -> list[Module]:
         return [value for value in vars(self).values() if isinstance(value, Module)]

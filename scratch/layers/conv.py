@@ -49,11 +49,11 @@ class Conv2d(Module):
         kernel_size: Size,
         stride: Size = 1,
         padding: Size = 0,
-        bias: bool = True,
         *,
-        rng: Generator | None = None,
+        bias: bool = True,
+        rng: Generator | int | None = None,
     ) -> None:
-        rng = rng or np.random.default_rng()
+        rng = init.generator(rng)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride, self.padding = pair(kernel_size), pair(stride), pair(padding)
         shape = (out_channels, in_channels, *self.kernel_size)

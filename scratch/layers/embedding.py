@@ -13,9 +13,9 @@ class Embedding(Module):
     Integers have no gradient: `backward` returns None. Raises IndexError for a token outside [0, num_embeddings).
     """
 
-    def __init__(self, num_embeddings: int, embedding_dim: int, *, rng: Generator | None = None) -> None:
+    def __init__(self, num_embeddings: int, embedding_dim: int, *, rng: Generator | int | None = None) -> None:
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        self.weight = Parameter(init.normal((num_embeddings, embedding_dim), 1.0, rng or np.random.default_rng()))
+        self.weight = Parameter(init.normal((num_embeddings, embedding_dim), 1.0, init.generator(rng)))
 
     def forward(self, tokens: Array) -> Array:
         if tokens.size and not 0 <= tokens.min() <= tokens.max() < self.num_embeddings:

@@ -33,12 +33,12 @@ class Recurrent(Module):
         self,
         input_size: int,
         hidden_size: int,
+        *,
         bias: bool = True,
         batch_first: bool = False,
-        *,
-        rng: Generator | None = None,
+        rng: Generator | int | None = None,
     ) -> None:
-        rng = rng or np.random.default_rng()
+        rng = init.generator(rng)
         self.input_size, self.hidden_size, self.batch_first = input_size, hidden_size, batch_first
         stacked = self.gates * hidden_size
         self.weight_ih_l0 = Parameter(init.default((stacked, input_size), hidden_size, rng))

@@ -151,7 +151,7 @@ REFUSED = [
     (lambda: scratch.CrossEntropyLoss()(np.zeros((2, 3)), np.array([3, 0])), IndexError, "classes from 0 to 3"),
     (lambda: scratch.CrossEntropyLoss()(np.zeros((2, 3)), np.zeros(3, int)), ValueError, "expected logits"),
     (lambda: scratch.MSELoss()(np.zeros((2, 1)), np.zeros(2)), ValueError, "input has shape"),
-    (lambda: scratch.MSELoss("average"), ValueError, "mean, sum or none"),
+    (lambda: scratch.MSELoss(reduction="average"), ValueError, "mean, sum or none"),
     (lambda: scratch.SGD([], nesterov=True), ValueError, "nesterov needs a momentum"),
     (lambda: scratch.SGD([], momentum=0.5, dampening=0.1, nesterov=True), ValueError, "and no dampening"),
     (lambda: scratch.SGD([]).load_state_dict({"p": {}}), ValueError, r"expected the state of \[\], found \['p'\]"),

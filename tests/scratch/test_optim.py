@@ -110,7 +110,7 @@ def test_binary_cross_entropy_of_two_classes_is_twice_the_cross_entropy() -> Non
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
 def test_binary_cross_entropy_of_large_inputs_is_finite(dtype) -> None:
     """The likeliest class wrong: 2000 for y and as much for it, and a slope of 2; right: 0."""
-    loss, x = scratch.SoftmaxBCELoss("none"), np.array([[-1000.0, -1000.0, 1000.0]] * 2, dtype)
+    loss, x = scratch.SoftmaxBCELoss(reduction="none"), np.array([[-1000.0, -1000.0, 1000.0]] * 2, dtype)
     values = loss(x, np.array([0, 2]))
     assert values.dtype == dtype
     np.testing.assert_allclose(values, [4000 - np.log(2), 0], rtol=1e-6, atol=1e-30)
