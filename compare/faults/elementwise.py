@@ -192,7 +192,7 @@ FAULTS = (
         edit(
             "Dropout.forward",
             "self.rng.random(x.shape) >= self.p",
-            "init.generator(3).random(x.shape) >= self.p",
+            "np.random.default_rng(3).random(x.shape) >= self.p",
         ),
         home="fc-net-dropout",
         checks=("modes",),

@@ -1,6 +1,6 @@
 """Dropout."""
 
-from numpy.random import Generator
+import numpy as np
 
 from twofold.scratch import init
 from twofold.scratch.module import Array, Module
@@ -12,7 +12,7 @@ class Dropout(Module):
     `mask` holds the entries that were kept last (Srivastava et al. 2014, in the inverted form).
     """
 
-    def __init__(self, p: float = 0.5, *, rng: Generator | int | None = None) -> None:
+    def __init__(self, p: float = 0.5, *, rng: np.random.Generator | int | None = None) -> None:
         if not 0 <= p < 1:
             raise ValueError(f"expected a probability in [0, 1), found {p}")
         self.p, self.rng = p, init.generator(rng)
