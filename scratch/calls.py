@@ -95,17 +95,6 @@ class Call:
             yield call
             yield from call.within()
 
-    def restore(self) -> None:
-        """Gives the module its cache of this call, and where all were called once each of them its own."""
-        if self.cache is not NOTHING:
-            self.module.cache = self.cache
-        if self.calls is not None:
-            self.left = len(self.calls)
-        else:
-            for _, module, cache in self.made:
-                if cache is not NOTHING:
-                    module.cache = cache
-
     def bytes(self) -> int:
         """What it holds, about."""
         caches = [self.cache, *(cache for _, _, cache in self.made)]
@@ -266,7 +255,14 @@ def back(
         return run(backward, module, dout, more, named)  # what a backward asks of the same module is of the same call
     maker, call = coming(module, outer)
     call.module, call.method = module, backward
-    call.restore()
+    if call.cache is not NOTHING:
+        module.cache = call.cache
+    if call.calls is not None:
+        call.left = len(call.calls)
+    else:
+        for _, inner, cache in call.made:  # each was called once
+            if cache is not NOTHING:
+                inner.cache = cache
     running.backward = call
     try:
         out = run(backward, module, dout, more, named) if more or named or dout is NOTHING else backward(module, dout)
@@ -287,11 +283,12 @@ def coming(module: Any, outer: Call | None) -> tuple[Call | None, Call]:
 
     Raises RuntimeError where there is none.
     """
-    if outer is not None and (call := outer.bring(module)) is not None:
-        return outer, call
     outside = module.__dict__.get("_outside")
-    if outside is not None and module.training and outside.waiting[1]:
-        return None, outside.waiting[1][-1]
+    if outer is not None:
+        if (call := outer.bring(module)) is not None:
+            return outer, call
+    elif outside is not None and module.training and (waiting := outside.waiting[1]):
+        return None, waiting[-1]
     if outside is not None and any(outside.waiting):
         return None, outside.next(module)
     last = running.last()

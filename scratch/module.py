@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
-from itertools import dropwhile
 from typing import Any
 
 import numpy as np
@@ -187,7 +186,10 @@ class Module:
 
 def has_parameters(module: Module) -> bool:
     """Of its own, which a layer's are, or of modules below it."""
-    return any(type(value) is Parameter for value in vars(module).values()) or any(module.named_parameters())
+    for value in vars(module).values():
+        if type(value) is Parameter:
+            return True
+    return any(module.named_parameters())
 
 
 class Sequential(Module):
@@ -222,8 +224,10 @@ class Sequential(Module):
 
     def accumulate(self, dout: Any) -> None:
         # a third of the products of a net whose first layer is its largest
-        layers = list(dropwhile(lambda layer: not has_parameters(layer), self.layers()))
-        for layer in reversed(layers[1:]):
+        layers, first = self.layers(), 0
+        while first < len(layers) and not has_parameters(layers[first]):
+            first += 1
+        for layer in layers[:first:-1]:
             dout = layer.backward(dout)
-        for first in layers[:1]:
-            first.accumulate(dout)
+        if first < len(layers):
+            layers[first].accumulate(dout)
