@@ -4,6 +4,7 @@ A call from outside all modules waits beside its module. It holds what `forward`
 modules that were called in it: all of them find theirs again, those called several times one after the other.
 """
 
+import inspect
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -197,8 +198,30 @@ def begins(forward: Method) -> Method:
             log.append((start, module, module.__dict__.get("cache", NOTHING)))
         return out
 
-    begun.watch = begins  # type: ignore[attr-defined]
-    return begun
+    @wraps(forward)
+    def alone(module: Any, x: Any) -> Any:
+        log = running.log
+        start = len(log)
+        if not start:
+            return from_outside(forward, log, module, x, (), {})
+        out = forward(module, x)
+        if type(module).forward is alone:
+            log.append((start, module, module.__dict__.get("cache", NOTHING)))
+        return out
+
+    return watched(alone if takes_alone(forward, "x") else begun, begins)
+
+
+def takes_alone(method: Method, name: str) -> bool:
+    """Whether it takes one array by this name, as nearly all do: to pass on whatever is given takes twice as long."""
+    given = list(inspect.signature(method).parameters.values())
+    return [one.name for one in given] == ["self", name] and given[1].default is given[1].empty
+
+
+def watched(method: Method, watch: Callable[[Method], Method]) -> Method:
+    """With what made it, by which a changed method in its place becomes such a one too."""
+    method.watch = watch  # type: ignore[attr-defined]
+    return method
 
 
 def run(method: Method, module: Any, x: Any, more: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -243,8 +266,14 @@ def takes(backward: Method) -> Method:
         # its cache was given back with the net's
         return run(backward, module, dout, more, named) if more or named or dout is NOTHING else backward(module, dout)
 
-    taken.watch = takes  # type: ignore[attr-defined]
-    return taken
+    @wraps(backward)
+    def alone(module: Any, dout: Any) -> Any:
+        outer = running.backward
+        if outer is None or outer.calls is not None:
+            return back(backward, outer, module, dout, (), {})
+        return backward(module, dout)
+
+    return watched(alone if takes_alone(backward, "dout") else taken, takes)
 
 
 def back(
