@@ -86,6 +86,10 @@ class Module:
     may be taken back again, and the same gradients are added again; after several a backward pass too many raises
     RuntimeError, as does one before any call. A new call lets go what was taken back before it in its mode, and what
     nobody takes back is kept up to a limit; `zero_grad` forgets no call, as in torch.
+
+    What a module took, gave or has as weights may not be changed in place between a forward pass and its backward pass:
+    torch's version counter would raise there, and here nothing notices, for a look at every array in every step costs a
+    small net more than its arithmetic allows.
     """
 
     training = True
