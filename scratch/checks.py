@@ -3,7 +3,10 @@
 Arrays that are right come back as they are. `owner` is the layer that asks; the sentence names its class.
 """
 
+import inspect
 import math
+from collections.abc import Callable
+from functools import wraps
 from types import EllipsisType
 from typing import Any, NoReturn
 
@@ -23,6 +26,24 @@ def refuse(owner: object, expected: str, found: Any, error: type[Exception] = Va
     if isinstance(found, ndarray | np.generic):
         found = f"{found.shape} of {found.dtype}"
     raise error(f"{owner if isinstance(owner, str) else type(owner).__name__} expected {expected}, found {found}")
+
+
+def checked(init: Callable[..., None]) -> Callable[..., None]:
+    """An `__init__` that refuses arguments which it has not with a TypeError that names the class that was called."""
+    signature = inspect.signature(init)
+    parameters = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in signature.parameters.values()]
+    has = inspect.Signature(parameters[1:])
+
+    @wraps(init)
+    def made(owner: Any, *given: Any, **named: Any) -> None:
+        if type(owner).__init__ is made:
+            try:
+                signature.bind(owner, *given, **named)
+            except TypeError as error:
+                raise TypeError(f"{type(owner).__name__} expected {has}, found {error}") from None
+        init(owner, *given, **named)
+
+    return made
 
 
 def plain(owner: object, what: str, given: Any) -> Array:

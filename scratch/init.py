@@ -11,6 +11,15 @@ from numpy.random import Generator
 from twofold.scratch.module import Array, Module
 
 
+def generator(rng: Generator | int | None) -> Generator:
+    """The given one, one that begins with a given seed, or a new one. Raises TypeError for anything else."""
+    if rng is None or isinstance(rng, int | np.integer):
+        return np.random.default_rng(rng)
+    if not hasattr(rng, "random"):
+        raise TypeError(f"rng expected a numpy.random.Generator, a seed or None, found a {type(rng).__name__}")
+    return rng
+
+
 def uniform(shape: tuple[int, ...], bound: float, rng: Generator) -> Array:
     """U(-bound, bound) as float32."""
     must_draw("uniform", bound, rng)

@@ -1,7 +1,6 @@
 """Losses. `forward(input, target) -> loss`; `backward(dloss) -> dinput`; `reduction` is torch's: mean, sum or none."""
 
 from collections.abc import Iterable
-from typing import Any, Never
 
 import numpy as np
 
@@ -12,13 +11,10 @@ from twofold.scratch.module import Array, Module, Parameter
 class Loss(Module):
     """Reduces one value a record or entry by `reduction`: "mean" (default), "sum" or "none".
 
-    Raises TypeError for any other argument, and for one without its name: torch's losses take others first.
+    Raises TypeError for one without its name: torch's losses take others first.
     """
 
-    def __init__(self, *unnamed: Any, reduction: str = "mean", **others: Never) -> None:
-        if unnamed or others:
-            found = ", ".join([*(f"a {type(value).__name__}" for value in unnamed), *others])
-            raise TypeError(f"{type(self).__name__} expected no argument but reduction=, by its name, found {found}")
+    def __init__(self, *, reduction: str = "mean") -> None:
         if reduction not in ("mean", "sum", "none"):
             refuse(self, "the reduction mean, sum or none", repr(reduction))
         self.reduction = reduction

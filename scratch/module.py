@@ -1,13 +1,13 @@
 """Parameter, Buffer and Module: what a layer holds, how it is named, and its two modes."""
 
-from collections.abc import Iterator, Mapping
-from itertools import dropwhile
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from twofold.scratch.checks import FLOAT_NAMES, FLOATS, refuse
+from twofold.scratch.calls import NOTHING, Calls, begins, takes
+from twofold.scratch.checks import FLOAT_NAMES, FLOATS, checked, refuse
 
 Array = NDArray[Any]
 
@@ -37,7 +37,7 @@ def blocks(*arrays: Array, size: int) -> Iterator[tuple[Array, ...]]:
         yield tuple(array[start : start + rows] for array in arrays)
 
 
-PLAIN = frozenset((bool, int, float, str, type(None), np.ndarray))  # most attributes, and never a part
+PLAIN = frozenset((bool, int, float, str, type(None), np.ndarray, Calls))  # most attributes, and never a part
 
 
 def held(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -53,16 +53,35 @@ def held(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
+METHODS = {"__init__": checked, "forward": begins, "backward": takes, "accumulate": takes}
+
+
 class Module:
     """Base of all layers and models: `forward(*inputs) -> out`, then `backward(dout) -> dinput`.
 
     `forward` leaves behind `self.cache` and nothing else; `backward` reads it, adds every parameter's gradient into
-    `.grad` and returns the gradient of the input. Neither the cache nor `dout` is written to, so that a second
-    `backward` adds the same gradients again. Training asks `accumulate`, which may leave the input's gradient out.
+    `.grad` and returns the gradient of the input. Neither the cache nor `dout` is written to. Training asks
+    `accumulate`, which may leave the input's gradient out.
+
+    A module may be called several times before its backward passes, in a net, by hand or with the net (calls.py): each
+    backward pass takes back the last call that waits, in training mode none that was made in evaluation. A single call
+    may be taken back again, and the same gradients are added again; after several a backward pass too many raises
+    RuntimeError, as does one before any call. A new call lets go what was taken back before it in its mode, and what
+    nobody takes back is kept up to a limit; `zero_grad` forgets no call, as in torch.
+
+    What is in a cache or a weight may not be changed in place between a forward pass and its backward pass. As torch's
+    version counters do, a module's first three calls in training mode raise RuntimeError there, by samples of arrays of
+    more than 4,096 entries; later ones do not look, for in every step it would cost a small net more than its layers.
     """
 
     training = True
-    cache: Any
+    cache: Any = NOTHING
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        for name, watch in METHODS.items():
+            if name in vars(cls):
+                setattr(cls, name, watch(vars(cls)[name]))
 
     def forward(self, *inputs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no forward")
@@ -75,7 +94,7 @@ class Module:
         self.backward(dout)
 
     def __call__(self, *inputs: Any) -> Any:
-        return self.forward(*inputs)
+        return self.forward(inputs[0]) if len(inputs) == 1 else self.forward(*inputs)  # the one by itself is faster
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
         """This module, then every module below it by its attribute path, in order of assignment, each once."""
@@ -157,18 +176,37 @@ class Module:
             parameter.grad[...] = 0
 
 
-class Sequential(Module):
-    """Modules by name, each fed with what the one before it gives."""
+def has_parameters(module: Module) -> bool:
+    """Of its own, which a layer's are, or of modules below it."""
+    for value in vars(module).values():
+        if type(value) is Parameter:
+            return True
+    return any(module.named_parameters())
 
-    def __init__(self, layers: Mapping[str, Module]) -> None:
-        vars(self).update(layers)
+
+class Sequential(Module):
+    """Modules by name, or one after the other as "0", "1", ..., each fed with what the one before it gives.
+
+    Raises ValueError for a name with a dot or of something else that a module has, TypeError for what is no module.
+    """
+
+    def __init__(self, *layers: Module | Mapping[str, Module] | Iterable[Module]) -> None:
+        given: Any = layers[0] if len(layers) == 1 and not isinstance(layers[0], Module) else layers
+        named = given if isinstance(given, Mapping) else {str(n): layer for n, layer in enumerate(given)}
+        kind = type(self).__name__
+        for name, layer in named.items():
+            if not isinstance(layer, Module):
+                raise TypeError(f"{kind} expected modules, found a {type(layer).__name__} for {name!r}")
+            if not isinstance(name, str) or not name or "." in name or name == "cache" or hasattr(self, name):
+                raise ValueError(f"{kind} expected names that say nothing else of a module, found {name!r}")
+        vars(self).update(named)
 
     def layers(self) -> list[Module]:
         return [value for value in vars(self).values() if isinstance(value, Module)]
 
     def forward(self, x: Any) -> Any:
         for layer in self.layers():
-            x = layer(x)
+            x = layer.forward(x)
         return x
 
     def backward(self, dout: Any) -> Any:
@@ -178,8 +216,10 @@ class Sequential(Module):
 
     def accumulate(self, dout: Any) -> None:
         # a third of the products of a net whose first layer is its largest
-        layers = list(dropwhile(lambda layer: not any(layer.named_parameters()), self.layers()))
-        for layer in reversed(layers[1:]):
+        layers, first = self.layers(), 0
+        while first < len(layers) and not has_parameters(layers[first]):
+            first += 1
+        for layer in layers[:first:-1]:
             dout = layer.backward(dout)
-        for first in layers[:1]:
-            first.accumulate(dout)
+        if first < len(layers):
+            layers[first].accumulate(dout)

@@ -6,7 +6,7 @@ All raise ValueError for numbers out of torch's range, TypeError for what is no 
 import math
 from collections.abc import Iterable
 from numbers import Real
-from typing import Any, Never
+from typing import Any
 
 import numpy as np
 
@@ -33,9 +33,8 @@ class SGD(Optimizer):
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
-        **others: Never,
     ) -> None:
-        super().__init__(params, **others)
+        super().__init__(params)
         self.lr, self.momentum, self.weight_decay = self.numbers(lr=lr, momentum=momentum, weight_decay=weight_decay)
         (self.dampening,) = self.numbers(-math.inf, dampening=dampening)
         self.nesterov = nesterov
@@ -78,9 +77,8 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
-        **others: Never,
     ) -> None:
-        super().__init__(params, **others)
+        super().__init__(params)
         self.lr, self.eps, self.weight_decay = self.numbers(lr=lr, eps=eps, weight_decay=weight_decay)
         if not isinstance(betas, tuple | list) or [isinstance(beta, float) for beta in betas] != [True, True]:
             found = told(betas) if not isinstance(betas, tuple | list) else list(map(told, betas))
@@ -124,9 +122,8 @@ class RMSprop(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         momentum: float = 0.0,
-        **others: Never,
     ) -> None:
-        super().__init__(params, **others)
+        super().__init__(params)
         self.lr, self.eps, self.weight_decay = self.numbers(lr=lr, eps=eps, weight_decay=weight_decay)
         (self.momentum,), (self.alpha,) = self.numbers(momentum=momentum), self.numbers(0, 1, alpha=alpha)
 
@@ -166,9 +163,8 @@ class Adagrad(Optimizer):
         weight_decay: float = 0.0,
         initial_accumulator_value: float = 0.0,
         eps: float = 1e-10,
-        **others: Never,
     ) -> None:
-        super().__init__(params, **others)
+        super().__init__(params)
         self.lr, self.lr_decay, self.eps = self.numbers(lr=lr, lr_decay=lr_decay, eps=eps)
         self.weight_decay, initial_accumulator_value = self.numbers(
             weight_decay=weight_decay, initial_accumulator_value=initial_accumulator_value

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from inspect import signature
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from twofold.scratch.checks import checked
 from twofold.scratch.module import Array, Parameter
 
 ARRAYS = (np.ndarray, np.memmap)  # no matrices, whose product is another, nor masked arrays
@@ -26,10 +26,12 @@ class Optimizer:
     kept: tuple[str, ...] = ()  # the entries of a state after a step, where a class says so
     begins_empty = True
 
-    def __init__(self, params: Parameters, **others: Any) -> None:
-        if others:
-            known = [name for name in signature(type(self).__init__).parameters if name not in ("self", "others")]
-            raise TypeError(f"{type(self).__name__} expected {', '.join(known)}, found {', '.join(others)}")
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if "__init__" in vars(cls):
+            cls.__init__ = checked(cls.__init__)  # type: ignore[method-assign]
+
+    def __init__(self, params: Parameters) -> None:
         self.parameters = by_name(type(self).__name__, params)
         self.state: State = {name: {} for name in self.parameters}
 
@@ -127,13 +129,21 @@ class Optimizer:
 
     def must_fit(self, name: str, parameter: Parameter) -> None:
         """Raises ValueError unless data, gradient and state are of one shape and dtype."""
-        data, grad, kind = parameter.data, parameter.grad, type(self).__name__
+        data, grad, state = parameter.data, parameter.grad, self.state[name]
+        if (
+            type(data) is type(grad) is np.ndarray
+            and data.shape == grad.shape
+            and data.dtype is grad.dtype
+            and not state
+        ):
+            return  # nearly always
+        kind = type(self).__name__
         if type(data) not in ARRAYS:
             raise ValueError(f"{kind} expected {name} as an array, found {told(data)}")
         plain = type(grad) in ARRAYS or isinstance(grad, np.generic)
         if not plain or grad.shape != data.shape or grad.dtype != data.dtype:
             raise ValueError(f"{kind} expected the gradient of {name} as {told(data)}, found {told(grad)}")
-        for key, value in self.state[name].items() if self.kept else ():
+        for key, value in state.items() if self.kept else ():
             if key != "step" and (value.shape != data.shape or value.dtype != data.dtype):
                 raise ValueError(f"{kind} expected {key} of {name} as {told(data)}, found {told(value)}")
 

@@ -40,6 +40,7 @@ def source_of(function: Any) -> str:
 def reworded(function: Any, changes: Sequence[tuple[str, str]]) -> Any:
     """The function with pieces of its source replaced: each (right, wrong). Raises BadInput."""
     source = changed(function, changes)
+    watch, function = getattr(function, "watch", None), inspect.unwrap(function)
     file, first = inspect.getsourcefile(function) or "", inspect.getsourcelines(function)[1]
     tree = ast.increment_lineno(ast.parse(source), first - 1)
     whole = ast.parse("".join(linecache.getlines(file)))
@@ -50,7 +51,7 @@ def reworded(function: Any, changes: Sequence[tuple[str, str]]) -> Any:
     made = names[function.__name__]
     made.__qualname__ = function.__qualname__
     made.__code__ = made.__code__.replace(co_qualname=function.__code__.co_qualname)
-    return made
+    return made if watch is None else watch(made)
 
 
 def changed(function: Any, changes: Sequence[tuple[str, str]]) -> str:
@@ -72,7 +73,7 @@ def shown(edits: Sequence["Edit"]) -> Iterator[None]:
     """
     files: dict[str, list[str]] = {}
     for edit in edits:
-        file = inspect.getsourcefile(edit.function) or ""
+        file = inspect.getsourcefile(inspect.unwrap(edit.function)) or ""
         lines, first = inspect.getsourcelines(edit.function)
         indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
         wrong = textwrap.indent(changed(edit.function, edit.changes), indent).splitlines(keepends=True)
@@ -127,7 +128,7 @@ class Edit:
         """Whether a class has this method, planted or not, or calls this function from where it is replaced."""
         if isinstance(self.owner, type):
             return definer(kind, self.name) is definer(self.owner, self.name)
-        methods = [method for _, method in inspect.getmembers(kind, inspect.isfunction)]
+        methods = [inspect.unwrap(method) for _, method in inspect.getmembers(kind, inspect.isfunction)]
         return any(self.name in m.__code__.co_names and m.__globals__ is vars(self.owner) for m in methods)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from twofold.compare import nest
+from twofold.scratch.calls import last_of, next_of
 from twofold.scratch.module import Array, Module
 
 States = dict[str, dict[str, Array]]  # an optimizer's, by parameter and entry
@@ -111,7 +112,7 @@ def watch_scratch(model: Module, keep: Keep | None = None) -> Iterator[Trace]:
 
 def _shadow(module: Module, path: str, trace: Trace, keep: Keep) -> None:
     forward, backward = module.forward, module.backward
-    open_calls: list[tuple[str, list[str]]] = []  # the backward passes of several calls come in reverse order
+    calls_made: list[tuple[Any, str, list[str]]] = []  # the module's calls, each with its key and what it gave
     calls = 0
 
     def kept(stage: str, key: str, nested: Any) -> dict[str, Array]:
@@ -125,13 +126,15 @@ def _shadow(module: Module, path: str, trace: Trace, keep: Keep) -> None:
         out = forward(*inputs)
         recorded = kept("forward", key, out)
         trace.outputs.update(recorded)
-        open_calls.append((key, list(recorded)))
+        calls_made.append((last_of(module), key, list(recorded)))
         if module.training and "mask" in vars(module):
             trace.masks[key] = vars(module)["mask"] != 0  # a layer may keep it scaled
         return out
 
     def watched_backward(*douts: Any) -> Any:
-        key, outputs = open_calls.pop()
+        taken = next_of(module)
+        known = ((key, outputs) for call, key, outputs in reversed(calls_made) if taken is None or call is taken)
+        key, outputs = next(known)
         for name, dout in zip(outputs, nest.flatten(douts), strict=False):  # trailing ones may be left out
             if dout is not None:
                 trace.grad_outputs[name] = keep("backward", name, np.asarray(dout))

@@ -106,7 +106,7 @@ def arguments(twin: Twin) -> dict[str, inspect.Parameter]:
     """What the scratch side's class or function takes by name."""
     parameters = inspect.signature(twin.named("scratch")).parameters
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    hidden = ("rng", "named_parameters")
+    hidden = ("rng", "params", "named_parameters")
     return {name: p for name, p in parameters.items() if name not in hidden and p.kind not in kinds}
 
 

@@ -53,11 +53,11 @@ class Conv2d(Module):
         kernel_size: Size,
         stride: Size = 1,
         padding: Size | str = 0,
-        bias: bool = True,
         *,
-        rng: Generator | None = None,
+        bias: bool = True,
+        rng: Generator | int | None = None,
     ) -> None:
-        rng = rng or np.random.default_rng()
+        rng = init.generator(rng)
         self.in_channels = in_channels = whole(self, "in_channels", in_channels)
         self.out_channels = out_channels = whole(self, "out_channels", out_channels)
         self.kernel_size = pair(self, "kernel_size", kernel_size, lengths=(2,))

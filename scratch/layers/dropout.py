@@ -1,8 +1,8 @@
 """Dropout."""
 
-import numpy as np
 from numpy.random import Generator
 
+from twofold.scratch import init
 from twofold.scratch.checks import gradient, number, numbers, refuse
 from twofold.scratch.module import Array, Module
 
@@ -13,11 +13,11 @@ class Dropout(Module):
     `mask` holds the entries that were kept last (Srivastava et al. 2014, in the inverted form).
     """
 
-    def __init__(self, p: float = 0.5, *, rng: Generator | None = None) -> None:
+    def __init__(self, p: float = 0.5, *, rng: Generator | int | None = None) -> None:
         self.p = number(self, "p", p)
         if not 0 <= p < 1:
             refuse(self, "a probability in [0, 1)", p)
-        self.rng = rng or np.random.default_rng()
+        self.rng = init.generator(rng)
 
     def forward(self, x: Array) -> Array:
         x = numbers(self, x)

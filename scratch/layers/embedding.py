@@ -15,10 +15,10 @@ class Embedding(Module):
     TypeError for floats and booleans.
     """
 
-    def __init__(self, num_embeddings: int, embedding_dim: int, *, rng: Generator | None = None) -> None:
+    def __init__(self, num_embeddings: int, embedding_dim: int, *, rng: Generator | int | None = None) -> None:
         self.num_embeddings = num_embeddings = whole(self, "num_embeddings", num_embeddings)
         self.embedding_dim = embedding_dim = whole(self, "embedding_dim", embedding_dim)
-        self.weight = Parameter(init.normal((num_embeddings, embedding_dim), 1.0, rng or np.random.default_rng()))
+        self.weight = Parameter(init.normal((num_embeddings, embedding_dim), 1.0, init.generator(rng)))
 
     def forward(self, tokens: Array) -> Array:
         tokens = indices(self, tokens, self.num_embeddings, "tokens")

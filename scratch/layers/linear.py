@@ -13,8 +13,10 @@ BLOCK_BYTES = 1 << 22  # of the weight gradient that are computed at a time
 class Linear(Module):
     """y = x W^T + b on the last axis: (..., in_features) -> (..., out_features). ValueError for another size."""
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True, *, rng: Generator | None = None) -> None:
-        rng = rng or np.random.default_rng()
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, *, rng: Generator | int | None = None
+    ) -> None:
+        rng = init.generator(rng)
         in_features, out_features = whole(self, "in_features", in_features), whole(self, "out_features", out_features)
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(init.default((out_features, in_features), in_features, rng))

@@ -35,12 +35,12 @@ class Recurrent(Module):
         self,
         input_size: int,
         hidden_size: int,
+        *,
         bias: bool = True,
         batch_first: bool = False,
-        *,
-        rng: Generator | None = None,
+        rng: Generator | int | None = None,
     ) -> None:
-        rng = rng or np.random.default_rng()
+        rng = init.generator(rng)
         self.input_size = input_size = whole(self, "input_size", input_size, exact=True)
         self.hidden_size = hidden_size = whole(self, "hidden_size", hidden_size, exact=True)
         self.batch_first = batch_first

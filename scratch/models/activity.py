@@ -29,7 +29,7 @@ class Activity(Module):
         *,
         rng: Generator | None = None,
     ) -> None:
-        rng = rng or np.random.default_rng()
+        rng = init.generator(rng)
         self.truncate = truncate
         self.recurrent: Any = CELLS[cell](axes, hidden, batch_first=True, rng=rng)
         sizes = (hidden, *classifier)

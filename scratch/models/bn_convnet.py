@@ -1,9 +1,8 @@
 """Three convolutions with batch normalisation on colour images: the pair `bn-convnet`."""
 
-import numpy as np
 from numpy.random import Generator
 
-from twofold.scratch import BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential
+from twofold.scratch import BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential, init
 
 
 class BNConvNet(Sequential):
@@ -21,7 +20,7 @@ class BNConvNet(Sequential):
         *,
         rng: Generator | None = None,
     ) -> None:
-        rng = rng or np.random.default_rng()
+        rng = init.generator(rng)
         layers: dict[str, Module] = {}
         for n, (entering, leaving, kernel) in enumerate(zip((channels, *filters), filters, (5, 3, 3), strict=False), 1):
             layers[f"conv{n}"] = Conv2d(entering, leaving, kernel, padding=kernel // 2, rng=rng)

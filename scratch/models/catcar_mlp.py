@@ -1,6 +1,5 @@
 """A tanh network that tells cats from cars by the sign of its output: the pair `catcar-mlp`."""
 
-import numpy as np
 from numpy.random import Generator
 
 from twofold.scratch import Linear, Module, Sequential, Tanh, init
@@ -10,7 +9,7 @@ class CatCarMLP(Sequential):
     """Pixels (N, pixels) -> (N, 1) in (-1, 1); tanh after every linear layer."""
 
     def __init__(self, pixels: int = 1024, hidden: tuple[int, ...] = (20,), *, rng: Generator | None = None) -> None:
-        rng = rng or np.random.default_rng()
+        rng = init.generator(rng)
         sizes = (pixels, *hidden, 1)
         layers: dict[str, Module] = {}
         for n in range(1, len(sizes)):

@@ -1,6 +1,5 @@
 """A fully connected net of any depth, with or without normalisation and dropout: the pair `fc-net`."""
 
-import numpy as np
 from numpy.random import Generator
 
 from twofold.scratch import (
@@ -42,7 +41,7 @@ class FCNet(Sequential):
         *,
         rng: Generator | None = None,
     ) -> None:
-        rng = rng or np.random.default_rng()
+        rng = init.generator(rng)
         sizes = (inputs, *hidden)
         layers: dict[str, Module] = {"flatten": Flatten()}
         for n in range(1, len(sizes)):

@@ -1,6 +1,5 @@
 """Two convolutions, a pool and two linear layers for images of digits: the pair `mnist-cnn`."""
 
-import numpy as np
 from numpy.random import Generator
 
 from twofold.scratch import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, init
@@ -24,7 +23,7 @@ class MnistCNN(Sequential):
         *,
         rng: Generator | None = None,
     ) -> None:
-        rng = rng or np.random.default_rng()
+        rng = init.generator(rng)
         conv1 = Conv2d(1, filters[0], kernel, stride, rng=rng)
         conv2 = Conv2d(filters[0], filters[1], kernel, stride, rng=rng)
         height, width = (side // pool for side in conv2.output_size(conv1.output_size(image)))

@@ -1,6 +1,5 @@
 """One hidden layer on images of letters: the pair `notmnist-mlp`."""
 
-import numpy as np
 from numpy.random import Generator
 
 from twofold.scratch import Linear, ReLU, Sequential, init
@@ -12,7 +11,7 @@ class NotMnistMLP(Sequential):
     def __init__(
         self, pixels: int = 784, hidden: int = 1000, classes: int = 10, *, rng: Generator | None = None
     ) -> None:
-        rng = rng or np.random.default_rng()
+        rng = init.generator(rng)
         fc1, fc2 = Linear(pixels, hidden, rng=rng), Linear(hidden, classes, rng=rng)
         super().__init__({"fc1": fc1, "relu": ReLU(), "fc2": fc2})
         for fc in (fc1, fc2):

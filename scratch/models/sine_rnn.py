@@ -23,7 +23,7 @@ class SineRNN(Module):
         *,
         rng: Generator | None = None,
     ) -> None:
-        rng = rng or np.random.default_rng()
+        rng = init.generator(rng)
         self.truncate = truncate
         self.rnn = SigmoidRNN(steps, hidden, bias=False, batch_first=True, rng=rng)
         self.output = Linear(hidden, 1, bias=False, rng=rng)

@@ -11,7 +11,7 @@ class SparseAutoencoder(Module):
     """Pixels (N, pixels) -> (N, pixels + hidden): the reconstruction and, for the loss, the hidden activations."""
 
     def __init__(self, pixels: int = 256, hidden: int = 64, *, rng: Generator | None = None) -> None:
-        rng = rng or np.random.default_rng()
+        rng = init.generator(rng)
         self.encoder = Linear(pixels, hidden, rng=rng)
         self.sigmoid1 = Sigmoid()
         self.decoder = Linear(hidden, pixels, rng=rng)

@@ -1,6 +1,5 @@
 """One convolution, a pool and two linear layers on colour images: the pair `three-layer-convnet`."""
 
-import numpy as np
 from numpy.random import Generator
 
 from twofold.scratch import BatchNorm2d, Conv2d, Flatten, GroupNorm, Linear, MaxPool2d, Module, ReLU, Sequential, init
@@ -26,7 +25,7 @@ class ThreeLayerConvNet(Sequential):
         *,
         rng: Generator | None = None,
     ) -> None:
-        rng = rng or np.random.default_rng()
+        rng = init.generator(rng)
         height, width = (side // 2 for side in image)
         layers: dict[str, Module] = {
             "conv1": Conv2d(channels, filters, kernel, padding=(kernel - 1) // 2, bias=norm is None, rng=rng)

@@ -13,7 +13,7 @@ class TrigramLM(Module):
     def __init__(
         self, words: int = 250, embedding: int = 16, hidden: int = 128, *, rng: Generator | None = None
     ) -> None:
-        rng = rng or np.random.default_rng()
+        rng = init.generator(rng)
         self.embedding = Embedding(words, embedding, rng=rng)
         self.fc1 = Linear(embedding, hidden, rng=rng)
         self.sigmoid = Sigmoid()

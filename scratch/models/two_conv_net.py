@@ -1,6 +1,5 @@
 """Two convolutions and a linear layer on colour images: the pair `two-conv-net`."""
 
-import numpy as np
 from numpy.random import Generator
 
 from twofold.scratch import Conv2d, Flatten, Linear, ReLU, Sequential, init
@@ -18,7 +17,7 @@ class TwoConvNet(Sequential):
         *,
         rng: Generator | None = None,
     ) -> None:
-        rng = rng or np.random.default_rng()
+        rng = init.generator(rng)
         conv1 = Conv2d(channels, filters[0], 5, padding=2, rng=rng)
         conv2 = Conv2d(filters[0], filters[1], 3, padding=1, rng=rng)
         fc = Linear(filters[1] * image[0] * image[1], classes, rng=rng)

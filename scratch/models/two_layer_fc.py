@@ -1,6 +1,5 @@
 """Two linear layers on colour images: the pair `two-layer-fc`."""
 
-import numpy as np
 from numpy.random import Generator
 
 from twofold.scratch import Flatten, Linear, ReLU, Sequential, init
@@ -18,7 +17,7 @@ class TwoLayerFC(Sequential):
         *,
         rng: Generator | None = None,
     ) -> None:
-        rng = rng or np.random.default_rng()
+        rng = init.generator(rng)
         fc1, fc2 = Linear(inputs, hidden, bias, rng=rng), Linear(hidden, classes, bias, rng=rng)
         super().__init__({"flatten": Flatten(), "fc1": fc1, "relu": ReLU(), "fc2": fc2})
         for fc in (fc1, fc2):

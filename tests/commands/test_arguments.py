@@ -30,7 +30,10 @@ MEANT = [
     (("train", "Catcar_MLP", "--backend", "scratch"), "did you mean catcar-mlp?"),
     (("train", "catcar-mlp", "--backend", "scratch", "--set", "LR=1"), "; did you mean lr?"),
     (("train", "catcar-mlp", "--backend", "scratch", "--set", "lr=1e400"), "expected a finite number, found '1e400'"),
-    (("train", "catcar-mlp", "--backend", "scratch", "--set", "hidden=0"), "hidden=0: float division by zero"),
+    (
+        ("train", "catcar-mlp", "--backend", "scratch", "--set", "hidden=0"),
+        "hidden=0: Linear expected out_features of 1 or more, found 0",
+    ),
     (("sweep", "catcar-mlp", "--backend", "scratch", "--best-by", "Loss", "--set", "lr=1"), "; did you mean loss?"),
     (("Check", "mnist-cnn"), "check"),
     (("check", "--epoch"), "--epoch"),

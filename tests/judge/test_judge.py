@@ -231,7 +231,7 @@ def test_glue_of_a_model_is_named_where_only_the_input_gradient_differs(monkeypa
 @pytest.mark.parametrize(
     ("pair", "owner", "method", "right", "wrong"),
     [
-        ("bn-convnet", BatchNorm1d, "track", "self.momentum * batch", "self.momentum * batch[None]"),
+        ("bn-convnet", BatchNorm1d, "track", "momentum * batch", "momentum * batch[None]"),
         ("mnist-cnn", Adam, "update", 'state["step"] += 1', 'state["step"] = np.array([1, 2])'),
     ],
 )

@@ -53,10 +53,11 @@ def test_a_reference_that_raises(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_raises_beside_the_passes_has_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(monkeypatch, scratch.Adam, "step", "def step(self) -> None:", RAISES_IN_STEP)
+    plant(monkeypatch, scratch.Adam, "step", STEP, RAISES_IN_STEP)
     assert told(found("mnist-cnn", "optimizer")) == (None, "scratch")
 
 
 RAISES = 'def forward(self, x: Array) -> Array:\n    raise ValueError("no images")'
 RAISES_BACKWARD = 'def backward(self, dout: Array) -> Array:\n    raise ValueError("no slope")'
-RAISES_IN_STEP = 'def step(self) -> None:\n    raise ValueError("no state")'
+STEP = "def step(self, closure: Callable[[], Any] | None = None) -> Any:"
+RAISES_IN_STEP = STEP + '\n    raise ValueError("no state")'

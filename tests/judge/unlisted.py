@@ -118,7 +118,7 @@ UNLISTED = (
             "Adam.update",
             "g = g + self.weight_decay * p",
             "p -= self.lr * self.weight_decay * p",
-            "denominator = np.sqrt(v)",
+            "denominator = np.sqrt(v, out=np.empty_like(v))",
             "denominator = np.sqrt(v) + self.eps",
             "denominator += self.eps",
             "pass",
@@ -427,7 +427,7 @@ UNLISTED = (
         "optimizer",
         edit(
             "Adam.update",
-            "denominator = np.sqrt(v)",
+            "denominator = np.sqrt(v, out=np.empty_like(v))",
             "denominator = v.copy()",
             "math.sqrt(1 - beta2**step)",
             "1 - beta2**step",

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import unwrap
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -48,7 +49,7 @@ def change_of(tree: ast.Module, site: Site) -> Change:
     module = module_of(site.file)
     owner, _, name = site.function.rpartition(".")
     home = getattr(module, owner) if owner else module
-    found = vars(home)[name] if name else module
+    found = unwrap(vars(home)[name]) if name else module
     if isinstance(found, FunctionType):
         return Change(found, function_of(tree, site, vars(module), found.__code__.co_freevars))
     return Change(found, values_of(tree, site.function, vars(module)))

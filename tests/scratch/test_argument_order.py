@@ -45,12 +45,12 @@ def test_an_argument_that_a_class_has_not_names_the_class(name: str) -> None:
 @pytest.mark.parametrize(
     ("given", "named", "found"),
     [
-        (("sum",), {}, "a str"),
-        ((np.ones(3), None), {}, "a ndarray, a NoneType"),
-        ((), {"weight": None}, "weight"),
-        ((None,), {"size_average": True, "reduction": "sum"}, "a NoneType, size_average"),
+        (("sum",), {}, "too many positional arguments"),
+        ((np.ones(3), None), {}, "too many positional arguments"),
+        ((), {"weight": None}, "got an unexpected keyword argument 'weight'"),
+        ((None,), {"size_average": True, "reduction": "sum"}, "too many positional arguments"),
     ],
 )
 def test_a_loss_takes_its_reduction_by_name(name: str, given: tuple, named: dict, found: str) -> None:
-    with pytest.raises(TypeError, match=f"^{name} expected no argument but reduction=, by its name, found {found}$"):
+    with pytest.raises(TypeError, match=rf"^{name} expected \(\*, reduction='mean'\), found {found}$"):
         built(name, *given, **named)

@@ -102,11 +102,15 @@ def test_accumulate_adds_what_backward_adds_and_asks_the_first_weights_for_no_mo
 
 def test_a_layer_accumulates_by_its_backward_unless_it_says_otherwise() -> None:
     class Asked(Module):
+        def forward(self, x: Any) -> Any:
+            return x
+
         def backward(self, dout: Any) -> Any:
             self.cache = dout
             return dout
 
     asked = Asked()
+    asked(2)
     asked.accumulate(3)
     assert asked.cache == 3
 

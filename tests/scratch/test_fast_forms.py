@@ -50,7 +50,7 @@ def test_folding_back_and_correlating_give_the_same(dtype: type) -> None:
 @pytest.mark.parametrize("dtype", [np.float64, np.longdouble])
 def test_gru_is_its_formula_in_every_digit_of_the_dtype(dtype: type, bias: bool) -> None:
     rng = np.random.default_rng(4)
-    layer = GRU(3, 4, bias).to(dtype)
+    layer = GRU(3, 4, bias=bias).to(dtype)
     x = rng.normal(size=(5, 2, 3)).astype(dtype)
     w_ih, w_hh = layer.weight_ih_l0.data, layer.weight_hh_l0.data
     b_ih, b_hh = (b.data if b else np.zeros(12, dtype) for b in (layer.bias_ih_l0, layer.bias_hh_l0))

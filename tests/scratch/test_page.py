@@ -19,7 +19,7 @@ ROWS = {
 }
 # Of all classes alike, as the page says above its tables.
 ALIKE = {"device", "dtype", "inplace", "rng", "foreach", "fused", "capturable", "differentiable", "params"}
-REFUSING = {"unnamed", "others"}  # takes what is refused
+PASSED_ON = {"args", "kwargs"}
 CELL = set(inspect.signature(torch.nn.RNNBase).parameters) - {"mode", "proj_size"}
 # torch's recurrent layers say *args of themselves.
 ALSO = {"RNN": CELL | {"nonlinearity"}, "GRU": CELL, "LSTM": CELL | {"proj_size"}}
@@ -32,9 +32,8 @@ def words(cell: str) -> set[str]:
 
 
 def arguments(kind: Any) -> set[str]:
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    found = {name for name, parameter in inspect.signature(kind).parameters.items() if parameter.kind in named}
-    return {name for name in found - ALIKE - REFUSING if not name.startswith("_")}
+    found = set(inspect.signature(kind).parameters)
+    return {name for name in found - ALIKE - PASSED_ON if not name.startswith("_")}
 
 
 @pytest.mark.parametrize("name", scratch.__all__)

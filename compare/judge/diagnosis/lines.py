@@ -26,11 +26,11 @@ from twofold.compare.watch.matching import Pool, off_by
 from twofold.compare.watch.operations import Operations, explicit
 from twofold.compare.watch.statements import Statement
 from twofold.compare.watch.trace import Dropped, Trace
-from twofold.scratch import checks
+from twofold.scratch import calls, changes, checks, tree
 from twofold.scratch.module import Array
 
 ROOM = Path(scratch.__path__[0])
-GUARDS = checks.__file__  # what they let through is what came
+GUARDS = {part.__file__ for part in (calls, changes, checks, tree)}  # what they let through is what came
 ROUGHLY = 1e-3  # of a tensor's largest entry
 STAGES = ("forward", "loss", "backward")
 JUDGED = ("forward", "loss", "backward", "gradient")
@@ -66,7 +66,8 @@ def method_of(trial: Trial, stage: str, module: str) -> Spot | None:
     method = getattr(type(part), "forward" if name == "loss" else name, None)
     if not inspect.isfunction(method):
         return None
-    file, line = method.__code__.co_filename, method.__code__.co_firstlineno
+    code = inspect.unwrap(method).__code__
+    file, line = code.co_filename, code.co_firstlineno
     text = linecache.getline(file, line).strip()
     return Spot(named(file), line, text) if text else None
 
@@ -142,9 +143,9 @@ def scratchs(side: Any) -> Callable[[str], bool]:
     """Of which files lines are watched: scratch's, and those that hold a method of a module, loss or optimizer."""
     parts = [*(module for _, module in side.model.named_modules()), side.criterion, side.optimizer]
     kinds = {kind for part in parts for kind in type(part).__mro__}
-    methods = [method for kind in kinds for method in vars(kind).values() if inspect.isfunction(method)]
+    methods = [inspect.unwrap(m) for kind in kinds for m in vars(kind).values() if inspect.isfunction(m)]
     files = {file for method in methods if is_users_file(file := method.__code__.co_filename)}
-    return lambda file: (file.startswith(str(ROOM)) and file != GUARDS) or file in files
+    return lambda file: (file.startswith(str(ROOM)) and file not in GUARDS) or file in files
 
 
 def prepare(trial: Trial, side: Any) -> None:

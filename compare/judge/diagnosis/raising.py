@@ -15,6 +15,7 @@ from twofold.compare.judge.finding import Blame, Divergence, raised
 from twofold.compare.pair import Case, SideName, Twin
 from twofold.compare.sides import Reference, Scratch, Side
 from twofold.compare.sides.trace import Trace, call_of
+from twofold.scratch.layers.linear import Linear
 from twofold.scratch.module import Array
 
 DRAWS = 20  # of inputs and targets: a class too many need not be in the first
@@ -85,7 +86,7 @@ def refuses(error: Exception) -> bool:
 def unknown_argument(error: Exception) -> bool:
     """Whether it was raised where a twin is built, and not within what it builds."""
     inner = frames(error)[-1].f_code
-    return isinstance(error, TypeError) and inner is Twin.build.__code__
+    return isinstance(error, TypeError) and inner in (Twin.build.__code__, Linear.__init__.__code__)
 
 
 def home_of(module: str) -> str:

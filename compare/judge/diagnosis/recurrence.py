@@ -131,6 +131,7 @@ def scratch_run(layer: Any) -> Run:
 
     def run(call: Call) -> tuple[list[Array], Array]:
         own = dict(vars(layer))
+        vars(layer).pop("_outside", None)
         vars(layer).update({name: Parameter(array.copy()) for name, array in call.weights.items()})
         if "input_size" in own:
             layer.input_size = call.weights[INPUT].shape[1]
