@@ -214,6 +214,43 @@ EXTREMES: tuple[Case, ...] = (
 )
 
 
+def single(form: Case) -> Case:
+    """Of one record without an axis for more."""
+    return replace(form, batched=False)
+
+
+# What torch takes besides: one record by itself, and a batch of none, which proves no more than that nothing raises.
+SINGLE: tuple[Case, ...] = tuple(
+    map(
+        single,
+        (
+            case("linear-single", "Linear", Draw((5,)), in_features=5, out_features=7),
+            case("conv-single", "Conv2d", Draw((3, 9, 11)), in_channels=3, out_channels=4, kernel_size=3, padding=1),
+            case("pool-single", "MaxPool2d", Draw((3, 9, 8)), kernel_size=3, stride=2),
+            case("layer-norm-single", "LayerNorm", Draw((7,)), normalized_shape=7),
+            case("embedding-single", "Embedding", Draw((), high=11), num_embeddings=11, embedding_dim=5),
+            loss("cross-entropy-single", "CrossEntropyLoss", Draw((5,)), Draw((), high=5)),
+            loss("mse-single", "MSELoss", Draw((5,)), Draw((5,))),
+        ),
+    )
+)
+EMPTY: tuple[Case, ...] = (
+    case("linear-empty", "Linear", Draw((0, 5)), in_features=5, out_features=7),
+    case("conv-empty", "Conv2d", Draw((0, 3, 9, 11)), in_channels=3, out_channels=4, kernel_size=3),
+    case("pool-empty", "MaxPool2d", Draw((0, 3, 9, 8)), kernel_size=2),
+    case("flatten-empty", "Flatten", Draw((0, 2, 3, 4))),
+    case("relu-empty", "ReLU", Draw((0, 4))),
+    case("tanh-empty", "Tanh", Draw((0, 4))),
+    case("embedding-empty", "Embedding", Draw((0, 3), high=11), num_embeddings=11, embedding_dim=5),
+    case("lstm-empty", "LSTM", Draw((7, 0, 3)), input_size=3, hidden_size=4),
+    case("gru-empty", "GRU", Draw((7, 0, 3)), input_size=3, hidden_size=4),
+    case("layer-norm-empty", "LayerNorm", Draw((0, 7)), normalized_shape=7),
+    case("group-norm-empty", "GroupNorm", Draw((0, 6, 5)), num_groups=3, num_channels=6),
+    loss("cross-entropy-empty", "CrossEntropyLoss", Draw((0, 5)), Draw((0,), high=5), reduction="sum"),
+    loss("mse-empty", "MSELoss", Draw((0, 5)), Draw((0, 5)), reduction="sum"),
+)
+
+
 def penalised(name: str, layer: str, x: Draw, out: Draw, **arguments: Any) -> Case:
     """A penalty has no input of its own: a layer trained with it."""
     return replace(

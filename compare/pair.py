@@ -70,8 +70,9 @@ class Case:
     """What the battery runs on: a model or a single layer, its inputs and, if it is trained, loss and optimizer.
 
     `constants` are inputs without a gradient, such as a loss's target, as "<input>[1]". `time_axis` is that of every
-    sequence (N, T, F) or (T, N, F) among inputs and outputs. `sizes` are the same case at other sizes, at which what
-    decides is run again. `second_stage` are the optimizer's arguments there.
+    sequence (N, T, F) or (T, N, F) among inputs and outputs. `batched` is False of one record without an axis for
+    more. `sizes` are the same case at other sizes, at which what decides is run again. `second_stage` are the
+    optimizer's arguments there.
     `waivers` gives a reason for each check or "check: tensor" that may fail, and must.
     """
 
@@ -87,6 +88,7 @@ class Case:
     second_stage: Mapping[str, Any] | None = None
     constants: tuple[str, ...] = ()
     time_axis: int = 1
+    batched: bool = True
     waivers: Mapping[str, str] = field(default_factory=dict)
     sizes: tuple["Case", ...] = ()
 

@@ -10,7 +10,7 @@ from twofold.compare.judge.battery import DTYPES
 from twofold.compare.judge.checks.table import BATTERY, CHECKS_BY_NAME, Check
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Finding, Verdict
-from twofold.compare.layers import LAYERS, REDUCTIONS
+from twofold.compare.layers import EMPTY, LAYERS, REDUCTIONS, SINGLE
 from twofold.compare.pair import Case, Draw, Twin
 from twofold.compare.pairs import MAIN, PAIRS
 from twofold.compare.threads import one_thread
@@ -25,7 +25,7 @@ LOOPS = tuple(
     for case in LAYERS
     if (layer := case.model.scratch.rpartition(":")[2]) in ("Conv2d", "MaxPool2d")
 )
-CASES = {case.name: case for case in (*LAYERS, *LOOPS, *(pair.case() for pair in PAIRS.values()))}
+CASES = {case.name: case for case in (*LAYERS, *SINGLE, *LOOPS, *(pair.case() for pair in PAIRS.values()))}
 VARIANTS = PAIRS.keys() - set(MAIN)
 
 
@@ -88,7 +88,7 @@ def test_a_leaky_relu_keeps_integers_where_its_slope_is_a_power_of_two(slope: fl
 
 
 def test_names_of_cases_are_unique() -> None:
-    assert len(CASES) == len(LAYERS) + len(LOOPS) + len(PAIRS)
+    assert len(CASES) == len(LAYERS) + len(SINGLE) + len(LOOPS) + len(PAIRS)
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
@@ -102,6 +102,19 @@ def test_binary_cross_entropy_meets_the_classes_at_both_ends(reduction: str) -> 
 def test_another_seed_raises_no_false_alarm(pair: str, dtype: str) -> None:
     result = battery.run(PAIRS[pair].case(), dtype, seed=1)
     assert result.passed, [explained(finding) for finding in result.findings]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", EMPTY, ids=lambda case: case.name)
+def test_a_batch_of_none_raises_nothing_and_proves_nothing(case: Case, dtype: str) -> None:
+    given, told = Trial(case, dtype), {}
+    with one_thread():
+        for check in BATTERY:
+            finding = check(given)
+            assert finding.verdict in (Verdict.PASS, Verdict.VACUOUS, Verdict.NOT_APPLICABLE), explained(finding)
+            told[check.name] = finding.verdict
+    assert told["forward"] is told["gradient"] is Verdict.VACUOUS
+    assert told["names"] is told["twice"] is Verdict.PASS
 
 
 FORMS = {

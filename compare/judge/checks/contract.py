@@ -1,6 +1,7 @@
 """What scratch promises whatever it computes: names, memory of its own, and a backward pass that can be repeated."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -121,7 +122,7 @@ def twice(trial: Trial) -> Iterator[Quantity]:
     yield holds("input gradient", again, kept_dinputs, "the second backward sends another gradient back")
     yield holds("cotangent", cotangents, trial.cotangents, "backward writes to the gradient that it was given")
     yield holds("input", inputs, trial.inputs, "the input is written to")
-    model(*nest.apply(lambda a: a[::-1].copy(), trial.inputs))
+    model(*nest.apply(backwards, trial.inputs))
     model.backward(*grad_output)
     yield holds("returned output", out, kept_out, "a later call overwrites what forward returned")
     yield holds("returned gradient", dinputs, kept_dinputs, "a later call overwrites what backward returned")
@@ -130,6 +131,34 @@ def twice(trial: Trial) -> Iterator[Quantity]:
         side.loss(trial.target)
         single, double = (side.criterion.backward(side.dtype.type(dloss)) for dloss in (1, 2))
         yield holds("loss gradient", double, 2 * single, "the loss does not pass on the gradient that it is given")
+    told = "of two calls before their backward passes each gives another gradient than by itself"
+    for name, together, alone in zip(("gradients", "input gradients"), *two_calls(trial), strict=True):
+        yield holds(f"{name} of two calls", together, alone, told)
+
+
+def two_calls(trial: Trial) -> list[tuple[tuple[Array, ...], tuple[Array, ...]]]:
+    """Gradients and what is sent back: of two batches called, then taken back, the last first, and of each alone."""
+    side, batches = trial.scratch(), (trial.inputs, nest.apply(backwards, trial.inputs))
+    cotangents = trial.cotangents if isinstance(trial.cotangents, tuple) else (trial.cotangents,)
+    found = []
+    for together in (True, False):
+        side.load(trial.state)
+        side.zero_grad()
+        sent: list[Any] = []
+        for n in (0, 1) if together else (1, 0):
+            side.reseed(n)
+            side.model(*nest.apply(np.array, batches[n]))
+            if not together:
+                sent += nest.flatten(side.model.backward(*cotangents))
+        for _ in (0, 1) if together else ():
+            sent += nest.flatten(side.model.backward(*cotangents))
+        found.append((tuple(side.gradients().values()), tuple(sent)))
+    return found
+
+
+def backwards(array: Array) -> Array:
+    """Another batch of the same kind: the records in reverse order."""
+    return np.flip(array, 0) if array.ndim else array
 
 
 def cached(model: Module) -> dict[str, tuple[Array, ...]]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from twofold.compare import nest
+from twofold.compare.judge.checks.contract import backwards
 from twofold.compare.judge.evidence.draws import redrawn
 from twofold.compare.judge.evidence.training import named_states
 from twofold.compare.judge.evidence.trial import Trial
@@ -61,9 +62,9 @@ def intrude(trial: Trial, other: Scratch | None) -> None:
     if other is None:
         return
     other.train()
-    out: Any = other.forward(nest.apply(lambda a: a[::-1].copy(), trial.inputs))
+    out: Any = other.forward(nest.apply(backwards, trial.inputs))
     if trial.target is not None:
-        other.loss(trial.target[::-1].copy())
+        other.loss(backwards(trial.target))
         other.loss_gradient()
     other.backward(nest.apply(np.ones_like, out))
     if other.optimizer:

@@ -82,6 +82,8 @@ def used_and_fresh(trial: Trial, training: bool) -> tuple[list[Array], list[Arra
 def shorter(trial: Trial) -> tuple[Any, Array | None]:
     """Inputs and target without the last record, where all arrays lie records first and have more than three."""
     target = trial.target
+    if not trial.case.batched:
+        return trial.inputs, target
     arrays = [*nest.flatten(trial.inputs), *([] if target is None else [target])]
     records = {len(array) for array in arrays}
     if trial.case.time_axis == 0 or len(records) > 1 or max(records) < 4:  # of fewer a norm has no variance

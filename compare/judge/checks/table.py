@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from twofold.compare import nest
 from twofold.compare.judge.checks import (
     contract,
     curves,
@@ -64,6 +65,14 @@ def untrained(trial: Trial) -> str:
     return "" if trial.case.optimizer and trial.case.loss else "it has no loss and optimizer of its own"
 
 
+def empty(trial: Trial) -> str:
+    return "" if all(array.size for array in nest.flatten(trial.inputs)) else "its inputs are empty"
+
+
+def without_slope(trial: Trial) -> str:
+    return numerical.lacking(trial) or empty(trial)
+
+
 def not_free(trial: Trial) -> str:
     return untrained(trial) or curves.no_verdict(trial)
 
@@ -90,7 +99,7 @@ BATTERY: tuple[Check, ...] = (
     Check("load", "both sides read back bit for bit what was loaded", contract.load, alone=True),
     Check("memory", "no array is shared across the border", contract.memory, alone=True),
     Check("exact", "integers agree bit for bit, ties and zeros included", exact.exact, exact.inexact),
-    Check("extremes", "each part by itself on extreme values, NaN and infinities", extremes.extremes),
+    Check("extremes", "each part by itself on extreme values, NaN and infinities", extremes.extremes, empty),
     Check("forward", "every module's output", outputs),
     Check("loss", "the loss and its gradient", judged("loss"), no_loss),
     Check("gradient", "the gradient of every parameter and of the input", judged("gradient")),
@@ -99,13 +108,15 @@ BATTERY: tuple[Check, ...] = (
     Check(
         "chunks", "outputs and gradients with the thresholds of fast paths shrunk", variants.chunks, variants.unchunked
     ),
-    Check("strides", "outputs and gradients for arrays that are not contiguous", variants.strides),
+    Check(
+        "strides", "outputs and gradients for arrays that are not contiguous, integers of any width", variants.strides
+    ),
     Check("twice", "a second backward doubles exactly, and nothing is overwritten", contract.twice, alone=True),
     Check(
         "numerical",
         "scratch's gradient is the derivative of its output, each side's loss's that of its value",
         numerical.own_derivatives,
-        numerical.lacking,
+        without_slope,
         alone=True,
     ),
     Check("modes", "training and evaluation reach every module", modes.modes),

@@ -1,12 +1,13 @@
 """The same model run otherwise: with other thresholds, and with other memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from unittest.mock import patch
 
 import numpy as np
 
+from twofold.compare import nest
 from twofold.compare.judge.evidence.reading import Reading
 from twofold.compare.judge.evidence.trial import Trial, leaves
 from twofold.compare.judge.finding import Quantity, Verdict, worst_by_name
@@ -44,16 +45,39 @@ def chunks(trial: Trial) -> list[Quantity]:
     return worst_by_name(rounds())
 
 
-def strides(trial: Trial) -> Iterator[Quantity]:
-    """Scratch given the same values in arrays that are not contiguous, inputs and cotangents alike."""
-    with patch("twofold.compare.sides.scratch._copy", scattered):
-        actual = trial.observe(trial.scratch())
-    yield from beside_the_plain(trial, actual)
+def strides(trial: Trial) -> list[Quantity]:
+    """Scratch given the same values in arrays that are not contiguous, and integers in the narrowest types."""
+    integers = [array for array in (*nest.flatten(trial.inputs), trial.target) if array is not None]
+    integers = [array for array in integers if array.dtype.kind in "iu" and array.size]
+
+    def rounds() -> Iterator[tuple[str, list[Quantity]]]:
+        for name, copy in {"scattered": scattered, "int": narrow("i"), "uint": narrow("u")}.items():
+            if name == "scattered" or integers:
+                with patch("twofold.compare.sides.scratch._copy", copy):
+                    actual = trial.observe(trial.scratch())
+                stages = ("forward", "gradient") if name == "scattered" else ("forward", "loss", "gradient")
+                yield name, list(beside_the_plain(trial, actual, stages))
+
+    return worst_by_name(rounds())
 
 
-def beside_the_plain(trial: Trial, actual: Reading) -> Iterator[Quantity]:
+def narrow(kind: str) -> Callable[[Array], Array]:
+    """A copy, of integers in the narrowest signed or unsigned type that holds them: their sums leave it."""
+
+    def copied(array: Array) -> Array:
+        if array.dtype.kind not in "iu" or not array.size:
+            return np.array(array)
+        fits = (dtype for size in (1, 2, 4, 8) if array.max() <= np.iinfo(dtype := np.dtype(f"{kind}{size}")).max)
+        return array.astype(next(fits))
+
+    return copied
+
+
+def beside_the_plain(
+    trial: Trial, actual: Reading, stages: tuple[str, ...] = ("forward", "gradient")
+) -> Iterator[Quantity]:
     """Another run of scratch, which is convicted where its plain run agrees."""
-    for stage in ("forward", "gradient"):
+    for stage in stages:
         plain = {quantity.name: quantity.verdict for quantity in trial.judged(stage)}
         for quantity in trial.judged(stage, actual):
             alone = quantity.verdict is Verdict.FAIL and plain.get(quantity.name) is not Verdict.FAIL

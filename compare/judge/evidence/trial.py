@@ -159,7 +159,13 @@ class Trial(Draws):
         for stage in ("input", "forward", "loss", "backward", "grad_input", "gradient"):
             for name, away in measured.strayed.get(stage, {}).items():
                 golden, near = measured.golden[stage].get(name), moves.get(stage, {}).get(name, np.empty(0))
-                if golden is None or away.shape != near.shape or not away.size or name in self.waived:
+                if (
+                    golden is None
+                    or not golden.size
+                    or away.shape != near.shape
+                    or not away.size
+                    or name in self.waived
+                ):
                     continue
                 within = near + unit * largest(golden).max()
                 with np.errstate(invalid="ignore"):  # what is not finite is judged by itself
