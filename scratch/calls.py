@@ -79,10 +79,9 @@ class Watched(Call):
 
     def give_back(self, module: Any) -> None:
         """Raises RuntimeError where an array has changed."""
-        for kind, before in self.seen:
-            if changed(before):
-                found = "a cache or weight that was changed in place"
-                raise RuntimeError(f"{kind} expected what its forward pass left for its backward pass, found {found}")
+        for kind, kept in self.seen:
+            if name := changed(kept):
+                raise RuntimeError(f"{kind} expected its {name} as its forward pass left it, found it changed in place")
         super().give_back(module)
 
 

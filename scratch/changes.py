@@ -22,14 +22,21 @@ def digest(array: Any) -> int:
     return hash((array.flat[::step] if step > 1 else array).tobytes())
 
 
-def noted(module: Any) -> tuple[str, list[tuple[Any, str, int]]]:
-    """Its class, and by their holders the digests of what its backward pass reads: cache and weights, but no bias."""
-    kept = [(array, "", digest(array)) for array in arrays(module.cache) if array.dtype != object]
+Kept = tuple[str, Any, int]  # its name, what holds it, and its digest
+
+
+def noted(module: Any) -> tuple[str, list[Kept]]:
+    """Its class, and what its backward pass reads: its cache and its weights, but no bias."""
+    kept = [("cache", array, digest(array)) for array in arrays(module.cache) if array.dtype != object]
     for name, value in vars(module).items():
         if hasattr(value, "grad") and not name.startswith("bias"):
-            kept.append((value, "data", digest(value.data)))
+            kept.append((name, value, digest(value.data)))
     return type(module).__name__, kept
 
 
-def changed(kept: list[tuple[Any, str, int]]) -> bool:
-    return any(digest(getattr(holder, name) if name else holder) != before for holder, name, before in kept)
+def changed(kept: list[Kept]) -> str | None:
+    """The name of the first that is no longer as it was."""
+    for name, holder, before in kept:
+        if digest(holder if name == "cache" else holder.data) != before:
+            return name
+    return None

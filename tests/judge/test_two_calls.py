@@ -14,10 +14,7 @@ from twofold.scratch import calls
 
 CASES = {
     **{case.name: case for case in LAYERS if case.name in ("linear", "tanh", "conv", "lstm", "mse-mean")},
-    **{
-        name: PAIRS[name].case()
-        for name in ("catcar-mlp", "bn-convnet", "trigram-lm", "activity-lstm-truncated-clipped")
-    },
+    **{name: PAIRS[name].case() for name in ("catcar-mlp", "bn-convnet", "trigram-lm", "activity-gru")},
 }
 
 

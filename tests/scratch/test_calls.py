@@ -358,3 +358,84 @@ def test_threads_and_copies_have_calls_of_their_own() -> None:
         thread.join()
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+CHANGED: dict[str, tuple[Callable[[], Module], Callable[[Any, Array, Any], Any]]] = {
+    "the input of a linear layer": (lambda: Linear(3, 3), lambda layer, x, out: x.__imul__(2)),
+    "one entry of it": (lambda: Linear(3, 3), lambda layer, x, out: x.__setitem__((0, 0), 7)),
+    "the output of tanh": (Tanh, lambda layer, x, out: out.__iadd__(1)),
+    "the input of relu, to NaN": (ReLU, lambda layer, x, out: x.fill(np.nan)),
+    "a weight, as by an optimizer's step": (
+        lambda: Linear(3, 3),
+        lambda layer, x, out: scratch.SGD(weighed(layer), lr=0.1).step(),
+    ),
+    "another array for a weight": (lambda: Linear(3, 3), lambda layer, x, out: layer.to(np.longdouble)),
+    "a weight within a net": (mlp, lambda layer, x, out: layer.fc2.weight.data.__imul__(-1)),
+    "what a part has kept": (mlp, lambda layer, x, out: layer.tanh.cache.__imul__(-1)),
+    "the input of a norm": (lambda: scratch.LayerNorm(3), lambda layer, x, out: layer.weight.data.__imul__(2)),
+    "an lstm's weight": (lambda: LSTM(3, 3), lambda layer, x, out: layer.weight_hh_l0.data.__imul__(2)),
+}
+
+
+def weighed(layer: Module) -> list[tuple[str, Any]]:
+    """With gradients that are not zero."""
+    for _, parameter in layer.named_parameters():
+        parameter.grad[...] = 1
+    return list(layer.named_parameters())
+
+
+@pytest.mark.parametrize("what", CHANGED)
+def test_what_is_changed_in_place_before_a_backward_pass_is_refused(what: str) -> None:
+    build, change = CHANGED[what]
+    layer = build().to(np.float64)
+    x = drawn((2, 4, 3)) if isinstance(layer, LSTM) else drawn()
+    for _ in range(2):
+        out = layer(x.copy())
+        layer.backward(np.ones_like(out) if isinstance(out, np.ndarray) else np.ones_like(out[0]))
+    given = x.copy()
+    out = layer(given)
+    change(layer, given, out)
+    with pytest.raises(
+        RuntimeError, match=r"^\w+ expected its \w+ as its forward pass left it, found it changed in place$"
+    ):
+        layer.backward(np.ones_like(out) if isinstance(out, np.ndarray) else np.ones_like(out[0]))
+
+
+def test_a_change_within_the_forward_pass_is_refused_too() -> None:
+    class Doubling(Module):
+        def __init__(self) -> None:
+            self.tanh = Tanh()
+
+        def forward(self, x: Array) -> Array:
+            out = self.tanh(x)
+            out *= 2
+            return out
+
+        def backward(self, dout: Array) -> Array:
+            return self.tanh.backward(2 * dout)
+
+    model, x = Doubling(), drawn()
+    model(x)
+    with pytest.raises(RuntimeError, match=r"^Tanh expected its cache as"):
+        model.backward(x)
+
+
+def test_what_no_gradient_reads_may_change_in_place() -> None:
+    """A bias, the output of a linear layer, and the input of tanh, which keeps its output; as in torch."""
+    layer, tanh, x = Linear(3, 3).to(np.float64), Tanh(), drawn()
+    out = layer(x)
+    layer.bias.data += 1
+    out += 1
+    layer.backward(np.ones_like(out))
+    given = x.copy()
+    tanh(given)
+    given += 1
+    tanh.backward(np.ones_like(out))
+
+
+def test_of_a_large_array_samples_are_looked_at() -> None:
+    relu, x = ReLU(), drawn((300, 100))
+    relu(x)
+    x += 1
+    with pytest.raises(RuntimeError, match=r"^ReLU expected its cache as"):
+        relu.backward(np.ones_like(x))

@@ -139,7 +139,8 @@ def twice(trial: Trial) -> Iterator[Quantity]:
 def two_calls(trial: Trial) -> list[tuple[tuple[Array, ...], tuple[Array, ...]]]:
     """Gradients and what is sent back: of two batches called, then taken back, the last first, and of each alone."""
     side, batches = trial.scratch(), (trial.inputs, nest.apply(backwards, trial.inputs))
-    cotangents = trial.cotangents if isinstance(trial.cotangents, tuple) else (trial.cotangents,)
+    one = trial.cotangents if isinstance(trial.cotangents, tuple) else (trial.cotangents,)
+    cotangents = one, nest.apply(lambda cotangent: -2 * cotangent, one)
     found = []
     for together in (True, False):
         side.load(trial.state)
@@ -149,9 +150,9 @@ def two_calls(trial: Trial) -> list[tuple[tuple[Array, ...], tuple[Array, ...]]]
             side.reseed(n)
             side.model(*nest.apply(np.array, batches[n]))
             if not together:
-                sent += nest.flatten(side.model.backward(*cotangents))
-        for _ in (0, 1) if together else ():
-            sent += nest.flatten(side.model.backward(*cotangents))
+                sent += nest.flatten(side.model.backward(*cotangents[n]))
+        for n in (1, 0) if together else ():
+            sent += nest.flatten(side.model.backward(*cotangents[n]))
         found.append((tuple(side.gradients().values()), tuple(sent)))
     return found
 
