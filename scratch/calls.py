@@ -1,13 +1,13 @@
 """Which call a backward pass is of. There is no tape: of the calls that wait, the last is the first to be taken back.
 
-A call from outside all modules is kept beside its module. It holds what `forward` left in `cache`, there and in every
-module within, and all find theirs again in its backward pass; where one was called several times (tree.py), each in
-turn.
+A call from outside all modules is kept beside its module, and every module within knows in which it ran last. It writes
+down what `forward` left in `cache`, there and in every module within, so that all find theirs again in its backward
+pass; where one was called several times (tree.py), each in turn. In training only a module's first calls write: where
+no part was called twice in them, caches stay in place, and a later call that takes the place of one keeps it.
 """
 
 import inspect
 import threading
-import weakref
 from collections.abc import Callable
 from functools import wraps
 from operator import itemgetter
@@ -22,22 +22,69 @@ MOST_CALLS, MOST_BYTES, LEAST = 256, (1 << 24, 1 << 28), (1, 3)
 WATCHED = 3  # of a module's first calls in training mode: who changes arrays in place does so from the first step
 
 Method = Callable[..., Any]
+Given = tuple[Any, ...]
+Named = dict[str, Any]
+NONE: Named = {}
 MODULE = itemgetter(1)  # of an entry
-FORTH, STRAIGHT = 0, 1  # what a call is in: its forward pass, or a backward pass in which each module was called once
+MARKS, WRITES, BACK = 0, 1, 2  # what a call is at: a forward pass of either kind, or its backward pass
+
+
+class Mark:
+    """A call from outside whose modules are called once: their caches stay in place, but for those `kept` here."""
+
+    training, root = True, None
+    taken, state = False, MARKS
+    cache: Any = NOTHING  # of the module itself
+    kept: dict[Any, Any] | None = None
+
+    def meets(self, module: Any, before: "Mark | Call", again: bool) -> None:
+        """On its way a module that waits: in another call, which keeps its cache, or in this one."""
+        if before is not self:
+            before.over(module)
+        elif again:
+            raise Again(type(module).__name__)
+
+    def over(self, module: Any) -> None:
+        """Keeps what a module left, before another call takes the place of it."""
+        if self.kept is None:
+            self.kept = {}
+        self.kept.setdefault(module, module.cache)
+
+    def give_back(self, module: Any) -> None:
+        """Puts every cache where its module left it. Raises RuntimeError where that is gone."""
+        kept = self.kept or {}
+        if self.taken:
+            for _, part in module.named_modules():
+                if part._within is not self and part._within is not None and part not in kept:
+                    raise once_more(type(module).__name__, "the last call of its parts")
+        for part, cache in kept.items():
+            put(part, cache, self)
+        self.kept = None
+        put(module, self.cache, self)
+
+    def bytes(self) -> int:
+        """What it holds, about."""
+        return held(self.cache) + sum(map(held, (self.kept or {}).values()))
+
+
+class Again(Exception):
+    """A module was called a second time in a call that only marks."""
 
 
 class Call(list[Entry]):
-    """One from outside all modules: what was called within, in the order in which it ended."""
+    """One that writes down what was called within, in the order in which it ended."""
 
-    cache: Any  # of the module itself
     root: Node | None = None  # where a module was called several times
-    size = -1
 
     def __init__(self, training: bool) -> None:
-        self.training, self.taken, self.state = training, False, FORTH
+        self.training, self.taken, self.state = training, False, WRITES
+        self.cache: Any = NOTHING  # of the module itself
+
+    def over(self, module: Any) -> None:
+        """It has all that it needs."""
 
     def ended(self, module: Any) -> None:
-        """Of one that is plain in no way."""
+        """Its forward pass."""
         called = set(map(MODULE, self))
         if len(called) < len(self) or module in called:
             self.tree()
@@ -49,17 +96,25 @@ class Call(list[Entry]):
 
     def give_back(self, module: Any) -> None:
         """Puts every cache where its module left it."""
-        module.cache = self.cache
-        for _, inner, cache in self:
-            if cache is not NOTHING:
-                inner.cache = cache
+        for _, part, cache in self:
+            put(part, cache, self)
+        put(module, self.cache, self)
 
     def bytes(self) -> int:
         """What it holds, about."""
-        if self.size < 0:
-            caches = [self.cache, *(cache for _, _, cache in self)]
-            self.size = sum(500 + sum(array.nbytes for array in arrays(cache)) for cache in caches)
-        return self.size
+        return held(self.cache) + sum(held(cache) for _, _, cache in self)
+
+
+def put(module: Any, cache: Any, call: Mark | Call) -> None:
+    """A cache in its place, and what is there into its own call, if that waits."""
+    before = module._within
+    if before is not None and before is not call and not before.taken:
+        before.over(module)
+    module.cache, module._within = cache, call
+
+
+def held(cache: Any) -> int:
+    return 500 + sum(array.nbytes for array in arrays(cache))
 
 
 class Watched(Call):
@@ -88,40 +143,40 @@ class Watched(Call):
 class Calls:
     """A module's from outside all modules: the newest, and those before it that it did not take the place of."""
 
-    __slots__ = ("__weakref__", "forgotten", "newest", "older", "plain", "ready", "watched")
+    __slots__ = ("forgotten", "newest", "older", "plain", "several", "watched")
 
-    newest: Call | None
-    older: list[Call]
-    plain: Call | None  # the only one, where it waits and each module was called once
-    ready: bool | None  # the mode of the only one, where it is taken back and another may take its place
+    newest: Any
+    older: list[Any]
+    plain: bool  # whether there is the newest alone, and that only marked its modules
 
     def __init__(self) -> None:
-        self.newest, self.older, self.plain, self.ready = None, [], None, None
-        self.forgotten, self.watched = False, 0
+        self.newest, self.older, self.plain = None, [], False
+        self.forgotten = self.several = False
+        self.watched = 0
 
-    def all(self) -> list[Call]:
+    def all(self) -> list[Any]:
         return [*self.older, *([self.newest] if self.newest is not None else [])]
 
-    def begin(self, training: bool) -> Call:
+    def begin(self, training: bool) -> Mark | Call:
         """A new one. Lets go what its mode has taken back, and of what nobody took back the oldest."""
-        calls, self.newest, self.plain, self.ready = self.all(), None, None, None
+        calls, self.newest, self.plain = self.all(), None, False
+        self.several = self.several or any(call.root for call in calls)
         if any(call.taken for call in calls if call.training is training):
             calls = [call for call in calls if call.training is not training or not call.taken]
             self.forgotten = False
         waiting = [call for call in calls if call.training is training]
-        size = sum(call.bytes() for call in waiting)
-        while len(waiting) >= MOST_CALLS or (size > MOST_BYTES[training] and len(waiting) >= LEAST[training]):
-            oldest = waiting.pop(0)
-            size -= oldest.bytes()
+        sizes = [call.bytes() for call in waiting]
+        while len(waiting) >= MOST_CALLS or (sum(sizes) > MOST_BYTES[training] and len(waiting) >= LEAST[training]):
+            oldest, _ = waiting.pop(0), sizes.pop(0)
             calls = [call for call in calls if call is not oldest]
             self.forgotten = True
         self.older = calls
         if training and self.watched < WATCHED:
             self.watched += 1
             return Watched(training)
-        return Call(training)
+        return Call(training) if self.several or not training else Mark()
 
-    def next(self, module: Any) -> Call:
+    def next(self, module: Any) -> Any:
         """The last that waits, in training mode of those in training mode, or the only one once more.
 
         Raises RuntimeError where there is none.
@@ -142,21 +197,18 @@ class Calls:
             raise once_more(kind, "more calls than are kept" if self.forgotten else f"each of {len(own)} calls")
         return own[-1]
 
-    def took(self, call: Call) -> None:
+    def took(self, call: Mark | Call) -> None:
         """After its backward pass: it is the newest that anything was done with."""
-        call.taken, self.plain = True, None
+        call.taken = True
         if self.newest is not call:
             self.older, self.newest = [other for other in self.all() if other is not call], call
-        if not self.older and type(call) is Call and call.root is None:
-            self.ready, call.size = call.training, -1
 
 
 class Running(threading.local):
     """What a thread is in."""
 
     def __init__(self) -> None:
-        self.now: Any = None  # the call or node that runs
-        self.last: Callable[[], Calls | None] = lambda: None  # of the net that was called last
+        self.now: Any = None  # a call or a node
 
 
 running = Running()
@@ -166,24 +218,26 @@ def begins(forward: Method) -> Method:
     """A `forward` whose every run is a call, but for what a class asks of the one above it."""
 
     def begun(module: Any, *given: Any, **named: Any) -> Any:
-        call = running.now
-        if call is None or call.state:
-            return from_outside(lambda module, _: forward(module, *given, **named), module, None)
-        start = len(call)
-        out = forward(module, *given, **named)
-        if type(module).forward is made:
-            call.append((start, module, module.cache))
-        return out
+        now = running.now
+        if now is None:
+            return from_outside(forward, module, given, named)
+        if now.state:
+            return within(now, forward, module, given, named, made)
+        before, module._within = module._within, now
+        if before is not None and (before is now or not before.taken):
+            now.meets(module, before, type(module).forward is made)
+        return forward(module, *given, **named)
 
     def alone(module: Any, x: Any) -> Any:
-        call = running.now
-        if call is None or call.state:
-            return from_outside(forward, module, x)
-        start = len(call)
-        out = forward(module, x)
-        if type(module).forward is made:
-            call.append((start, module, module.cache))
-        return out
+        now = running.now
+        if now is None:
+            return from_outside(forward, module, (x,), NONE)
+        if now.state:
+            return within(now, forward, module, (x,), NONE, made)
+        before, module._within = module._within, now
+        if before is not None and (before is now or not before.taken):
+            now.meets(module, before, type(module).forward is made)
+        return forward(module, x)
 
     made = watched(begins, forward, alone if takes_alone(forward, "x") else begun)
     return made
@@ -194,15 +248,15 @@ def takes(backward: Method) -> Method:
 
     def taken(module: Any, *given: Any, **named: Any) -> Any:
         now = running.now
-        if now is not None and now.state == STRAIGHT:
+        if now is not None and now.state == BACK:
             return backward(module, *given, **named)
-        return back(lambda module, _: backward(module, *given, **named), module, None)
+        return back(backward, module, given, named)
 
     def alone(module: Any, dout: Any) -> Any:
         now = running.now
-        if now is not None and now.state == STRAIGHT:
+        if now is not None and now.state == BACK:
             return backward(module, dout)
-        return back(backward, module, dout)
+        return back(backward, module, (dout,), NONE)
 
     return watched(takes, backward, alone if takes_alone(backward, "dout") else taken)
 
@@ -220,70 +274,93 @@ def watched(watch: Callable[[Method], Method], method: Method, in_its_place: Met
     return made
 
 
-def from_outside(forward: Method, module: Any, x: Any) -> Any:
-    """A call within no other."""
-    if running.now is not None:
-        return once_again(forward, module, x)
-    calls, training = module.__dict__.get("_calls"), module.training
-    if calls is None:
-        calls = module.__dict__["_calls"] = Calls()
-    if calls.ready is training:
-        call, calls.ready = calls.newest, None
-        call.clear()
-        call.taken, call.state = False, FORTH
-    else:
-        call = calls.begin(bool(training))
-    running.now = call
-    try:
-        out = forward(module, x)
-    except BaseException:
-        calls.newest = None
-        raise
-    finally:
-        running.now = None
-    calls.newest, call.cache, call.state = call, module.cache, STRAIGHT
-    if call:
-        running.last = weakref.ref(calls)
-    if call or type(call) is Watched:
-        call.ended(module)
-    if not calls.older and call.root is None and type(call) is Call:
-        calls.plain = call
+def within(now: Any, forward: Method, module: Any, given: Given, named: Named, made: Method) -> Any:
+    """A call within one that writes, or within a backward pass."""
+    if now.state != WRITES:
+        return once_again(forward, module, given, named)
+    start = len(now)
+    put(module, module.cache, now)
+    out = forward(module, *given, **named)
+    if type(module).forward is made:
+        now.append((start, module, module.cache))
     return out
 
 
-def once_again(forward: Method, module: Any, x: Any) -> Any:
+def from_outside(forward: Method, module: Any, given: Given, named: Named) -> Any:
+    calls, training = module.__dict__.get("_calls"), module.training
+    if calls is None:
+        calls = module.__dict__["_calls"] = Calls()
+    newest = calls.newest
+    if training is True and calls.plain and newest.taken:
+        call = Mark()
+        newest.cache = NOTHING  # its memory serves again
+    else:
+        call = calls.begin(bool(training))
+    before, module._within = module._within, call
+    if before is not None and not before.taken:
+        before.over(module)
+    running.now = call
+    try:
+        out = forward(module, *given, **named) if named else forward(module, *given)
+    except BaseException as error:
+        calls.newest, calls.plain, call.taken = None, False, True
+        if isinstance(error, Again):
+            calls.several = True
+            told = f"one call of each part, as in its first calls, found {error} called again"
+            raise RuntimeError(f"{type(module).__name__} expected {told}; from now on that is right") from None
+        raise
+    finally:
+        running.now = None
+    call.cache, call.state = module.cache, BACK
+    if newest is not calls.newest or not calls.plain:
+        calls.plain = type(call) is Mark and not calls.older
+        if isinstance(call, Call):
+            call.ended(module)
+    calls.newest = call
+    return out
+
+
+def once_again(forward: Method, module: Any, given: Given, named: Named) -> Any:
     """A call within a backward pass, to compute something again: it is of the call that is taken back there."""
     outer, call = running.now, Call(bool(module.training))
     running.now = call
+    put(module, module.cache, call)
     try:
-        out = forward(module, x)
+        out = forward(module, *given, **named)
     finally:
         running.now = outer
+    call.taken = True
     if isinstance(outer, Node):
         outer.add(module, Node.of(call, module.cache))
     return out
 
 
-def back(backward: Method, module: Any, dout: Any) -> Any:
+def back(backward: Method, module: Any, given: Given, named: Named) -> Any:
     """The way back of a call from outside, or of one within where some module was called several times."""
-    outer, calls = running.now, module.__dict__.get("_calls")
-    if outer is not None or calls is None or calls.plain is None:
-        return back_of(*coming(module), backward, module, dout)
-    call = calls.plain
-    module.cache = call.cache
-    for _, inner, cache in call:
-        if cache is not NOTHING:
-            inner.cache = cache
+    calls = module.__dict__.get("_calls")
+    if calls is None or not calls.plain or running.now is not None:
+        return back_of(*coming(module), backward, module, given, named)
+    call = calls.newest
+    if call.taken or call.kept is not None:
+        call.give_back(module)
     running.now = call
     try:
-        out = backward(module, dout)
+        out = backward(module, *given, **named) if named else backward(module, *given)
     finally:
         running.now = None
-    call.taken, calls.plain, calls.ready = True, None, call.training
+    call.taken = True
     return out
 
 
-def back_of(call: Call | None, maker: Node | None, node: Node | None, backward: Method, module: Any, dout: Any) -> Any:
+def back_of(
+    call: Mark | Call | None,
+    maker: Node | None,
+    node: Node | None,
+    backward: Method,
+    module: Any,
+    given: Given,
+    named: Named,
+) -> Any:
     outer = running.now
     if call is not None:
         call.give_back(module)
@@ -291,7 +368,7 @@ def back_of(call: Call | None, maker: Node | None, node: Node | None, backward: 
         node.begin(module)
     running.now = call if node is None else node
     try:
-        out = backward(module, dout)
+        out = backward(module, *given, **named)
     finally:
         running.now = outer
     if call is not None:
@@ -301,7 +378,7 @@ def back_of(call: Call | None, maker: Node | None, node: Node | None, backward: 
     return out
 
 
-def coming(module: Any) -> tuple[Call | None, Node | None, Node | None]:
+def coming(module: Any) -> tuple[Mark | Call | None, Node | None, Node | None]:
     """What a backward pass of a module is of: its call from outside, or what it was called in; and what runs then.
 
     Raises RuntimeError where there is none.
@@ -311,20 +388,19 @@ def coming(module: Any) -> tuple[Call | None, Node | None, Node | None]:
         node = outer.next(module)
         return (None, None, outer) if node is None else (None, outer, node)
     calls: Calls | None = module.__dict__.get("_calls")
-    made = calls.all() if calls else []
-    if all(call.taken for call in made):
-        last = running.last()
-        whole = last.newest if last and last is not calls else None
-        if whole is not None and any(entry[1] is module for entry in whole):  # by hand what a net called
-            maker = whole.tree().maker(module)
-            if maker is not None and (node := maker.next(module)) is not None:
-                return None, maker, node
+    made, whole = calls.all() if calls else [], module._within
+    if whole is not None and all(call.taken for call in made) and all(whole is not call for call in made):
+        if isinstance(whole, Mark):  # by hand what a net called
+            return None, None, None
+        maker = whole.tree().maker(module)
+        if maker is not None and (node := maker.next(module)) is not None:
+            return None, maker, node
     if calls and made:
         call = calls.next(module)
         return call, None, call.root
-    if module.cache is NOTHING and not any(hasattr(part, "forward") for part in vars(module).values()):
+    if whole is None and not any(hasattr(part, "forward") for part in vars(module).values()):
         raise RuntimeError(f"{type(module).__name__} expected a forward pass before its backward pass, found none")
-    return None, None, None  # by hand what a net called before another, or what was put in the place of `forward`
+    return None, None, None  # of what was put in the place of `forward`, or of modules that were called by hand
 
 
 def last_of(module: Any) -> Any:
@@ -333,13 +409,19 @@ def last_of(module: Any) -> Any:
     if now is None:
         calls = module.__dict__.get("_calls")
         return calls.newest if calls else None
-    return now.last() if isinstance(now, Node) else now[-1] if now else None
+    if isinstance(now, Node):
+        return now.last()
+    return now if isinstance(now, Mark) else now[-1] if now else None
 
 
 def next_of(module: Any) -> Any:
     """By what it knows the call that the module's next backward pass is of."""
     now = running.now
+    if isinstance(now, Mark):
+        return now
     if isinstance(now, Call):
         return next((entry for entry in reversed(now) if entry[1] is module), None)
     call, _, node = coming(module)
-    return node.token if node is not None and call is None else call
+    if call is not None:
+        return call
+    return node.token if node is not None else module._within

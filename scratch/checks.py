@@ -82,14 +82,13 @@ def shaped(owner: object, x: Any, dtype: np.dtype | None, *shapes: Shape, what: 
 
 
 def fits(found: tuple[int, ...], shape: Shape) -> bool:
-    axes = len(shape) - (... in shape)
-    if len(found) > axes and shape[0] is ...:
-        found, shape = found[-axes:], shape[1:]
-    elif shape[-1] is ... or shape[0] is ...:
-        found, shape = found[:axes], tuple(size for size in shape if size is not ...)
-    return len(found) == len(shape) and all(
-        isinstance(size, str) or size == length for size, length in zip(shape, found, strict=True)
-    )
+    if ... in shape:
+        axes = len(shape) - 1
+        found = found[-axes:] if len(found) > axes and shape[0] is ... else found[:axes]
+        shape = tuple(size for size in shape if size is not ...)
+    if len(found) != len(shape):
+        return False
+    return all(size == length or type(size) is str for size, length in zip(shape, found, strict=True))
 
 
 def written(shape: Shape) -> str:
@@ -134,12 +133,13 @@ def alike(owner: object, x: Any, target: Any) -> tuple[Array, Array]:
 
 def logits(owner: object, x: Any, target: Any, alone: bool = True) -> tuple[Array, Array]:
     """Logits (N, C) and their classes (N,); of one record `alone`, (C,) and (), the logits as (1, C)."""
-    x, target = plain(owner, "logits", x), plain(owner, "classes", target)
+    if not type(x) is type(target) is ndarray:
+        x, target = plain(owner, "logits", x), plain(owner, "classes", target)
     if not 2 - alone <= x.ndim <= 2 or target.shape != x.shape[:-1] or x.shape[-1] == 0:
         expected = "logits (N, C) and classes (N,)" + ", or (C,) and ()" * alone
         refuse(owner, expected, f"{x.shape} and {target.shape}")
     x = numbers(owner, x, what="logits")
-    return x.reshape(-1, x.shape[-1]), indices(owner, target, x.shape[-1], "classes")
+    return x if x.ndim == 2 else x[None], indices(owner, target, x.shape[-1], "classes")
 
 
 def two(owner: object, given: Any, what: str, whole: bool = False) -> tuple[Any, Any]:
@@ -154,8 +154,9 @@ def two(owner: object, given: Any, what: str, whole: bool = False) -> tuple[Any,
 
 def indices(owner: object, given: Any, count: int, what: str) -> Array:
     """Integers in [0, count) as int64: in a narrower type a sum wraps, and booleans pick as a mask does."""
-    given = plain(owner, what, given)
-    if not np.issubdtype(given.dtype, np.integer):
+    if type(given) is not ndarray:
+        given = plain(owner, what, given)
+    if given.dtype.kind not in "iu":
         refuse(owner, f"{what} as integers", given, TypeError)
     if given.size and not 0 <= given.min() <= given.max() < count:
         refuse(owner, f"{what} in [0, {count})", f"{what} from {given.min()} to {given.max()}", IndexError)

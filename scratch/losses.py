@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from twofold.scratch.checks import alike, logits, loss_gradient, number, refuse, shaped
+from twofold.scratch.checks import alike, logits, loss_gradient, number, numbers, refuse, shaped
 from twofold.scratch.module import Array, Module, Parameter
 
 
@@ -22,9 +22,10 @@ class Loss(Module):
     def reduce(self, values: Array) -> Array:
         if self.reduction == "none":
             return values
+        total = values.sum()
         if self.reduction == "mean":
-            return values.mean() if values.size else values.sum() * np.nan  # as torch has it
-        return values.sum()
+            return total / values.size if values.size else total * np.nan  # as torch has it
+        return total
 
     def sent(self, dloss: Array | float, shape: tuple[int, ...], dtype: np.dtype) -> Array | float:
         """The gradient of the loss: of every one of its values for the reduction "none", else a number."""
@@ -170,8 +171,9 @@ class SparseAutoencoderLoss(Module):
             refuse(self, "rho in (0, 1)", rho)
 
     def forward(self, out: Array, target: Array) -> Array:
-        out, target = shaped(self, out, None, ("N", "pixels + hidden")), shaped(self, target, None, ("N", "pixels"))
-        pixels = target.shape[1]
+        if np.ndim(out) != 2 or np.ndim(target) != 2:
+            shaped(self, out, None, ("N", "pixels + hidden")), shaped(self, target, None, ("N", "pixels"))
+        out, pixels = numbers(self, out), target.shape[1]
         if pixels > out.shape[1] or len(out) == 0:
             refuse(self, "one record or more, the input no narrower than the target", f"{out.shape} and {target.shape}")
         _, target = alike(self, out[:, :pixels], target)

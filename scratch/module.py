@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from twofold.scratch.calls import NOTHING, Calls, begins, takes
+from twofold.scratch.calls import NOTHING, Call, Calls, Mark, Watched, begins, takes
 from twofold.scratch.checks import FLOAT_NAMES, FLOATS, checked, refuse
 
 Array = NDArray[Any]
@@ -27,23 +27,24 @@ class Buffer:
         self.data = data
 
 
-def blocks(*arrays: Array, size: int) -> Iterator[tuple[Array, ...]]:
+def blocks(*arrays: Array, size: int) -> Iterable[tuple[Array, ...]]:
     """Views of equally long arrays, some rows of each at a time: as many as take `size` bytes of the first, or one."""
     if not arrays[0].ndim or arrays[0].nbytes <= size:
-        yield arrays
-        return
+        return (arrays,)
     rows = max(1, size // arrays[0][:1].nbytes)
-    for start in range(0, len(arrays[0]), rows):
-        yield tuple(array[start : start + rows] for array in arrays)
+    starts = range(0, len(arrays[0]), rows)
+    return (tuple(array[start : start + rows] for array in arrays) for start in starts)
 
 
-PLAIN = frozenset((bool, int, float, str, type(None), np.ndarray, Calls))  # most attributes, and never a part
+PLAIN = frozenset(
+    (bool, int, float, str, type(None), np.ndarray, Mark, Call, Watched, Calls)
+)  # most attributes, and never a part
 
 
 def held(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """What a module has by name; of a list, tuple or dict every entry, as in a ModuleList: "layers.0"."""
     for name, value in attributes.items():
-        if type(value) in PLAIN:
+        if type(value) in PLAIN or name == "cache":
             continue
         if isinstance(value, dict):
             yield from ((f"{name}.{key}", part) for key, part in value.items())
@@ -76,6 +77,7 @@ class Module:
 
     training = True
     cache: Any = NOTHING
+    _within: Any = None  # the call in which it ran last
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)

@@ -34,6 +34,7 @@ class Optimizer:
     def __init__(self, params: Parameters) -> None:
         self.parameters = by_name(type(self).__name__, params)
         self.state: State = {name: {} for name in self.parameters}
+        self.fitting: dict[str, Array] = {}  # the arrays that were found to fit their states
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Moves every parameter by its own gradient, but none whose `grad` is None; returns what the closure does.
@@ -58,7 +59,7 @@ class Optimizer:
             raise ValueError(f"{type(self).__name__} expected set_to_none=False in zero_grad, found {set_to_none}")
         for parameter in self.parameters.values():
             if isinstance(parameter.grad, np.ndarray):
-                parameter.grad[...] = 0
+                parameter.grad.fill(0)
             else:
                 parameter.grad = np.zeros_like(parameter.data)
 
@@ -129,23 +130,19 @@ class Optimizer:
 
     def must_fit(self, name: str, parameter: Parameter) -> None:
         """Raises ValueError unless data, gradient and state are of one shape and dtype."""
-        data, grad, state = parameter.data, parameter.grad, self.state[name]
-        if (
-            type(data) is type(grad) is np.ndarray
-            and data.shape == grad.shape
-            and data.dtype is grad.dtype
-            and not state
-        ):
-            return  # nearly always
+        data, grad, known = parameter.data, parameter.grad, self.fitting.get(name)
+        if type(grad) is np.ndarray and data is known and data.shape == grad.shape and data.dtype is grad.dtype:
+            return
         kind = type(self).__name__
         if type(data) not in ARRAYS:
             raise ValueError(f"{kind} expected {name} as an array, found {told(data)}")
         plain = type(grad) in ARRAYS or isinstance(grad, np.generic)
         if not plain or grad.shape != data.shape or grad.dtype != data.dtype:
             raise ValueError(f"{kind} expected the gradient of {name} as {told(data)}, found {told(grad)}")
-        for key, value in state.items() if self.kept else ():
+        for key, value in self.state[name].items() if self.kept else ():
             if key != "step" and (value.shape != data.shape or value.dtype != data.dtype):
                 raise ValueError(f"{kind} expected {key} of {name} as {told(data)}, found {told(value)}")
+        self.fitting[name] = data
 
 
 def told(value: Any) -> str:

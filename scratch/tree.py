@@ -19,7 +19,7 @@ class Node:
 
     __slots__ = ("cache", "inner", "left", "module", "token")
 
-    state = 2  # its backward pass; what is called in it is looked for
+    state = 3  # its backward pass, in which what it called is looked for
 
     def __init__(self, module: Any, cache: Any, inner: "list[Node]", token: Entry | None) -> None:
         self.module, self.cache, self.inner, self.token = module, cache, inner, token

@@ -149,7 +149,7 @@ class Scratch:
     def squares(self) -> float:
         """The squares of all gradients added up: finite only if each of them is."""
         with np.errstate(over="ignore", invalid="ignore"):
-            parts = (parameter.grad.reshape(-1) for _, parameter in self.model.named_parameters())
+            parts = (parameter.grad.reshape(-1) for parameter in self.optimizer.parameters.values())
             return float(sum(np.dot(part, part) for part in parts))
 
     def _chunks(self, records: int) -> Iterator[slice]:
