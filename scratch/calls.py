@@ -19,7 +19,9 @@ from twofold.scratch.tree import NOTHING, Entry, Node, once_more
 # Of the calls from outside that nobody takes back so many are kept of each mode, evaluation's and training's, and so
 # many bytes of what they left; but whatever they hold the last one or, in training mode, three.
 MOST_CALLS, MOST_BYTES, LEAST = 256, (1 << 24, 1 << 28), (1, 3)
-WATCHED = 3  # of a module's first calls in training mode: who changes arrays in place does so from the first step
+# Of a module's calls in training mode so many are written down, and their arrays watched: who changes one in place, or
+# calls a part twice, does so from the first step.
+FIRST = 3
 
 Method = Callable[..., Any]
 Given = tuple[Any, ...]
@@ -110,7 +112,9 @@ def put(module: Any, cache: Any, call: Mark | Call) -> None:
     before = module._within
     if before is not None and before is not call and not before.taken:
         before.over(module)
-    module.cache, module._within = cache, call
+    module._within = call
+    if "cache" in vars(module):  # else it left none, or left it to the class
+        module.cache = cache
 
 
 def held(cache: Any) -> int:
@@ -143,7 +147,7 @@ class Watched(Call):
 class Calls:
     """A module's from outside all modules: the newest, and those before it that it did not take the place of."""
 
-    __slots__ = ("forgotten", "newest", "older", "plain", "several", "watched")
+    __slots__ = ("first", "forgotten", "newest", "older", "plain", "several", "watches")
 
     newest: Any
     older: list[Any]
@@ -152,7 +156,7 @@ class Calls:
     def __init__(self) -> None:
         self.newest, self.older, self.plain = None, [], False
         self.forgotten = self.several = False
-        self.watched = 0
+        self.first, self.watches = 0, True
 
     def all(self) -> list[Any]:
         return [*self.older, *([self.newest] if self.newest is not None else [])]
@@ -171,9 +175,9 @@ class Calls:
             calls = [call for call in calls if call is not oldest]
             self.forgotten = True
         self.older = calls
-        if training and self.watched < WATCHED:
-            self.watched += 1
-            return Watched(training)
+        if training and self.first < FIRST:
+            self.first += 1
+            return Watched(training) if self.watches else Call(training)
         return Call(training) if self.several or not training else Mark()
 
     def next(self, module: Any) -> Any:
@@ -401,6 +405,13 @@ def coming(module: Any) -> tuple[Mark | Call | None, Node | None, Node | None]:
     if whole is None and not any(hasattr(part, "forward") for part in vars(module).values()):
         raise RuntimeError(f"{type(module).__name__} expected a forward pass before its backward pass, found none")
     return None, None, None  # of what was put in the place of `forward`, or of modules that were called by hand
+
+
+def unwatched(model: Any) -> None:
+    """For who looks for changes in place himself: they are not refused in a model's modules."""
+    for _, module in model.named_modules():
+        module._calls = Calls()
+        module._calls.watches = False
 
 
 def last_of(module: Any) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from twofold.scratch.checks import alike, logits, loss_gradient, number, numbers, refuse, shaped
+from twofold.scratch.checks import alike, logits, loss_gradient, number, numbers, plain, refuse, shaped
 from twofold.scratch.module import Array, Module, Parameter
 
 
@@ -173,7 +173,8 @@ class SparseAutoencoderLoss(Module):
     def forward(self, out: Array, target: Array) -> Array:
         if np.ndim(out) != 2 or np.ndim(target) != 2:
             shaped(self, out, None, ("N", "pixels + hidden")), shaped(self, target, None, ("N", "pixels"))
-        out, pixels = numbers(self, out), target.shape[1]
+        out, target = numbers(self, out), plain(self, "a target", target)
+        pixels = target.shape[1]
         if pixels > out.shape[1] or len(out) == 0:
             refuse(self, "one record or more, the input no narrower than the target", f"{out.shape} and {target.shape}")
         _, target = alike(self, out[:, :pixels], target)

@@ -95,8 +95,10 @@ class Module:
         """`backward` without the input's gradient, for which nobody asks where the input is data."""
         self.backward(dout)
 
-    def __call__(self, *inputs: Any) -> Any:
-        return self.forward(inputs[0]) if len(inputs) == 1 else self.forward(*inputs)  # the one by itself is faster
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        if len(inputs) == 1 and not named:
+            return self.forward(inputs[0])  # faster
+        return self.forward(*inputs, **named)
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
         """This module, then every module below it by its attribute path, in order of assignment, each once."""

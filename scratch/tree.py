@@ -40,7 +40,7 @@ class Node:
     def begin(self, module: Any) -> None:
         """Before its backward pass: all within wait, and its module finds its cache."""
         self.left = len(self.inner)
-        if self.cache is not NOTHING:
+        if "cache" in vars(module):
             module.cache = self.cache
 
     def next(self, module: Any) -> "Node | None":

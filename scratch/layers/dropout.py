@@ -1,6 +1,6 @@
 """Dropout."""
 
-from numpy.random import Generator
+import numpy as np
 
 from twofold.scratch import init
 from twofold.scratch.checks import gradient, number, numbers, refuse
@@ -13,7 +13,7 @@ class Dropout(Module):
     `mask` holds the entries that were kept last (Srivastava et al. 2014, in the inverted form).
     """
 
-    def __init__(self, p: float = 0.5, *, rng: Generator | int | None = None) -> None:
+    def __init__(self, p: float = 0.5, *, rng: np.random.Generator | int | None = None) -> None:
         self.p = number(self, "p", p)
         if not 0 <= p < 1:
             refuse(self, "a probability in [0, 1)", p)

@@ -172,7 +172,7 @@ def test_a_hook_that_a_loss_leaves_on_the_output_is_the_losss() -> None:
     hooking = case("Net", loss=Twin(LOSS.scratch, f"{HERE}:HookingLoss"))
     result = run(hooking, "float64")
     failed = {finding.check for finding in result.findings if finding.verdict is Verdict.FAIL}
-    assert failed == {"loss", "numerical", "resync", "curve"}
+    assert failed == {"loss", "strides", "numerical", "resync", "curve"}
     finding = only(hooking, "float64", "loss")
     where = finding.first_divergence
     assert finding.blame.side == "reference" and where and (where.stage, where.module) == ("backward", "loss"), finding

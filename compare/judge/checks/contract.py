@@ -150,9 +150,9 @@ def two_calls(trial: Trial) -> list[tuple[tuple[Array, ...], tuple[Array, ...]]]
             side.reseed(n)
             side.model(*nest.apply(np.array, batches[n]))
             if not together:
-                sent += nest.flatten(side.model.backward(*cotangents[n]))
+                sent += nest.flatten(side.model.backward(*nest.apply(np.array, cotangents[n])))
         for n in (1, 0) if together else ():
-            sent += nest.flatten(side.model.backward(*cotangents[n]))
+            sent += nest.flatten(side.model.backward(*nest.apply(np.array, cotangents[n])))
         found.append((tuple(side.gradients().values()), tuple(sent)))
     return found
 

@@ -17,6 +17,7 @@ from twofold.compare.judge.evidence.rounding import saturating
 from twofold.compare.pair import Case
 from twofold.compare.sides import Reference, Scratch, Side
 from twofold.compare.sides.trace import Keep, Names
+from twofold.scratch.calls import unwatched
 from twofold.scratch.module import Array
 
 
@@ -82,6 +83,7 @@ class Draws:
         given = case.model, case.loss, case.optimizer, dtype or self.dtype
         side = Scratch(*given, penalty=case.penalty, clip=case.clip, chunk=case.chunk)
         side.reseed(self.seed)
+        unwatched(side.model)
         return side
 
     def reference(self, dtype: str | None = None) -> Reference:

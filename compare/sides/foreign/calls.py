@@ -28,7 +28,7 @@ from twofold.compare.sides.foreign.trees import (
     is_scalar,
     is_tensor,
 )
-from twofold.scratch.module import Array
+from twofold.scratch.module import Array, Parameter
 
 
 @dataclass(frozen=True)
@@ -230,6 +230,8 @@ class Foreign:
         kept: Any = np.random.get_state(), random.getstate(), torch.get_rng_state() if torch else None  # noqa: NPY002
         try:
             self.seed(seed)
+            if values is None and self.is_strict:
+                values = self.read()
             if values is not None:
                 self.write(values, dtype)
             if self.enter is not None:
@@ -242,6 +244,11 @@ class Foreign:
             random.setstate(kept[1])
             if torch:
                 torch.set_rng_state(kept[2])
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether parameters are those of twofold.scratch, whose layers take data of their own dtype alone."""
+        return any(isinstance(slot.holder, Parameter) for leaf in self.leaves for slot in leaf.slots)
 
     def zero_grad(self) -> None:
         """Where the object that holds everything has torch's method of that name, its gradients are meant to add up."""
