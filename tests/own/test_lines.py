@@ -77,11 +77,9 @@ FIRST_USES = frozenset(
     )
 )
 MISSED = {  # a case's name: why its line is not named
-    "nhwc-conv:padding": "the sum that is cut is named, not the slice that cuts it",
     "nhwc-conv:pool-stride": "an index of integers: the sum that it places is named",
     "cnn-blog:ties": "the step shows the gradient one layer later",
     "cnn-blog:jacobian": "the weights are named first: torch has no such outer product",
-    "cnn-blog:dropped": "the line returns what it was given, which agrees",
     "lists-biases-first:of-what": "what the line takes is computed rightly from the wrong thing",
     "layers-from-nothing:stale": "no line of a call: the list was made with the object",
     "lstm-columns:da-next": "what the line gives is torch's own part of a gradient, without the rest",
