@@ -120,8 +120,11 @@ class Flow:
             if before.shape != array.shape or before.dtype != array.dtype or not array.ndim:
                 continue
             changed = np.argwhere(array != before)
-            if not len(changed) or off_by(array, before) is not None:  # so many times what it was is no sum
+            if not len(changed):
                 continue
+            with np.errstate(all="ignore"):  # whatever stood in memory
+                if off_by(array, before) is not None:  # so many times what it was is no sum
+                    continue
             box = tuple(slice(low, high + 1) for low, high in zip(changed.min(0), changed.max(0), strict=True))
             # to what was something before, as to a target, nothing is added that torch has not too
             parts = [array[box], array[box] - before[box]] if read < value and self.sums(read) else [array[box]]
