@@ -36,9 +36,14 @@ def factors(scope: Scope) -> Iterator[Change]:
         for n, value in enumerate(scope.floats[:4]):
             yield put(2.6 + far + 0.05 * n, node, ast.Mult, number(value))
         for n, one in enumerate(names):
-            yield put(1.9 + far + 0.05 * n, node, ast.Mult, one)
+            yield put((1.1 if is_bare(scope, node) else 1.9) + far + 0.05 * n, node, ast.Mult, one)
         for rank, one in slopes(scope):
             yield put(rank + far, node, ast.Mult, one)
+
+
+def is_bare(scope: Scope, node: Any) -> bool:
+    """Whether it is all that is given another name: `x = y` may lack a factor."""
+    return isinstance(node, Operand) and isinstance(scope.parent(node), ast.Assign | ast.Tuple)
 
 
 def put(rank: float, node: Any, op: type, one: Any) -> Change:

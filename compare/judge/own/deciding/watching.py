@@ -1,7 +1,8 @@
 """Where a difference begins, by a watcher over the stranger's lines: file, line, name, and which time."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from twofold.compare.sides.trace import same_bits
 from twofold.compare.watch.flow import Flow
 from twofold.compare.watch.lines import Watcher, watched
 from twofold.compare.watch.locating import Parting, parted
-from twofold.compare.watch.matching import WITHIN, off_by
+from twofold.compare.watch.matching import ONE, WITHIN, off_by
 from twofold.compare.watch.trace import Dropped, Trace
 from twofold.scratch.module import Array
 
@@ -98,7 +99,7 @@ def factors(failed: Sequence[str], actuals: Tensors, goldens: Tensors) -> Iterat
 
 
 def factors_of_blocks(bout: Bout, failing: Compared) -> Iterator[float]:
-    """The same of what stands in a wrong gradient for one of torch's tensors, or for a gate."""
+    """The same of what stands in a wrong gradient for one of torch's tensors, for a gate, or of several rows in it."""
     for name in failing.failed:
         if name.startswith("d ") and not name.startswith("d data ") and apart(failing, name) is not None:
             leaf = bout.leaf(name.removeprefix("d "))
@@ -106,6 +107,16 @@ def factors_of_blocks(bout: Bout, failing: Compared) -> Iterator[float]:
             for places in blocks_of(bout, leaf):
                 if (factor := off_by(actual[places], golden[places])) is not None:
                     yield factor
+            if len(leaf.shape) == 2:
+                actual, golden = actual.reshape(leaf.shape), golden.reshape(leaf.shape)
+                yield from shared(map(off_by, actual, golden))
+                yield from shared(map(off_by, actual.T, golden.T))
+
+
+def shared(factors: Iterable[float | None]) -> Iterator[float]:
+    """Those that come more than once, as by rows of one projection in a matrix of three."""
+    found = sorted(factor for factor in factors if factor is not None)
+    yield from (one for one, other in pairwise(found) if abs(one - other) <= ONE * abs(one))
 
 
 def as_kept(bout: Bout, leaf: Leaf, array: Array) -> Array:
