@@ -62,7 +62,6 @@ FIRST_USES = frozenset(
         "layer-functions:cache",
         "batch-norm:gamma",
         "batch-norm:modes",
-        "lists-biases-first:no-mean",
         "numpy-ml:added",
         "lstm-columns:tanh",
         "char-rnn:carried",
