@@ -59,6 +59,7 @@ class Trace:
     values: list[Array] = field(default_factory=list)
     makers: dict[int, Execution] = field(default_factory=dict)  # by value, its first statement
     numbers: dict[Any, int] = field(default_factory=dict)  # values by content
+    passed: dict[int, list[Execution]] = field(default_factory=dict)  # by value, what bound it under another name
     most_bytes: int = MOST_BYTES
     most_read: int = MOST_READ
     bytes: int = 0

@@ -3,7 +3,7 @@
 So of every array that a statement binds is known what it read; contents are kept.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import get_ident
@@ -29,6 +29,7 @@ class Open:
 
     execution: Execution
     before: frozenset[int]
+    named: Mapping[str, int]
     at: int  # the line of it that came last
 
 
@@ -95,7 +96,9 @@ class Watcher:
         read = tuple((by, number) for by, _, number, whole, _ in before if not (whole and by in statement.stored))
         self.begun += 1
         execution = Execution(statement, read, self.begun)
-        self.open[id(frame)] = Open(execution, frozenset(one[2] for one in before), frame.f_lineno)
+        seen = frozenset(one[2] for one in before)
+        named = {name: number for _, name, number, _, _ in before}
+        self.open[id(frame)] = Open(execution, seen, named, frame.f_lineno)
         self.given |= {number for _, number in read if number not in self.trace.makers}
 
     def again(self, frame: FrameType) -> None:
@@ -161,6 +164,11 @@ class Watcher:
         execution.made[number] = len(execution.read)
         self.trace.makers[number] = execution
 
+    def passed(self, execution: Execution, number: int) -> None:
+        """What a statement binds and did not make: another name of it, or the same numbers once more."""
+        if self.trace.makers.get(number) is not execution:
+            self.trace.passed.setdefault(number, []).append(execution)
+
     def leave(self, frame: FrameType, value: Any) -> None:
         """A return: what the last statement left, and what is handed back."""
         if id(frame) not in self.open:
@@ -193,6 +201,8 @@ class Watcher:
             if number not in begun.before:
                 writes.append((name, number))
                 self.written(array, execution, number)
+            elif begun.named.get(name) != number:
+                self.passed(execution, number)
         writes += more or []
         if not writes and not execution.made:
             return
@@ -202,6 +212,7 @@ class Watcher:
         for name, number in writes:
             if number in self.trace.makers or number in begun.before or number in self.given:
                 execution.writes[name] = number
+                self.passed(execution, number)
             else:
                 self.make(execution, name, number)
         if execution not in self.trace.executions[-1:]:

@@ -12,8 +12,9 @@ import torch.nn.functional as F  # noqa: E402
 from tests.own.lines import faulty, first_uses  # noqa: E402
 from tests.watch.nets import FUNCTIONS, MISTAKES, STEPS, TEXTS  # noqa: E402
 from tests.watch.texts import PRELUDE, watch, written  # noqa: E402
-from twofold.compare.watch.locating import ONE, Flow, Parting, parted  # noqa: E402
-from twofold.compare.watch.matching import WITHIN, Pool, multiple  # noqa: E402
+from twofold.compare.watch.flow import Flow  # noqa: E402
+from twofold.compare.watch.locating import Parting, parted  # noqa: E402
+from twofold.compare.watch.matching import ONE, WITHIN, Pool, multiple  # noqa: E402
 from twofold.compare.watch.operations import Operations, explicit  # noqa: E402
 from twofold.scratch.module import Array  # noqa: E402
 

@@ -20,8 +20,9 @@ from twofold.compare.judge.finding import Finding, Spot, Verdict, failures
 from twofold.compare.sides import Reference, Scratch
 from twofold.compare.sides.foreign.trees import is_users_file
 from twofold.compare.watch.edits.searching import edited, numbers_among, search
+from twofold.compare.watch.flow import Flow
 from twofold.compare.watch.lines import watched
-from twofold.compare.watch.locating import Flow, Parting, parted
+from twofold.compare.watch.locating import Parting, parted
 from twofold.compare.watch.matching import Pool, off_by
 from twofold.compare.watch.operations import Operations, explicit
 from twofold.compare.watch.statements import Statement

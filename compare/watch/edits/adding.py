@@ -17,6 +17,7 @@ UNARY = ("tanh", "exp", "sqrt", "log", "abs", "sign", "square")
 def factors(scope: Scope) -> Iterator[Change]:
     """A factor or divisor where a product stands: sizes, factors from elsewhere, slopes, small numbers."""
     known = here(scope, [one for one in sides(scope, ast.Mult) if not isinstance(one, ast.Name)], 10)
+    names = [one for one in sides(scope, ast.Mult) if isinstance(one, ast.Name)][:6]
     divisors = here(scope, [one for one in sides(scope, ast.Div) if is_numpys_call(scope, one)], 4)
     for node, far in places(scope):
         yield change(1.4 + far, node, ast.UnaryOp(ast.USub(), node))
@@ -34,8 +35,15 @@ def factors(scope: Scope) -> Iterator[Change]:
         yield put(2.0 + far, node, ast.Div, number(2))
         for n, value in enumerate(scope.floats[:4]):
             yield put(2.6 + far + 0.05 * n, node, ast.Mult, number(value))
+        for n, one in enumerate(names):
+            yield put((1.1 if is_bare(scope, node) else 1.9) + far + 0.05 * n, node, ast.Mult, one)
         for rank, one in slopes(scope):
             yield put(rank + far, node, ast.Mult, one)
+
+
+def is_bare(scope: Scope, node: Any) -> bool:
+    """Whether it is all that is given another name: `x = y` may lack a factor."""
+    return isinstance(node, Operand) and isinstance(scope.parent(node), ast.Assign | ast.Tuple)
 
 
 def put(rank: float, node: Any, op: type, one: Any) -> Change:

@@ -1,5 +1,6 @@
 """The search: the edits of the suspected lines tried one after the other, until everything agrees."""
 
+import heapq
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,12 +16,12 @@ from twofold.compare.watch.edits.listing import edits_of
 from twofold.compare.watch.locating import Parting
 
 RUNS, SECONDS = 400, 1.5
-FIRST = 0.6  # of what is left: the share of a line, where others follow
+LESS = 0.1  # likely than the edits of one line are those of the next, in ranks
 LONGER = 200  # times the calls of the first run: what is judged whole takes some tens of those
-SUSPECTS = 8  # lines of a difference whose edits are tried
+SUSPECTS = 12  # lines of a difference whose edits are tried
 # Runs for one difference: so many as take about as long for a large net as for a small one; never by the clock, so
 # that the same call gives the same verdict. No net of any use takes the seconds.
-FEWEST, MOST, STATEMENTS, PATIENCE = 30, 120, 20_000, 15.0
+FEWEST, MOST, STATEMENTS, PATIENCE = 40, 200, 50_000, 15.0
 Agrees = Callable[[], int | None]
 
 
@@ -69,29 +70,35 @@ def search(
     """The first edit of these lines (file, line) under which `agrees` counts comparisons; None for none in time.
 
     `agrees` runs everything anew, and gives None as soon as something differs; what it raises is no agreement. Lines
-    come in order of suspicion; the edits of a line the likeliest first.
+    come in order of suspicion.
     """
     end, tried, calls = time.perf_counter() + seconds, 0, Calls(frozenset(file for file, _ in places))
     if not places or calls.counted(agrees) is not None:
         return None
     functions: dict[str, Living] = {}
-    for n, (file, line) in enumerate(dict.fromkeys(places)):
-        now, more = time.perf_counter(), n + 1 < len(places)
-        share = FIRST if more else 1.0
-        last, until = tried + max(1, int(share * (runs - tried))), now + share * (end - now)
-        if file not in functions:
-            functions[file] = living(file)
-        for edit in edits_of(file, line, numbers):
-            if tried >= last or time.perf_counter() > until:
-                break
-            with applied(edit, functions[file]) as changed:
-                if not changed:
-                    continue
-                tried += 1
-                count = calls.counted(agrees)
-            if count is not None:
-                return Mended(edit, count, tried)
+    for edit in likeliest(places, numbers):
+        if tried >= runs or time.perf_counter() > end:
+            break
+        if edit.file not in functions:
+            functions[edit.file] = living(edit.file)
+        with applied(edit, functions[edit.file]) as changed:
+            if not changed:
+                continue
+            tried += 1
+            count = calls.counted(agrees)
+        if count is not None:
+            return Mended(edit, count, tried)
     return None
+
+
+def likeliest(places: Sequence[tuple[str, int]], numbers: Sequence[float]) -> Iterator[Edit]:
+    """The edits of all lines, the likeliest first; each line is a little less likely than the one before it."""
+
+    def ranked(n: int, place: tuple[str, int]) -> Iterator[tuple[float, int, Edit]]:
+        return ((edit.rank + LESS * n, n, edit) for edit in edits_of(*place, numbers))
+
+    lines = [ranked(n, place) for n, place in enumerate(dict.fromkeys(places))]
+    return (edit for _, _, edit in heapq.merge(*lines, key=lambda one: one[:2]))
 
 
 class Calls:

@@ -61,8 +61,12 @@ def gates_of(bout: Any, name: str) -> tuple[str, ...]:
     leaf = bout.leaf(name.removeprefix("d "))
     if bout.pairing.layout.alone(leaf) is None:
         return ()
-    torchs = bout.pairing.layout.torch_names(leaf)[0]
-    path = torchs.rpartition(".")[0]
+    return gates_of_torchs(bout, bout.pairing.layout.torch_names(leaf)[0])
+
+
+def gates_of_torchs(bout: Any, name: str) -> tuple[str, ...]:
+    """The gates whose rows a parameter of torch's stacks."""
+    path = name.rpartition(".")[0]
     for prefix, module in bout.reference.modules.items():
         inner = path.removeprefix(prefix).strip(".")
         part = dict(module.named_modules()).get(inner)

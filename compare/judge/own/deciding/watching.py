@@ -1,23 +1,25 @@
 """Where a difference begins, by a watcher over the stranger's lines: file, line, name, and which time."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
 
 from twofold.compare.judge.own.contract import shown
+from twofold.compare.judge.own.deciding.torchs import blocks_of, pool_of, torchs
 from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors
 from twofold.compare.judge.own.meeting.roles import value_at
 from twofold.compare.judge.own.record import Compared
 from twofold.compare.sides.foreign.calls import Raw
-from twofold.compare.sides.foreign.reference import Run
+from twofold.compare.sides.foreign.leaves import Leaf
 from twofold.compare.sides.foreign.trees import array_in, is_floating, is_users_file
 from twofold.compare.sides.trace import same_bits
+from twofold.compare.watch.flow import Flow
 from twofold.compare.watch.lines import Watcher, watched
-from twofold.compare.watch.locating import Flow, Parting, parted
-from twofold.compare.watch.matching import WITHIN, Pool, off_by
-from twofold.compare.watch.operations import Operations, explicit
+from twofold.compare.watch.locating import Parting, parted
+from twofold.compare.watch.matching import ONE, WITHIN, off_by
 from twofold.compare.watch.trace import Dropped, Trace
 from twofold.scratch.module import Array
 
@@ -71,71 +73,22 @@ def is_unsteady(bout: Bout, one: Draw, dtype: str, name: str, array: Array) -> b
     return any(not same_bits(array, run[name]) for run in runs)
 
 
-def torchs(bout: Bout, one: Draw) -> tuple[Run, Operations]:
-    """The reference's run with all that it computes on the way."""
-    reference = bout.reference
-    operations = Operations()
-    run = bout.golden(one, seen=lambda: explicit(operations, reference.all_modules, reference.parameters))
-    return run, operations
-
-
-def pool_of(bout: Bout, run: Run, operations: Operations) -> Pool:
-    """Every value and gradient that torch has, each by what it is."""
-
-    def arrays() -> Iterator[tuple[Any, Array]]:
-        for n, array in enumerate(run.inputs):
-            if array is not None:
-                yield ("gradient", f"data[{n}]"), array
-        for name, array in bout.pairing.layout.gradients(run.gradients).items():
-            yield ("gradient", name), array
-        for name, array in run.gradients.items():
-            yield ("gradient", name), array
-        yield from by_use(bout, operations)
-        yield from operations.values()
-        for n, array in enumerate(run.outputs):
-            yield ("value", "output"), array
-            yield ("sent", "output"), bout.send(n, array)
-
-    return Pool(arrays())
-
-
-def by_use(bout: Bout, operations: Operations) -> Iterator[tuple[Any, Array]]:
-    """Of parameters that are used several times, as in each step of a sequence, what each use adds to the gradient.
-
-    As scratch has its parameters, alone and summed from the last use on.
-    """
-    uses: dict[str, list[Array]] = {}
-    for operation in operations.back:
-        if operation.arranged and len(operation.uses) == 1 and operation.gradient is not None:
-            name, gradient = operation.uses[0], operation.gradient
-            shape = bout.reference.shapes().get(name, ())
-            if gradient.shape[::-1] == shape and gradient.shape != shape:
-                gradient = gradient.T
-            if operation.name == "t" and gradient.ndim == 2:
-                gradient = operation.gradient.T
-            if gradient.shape == shape:
-                uses.setdefault(name, []).append(gradient)
-    most = max(map(len, uses.values()), default=0)
-    if most < 2:
-        return
-    sums: Tensors = {}
-    for n in range(most):
-        state = {name: found[n] for name, found in uses.items() if len(found) == most}
-        sums = {name: sums[name] + value if name in sums else value for name, value in state.items()}
-        for of in (state, sums):
-            for name, array in bout.pairing.layout.gradients(of).items():
-                yield ("gradient", name), array
-
-
 def parting_of(bout: Bout, failing: Compared) -> Parting | None:
     """Where the results that fail begin to. Raises Dropped."""
     raw, trace = watched_call(bout, failing.one, failing.dtype, failing.actual)
     run, operations = torchs(bout, failing.one)
     wrong, right = results(bout, failing, raw, trace)
     dtype = failing.dtype if failing.dtype in WITHIN and not failing.coarse else "float32"
-    off = list(factors(failing.failed, failing.actual, failing.golden))
+    off = [*factors(failing.failed, failing.actual, failing.golden), *factors_of_blocks(bout, failing)]
     unmade = any(failing.actual[name].any() for name in failing.failed if name in failing.actual)
-    return parted(Flow(trace, pool_of(bout, run, operations), wrong, right, off, dtype, unmade))
+    flow = Flow(trace, pool_of(bout, run, operations), wrong, right, off, dtype, unmade)
+    for name, number, differs, is_block in in_parts(bout, failing, trace):
+        if differs and (is_block or not flow.matches(number)):
+            wrong[name] = number
+        elif not differs and not flow.neutral(number):  # what is put together with wrong ones was read with them
+            right.add(number)
+    right -= set(wrong.values())
+    return parted(flow)
 
 
 def factors(failed: Sequence[str], actuals: Tensors, goldens: Tensors) -> Iterator[float]:
@@ -143,6 +96,34 @@ def factors(failed: Sequence[str], actuals: Tensors, goldens: Tensors) -> Iterat
     for name in failed:
         if name in actuals and (factor := off_by(actuals[name], goldens.get(name))) is not None:
             yield factor
+
+
+def factors_of_blocks(bout: Bout, failing: Compared) -> Iterator[float]:
+    """The same of what stands in a wrong gradient for one of torch's tensors, for a gate, or of several rows in it."""
+    for name in failing.failed:
+        if name.startswith("d ") and not name.startswith("d data ") and apart(failing, name) is not None:
+            leaf = bout.leaf(name.removeprefix("d "))
+            actual, golden = (as_kept(bout, leaf, one[name]) for one in (failing.actual, failing.golden))
+            for places in blocks_of(bout, leaf):
+                if (factor := off_by(actual[places], golden[places])) is not None:
+                    yield factor
+            if len(leaf.shape) == 2:
+                actual, golden = actual.reshape(leaf.shape), golden.reshape(leaf.shape)
+                yield from shared(map(off_by, actual, golden))
+                yield from shared(map(off_by, actual.T, golden.T))
+
+
+def shared(factors: Iterable[float | None]) -> Iterator[float]:
+    """Those that come more than once, as by rows of one projection in a matrix of three."""
+    found = sorted(factor for factor in factors if factor is not None)
+    yield from (one for one, other in pairwise(found) if abs(one - other) <= ONE * abs(one))
+
+
+def as_kept(bout: Bout, leaf: Leaf, array: Array) -> Array:
+    """A gradient's entries in the order in which scratch has them."""
+    kept = np.empty(array.size)
+    kept[bout.pairing.layout.in_rows(leaf, np.arange(array.size).reshape(leaf.shape)).ravel()] = array.ravel()
+    return kept
 
 
 def results(bout: Bout, failing: Compared, raw: Raw, trace: Trace) -> tuple[dict[str, int], set[int]]:
@@ -161,18 +142,51 @@ def results(bout: Bout, failing: Compared, raw: Raw, trace: Trace) -> tuple[dict
             else:
                 right.add(number)
             continue
-        golden, actual = failing.golden.get(name), failing.actual.get(name)
-        if golden is None or actual is None or golden.shape != actual.shape or not actual.ndim:
+        if (differing := apart(failing, name)) is None:
             continue
-        size = float(np.abs(golden).max(initial=0)) or 1.0
-        for at, part, apart in pieces(actual, np.abs(actual - golden) > WITHIN["float32"] * size):
+        for at, part, differs in pieces(failing.actual[name], differing):
             if (number := trace.known(part)) is None:
                 continue
-            if apart and bad:
+            if differs and bad:
                 wrong[f"{name}{at}"] = number
-            elif not apart:
+            elif not differs:
                 right.add(number)
     return wrong, right - set(wrong.values())
+
+
+def apart(failing: Compared, name: str) -> Array | None:
+    """Which entries of a result differ; None where it has not torch's shape, or is one number."""
+    golden, actual = failing.golden.get(name), failing.actual.get(name)
+    if golden is None or actual is None or golden.shape != actual.shape or not actual.ndim:
+        return None
+    return np.abs(actual - golden) > WITHIN["float32"] * (float(np.abs(golden).max(initial=0)) or 1.0)
+
+
+def in_parts(bout: Bout, failing: Compared, trace: Trace) -> Iterator[tuple[str, int, bool, bool]]:
+    """The values of which wrong gradients were put together, as one matrix of four gates' or one vector of all.
+
+    Each by name, with whether it differs, and whether it is all that stands for a tensor of torch's, or for a gate.
+    Told by their entries, whatever the order and signs in which the result holds them; zeros tell nothing.
+    """
+    for name in failing.failed:
+        differing = apart(failing, name)
+        if differing is None or not name.startswith("d ") or name.startswith("d data "):
+            continue
+        whole, leaf = failing.actual[name], bout.leaf(name.removeprefix("d "))
+        flat, kept = np.abs(whole).ravel(), np.abs(as_kept(bout, leaf, whole))
+        blocks = [np.sort(kept[places], axis=None) for places in blocks_of(bout, leaf)]
+        order = np.argsort(flat, kind="stable")
+        sizes, differs = flat[order], differing.ravel()[order]
+        for number, value in enumerate(trace.values):
+            if value.dtype != whole.dtype or not 1 < value.size < whole.size:
+                continue
+            entries = np.sort(np.abs(value[value != 0]))
+            at = np.minimum(np.searchsorted(sizes, entries), sizes.size - 1)
+            if entries.size < 2 or not (sizes[at] == entries).all() or at[0] == at[-1]:
+                continue
+            bad = bool(differs[at].any())
+            if bad or entries.size == value.size:
+                yield f"{name} in {number}", number, bad, any(np.array_equal(entries, one) for one in blocks)
 
 
 def pieces(actual: Array, apart: Array) -> Iterator[tuple[list[int], Array, bool]]:

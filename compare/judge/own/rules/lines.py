@@ -13,8 +13,9 @@ from twofold.compare.judge.own.telling.placing import at, begins
 from twofold.compare.judge.own.telling.verdict import Place
 from twofold.compare.sides.foreign.trees import is_users_file
 from twofold.compare.watch.edits.searching import edited
+from twofold.compare.watch.flow import Flow
 from twofold.compare.watch.lines import watched
-from twofold.compare.watch.locating import Flow, Parting, parted
+from twofold.compare.watch.locating import Parting, parted
 from twofold.compare.watch.matching import WITHIN, Pool
 from twofold.compare.watch.operations import Operations, explicit
 

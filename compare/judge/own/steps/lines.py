@@ -8,7 +8,8 @@ from twofold.compare.judge.own.call import Call
 from twofold.compare.judge.own.deciding.watching import factors, trace_of
 from twofold.compare.judge.own.meeting.bout import Bout, Draw
 from twofold.compare.judge.own.steps.runs import Stepped, batches, scratch_run, torch_run
-from twofold.compare.watch.locating import Flow, Parting, parted
+from twofold.compare.watch.flow import Flow
+from twofold.compare.watch.locating import Parting, parted
 from twofold.compare.watch.matching import WITHIN, Pool
 from twofold.compare.watch.operations import Operations, explicit
 
