@@ -13,6 +13,8 @@ from twofold.compare import nest
 from twofold.compare.sides.devices import import_torch, seed_torch
 from twofold.compare.sides.foreign.data import is_word
 from twofold.compare.sides.foreign.trees import Reach, is_module, is_tensor
+from twofold.compare.sides.ranges import ranged
+from twofold.compare.sides.steady import going_back_from, in_full
 from twofold.scratch.module import Array
 
 
@@ -78,6 +80,11 @@ class UsersReference:
         buffers = (buffer for module in self.all_modules.values() for buffer in module.buffers())
         return [buffer for buffer in buffers if not buffer.is_floating_point()]
 
+    @property
+    def training(self) -> bool:
+        """Whether every part of it is in training mode; what has no modes counts as that."""
+        return all(part.training for module in self.modules.values() for part in module.modules())
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Of all parameters by name; of a function that takes them as arguments theirs."""
         own = {name: tuple(parameter.shape) for name, parameter in self.parameters.items()}
@@ -97,12 +104,15 @@ class UsersReference:
         counters = [(buffer, buffer.data, buffer.clone()) for buffer in self.counters]
         modes = [(part, part.training) for module in self.all_modules.values() for part in module.modules()]
         buffers = [(part, dict(part._buffers)) for module in self.all_modules.values() for part in module.modules()]
-        seed = self.torch.get_rng_state()
+        seed, module = self.torch.get_rng_state(), None
+        if self.device != "cpu":
+            module = self.torch.get_device_module(self.torch.device(self.device))
+            own = module.get_rng_state()
         try:
             yield
         finally:
-            for part, own in buffers:
-                part._buffers.update(own)  # a forward may have bound others
+            for part, bound in buffers:
+                part._buffers.update(bound)  # a forward may have bound others
             for tensor, data, values, grad, requires_grad in tensors:
                 tensor.data = data
                 tensor.data.copy_(values)
@@ -115,6 +125,8 @@ class UsersReference:
             for part, training in modes:
                 part.training = training
             self.torch.set_rng_state(seed)
+            if module is not None:
+                module.set_rng_state(own)
 
     def tensor(self, value: Any, dtype: str) -> Any:
         """Data as torch takes it: floats in the dtype, lists as tensors, integers as int64; plain numbers stay."""
@@ -162,7 +174,8 @@ class UsersReference:
             if training is not None:
                 for module in self.modules.values():
                     module.train(training)
-            seed_torch(0)
+            seed_torch(0, self.device)
+            in_full()
             tensors = [self.tensor(array, dtype) for array in data]
             if self.laid_out:
                 tensors = [self.laid_out(tensor).detach() if is_tensor(tensor) else tensor for tensor in tensors]
@@ -177,8 +190,9 @@ class UsersReference:
         arguments = {name: self.tensor(state[name], dtype).requires_grad_(backward) for name in self.arguments}
         inputs = tensors[:-1] if self.criterion else tensors
         with self.torch.enable_grad() if backward else self.torch.no_grad():
-            out = self.reference(*inputs, *arguments.values())
-            outputs, loss = self.parted(out, tensors[-1] if tensors else None)
+            with ranged(self.device), going_back_from(self.training, self.device):
+                out = self.reference(*inputs, *arguments.values())
+                outputs, loss = self.parted(out, tensors[-1] if tensors else None)
             sent = None
             if loss is None and send is not None:
                 sent = [self.tensor(send(n, array_of(part)), dtype) for n, part in enumerate(outputs)]
