@@ -155,7 +155,7 @@ def run_all(
 def begun_apart(
     work: Sequence[tuple[Case, str, str]], seed: int, jobs: int, suspects: Suspects
 ) -> Iterator[tuple[int, Result]]:
-    """Each result with its place, as it comes: the CPU's from processes, a device's from this one: that alone starts it."""
+    """Each result with its place, as it comes: the CPU's from processes, a device's from this one."""
     here, there = ([n for n, (_, _, device) in enumerate(work) if (device == "cpu") == cpu] for cpu in (False, True))
     for n, result in spread(partial(run, suspects=suspects), [(*work[n], seed) for n in there], jobs) if there else ():
         yield there[n], result

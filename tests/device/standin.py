@@ -174,11 +174,12 @@ def resize(tensor: torch.Tensor, size: Any, memory_format: Any = None) -> torch.
 
 @contextmanager
 def faulty(**kernels: Callable[[Any], Any]) -> Iterator[None]:
-    """While it lasts the results of these operations of the device are what is made of them."""
-    own = dict(altered)
-    altered.update({f"aten::{name}": change for name, change in kernels.items()})
+    """While it lasts the results of these operations are what is made of them; each is to be asked for."""
+    changes = {f"aten::{name}": change for name, change in kernels.items()}
+    before = {name: calls.get(name, 0) for name in changes}
+    altered.update(changes)
     try:
         yield
     finally:
         altered.clear()
-        altered.update(own)
+    assert all(calls.get(name, 0) > count for name, count in before.items()), f"{changes} were not all asked for"

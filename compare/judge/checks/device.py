@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
+from twofold.compare import nest
 from twofold.compare.judge.checks import optimizers
 from twofold.compare.judge.checks.contract import same
 from twofold.compare.judge.checks.extremes import AS_IT_IS, beside
@@ -77,10 +78,18 @@ def repeating(trial: Trial, actual: Reading, training: bool) -> Reading:
             return trial.observe(side, training=training, keep=keep)
 
     plain = run()
+    if elsewhere := {leaf.device.type for leaf in leaves_of(side)} - {side.torch.device(trial.device).type}:
+        raise RuntimeError(f"a pass on {trial.device} ran on {', '.join(sorted(elsewhere))}")
     if not repeated(plain, again := run(equal_to(plain))):
         where = f", first in {trial.first_unequal(plain, again)}"
         raise unrepeatable(trial, "a pass", run, where)
     return plain
+
+
+def leaves_of(side: Reference) -> list[Any]:
+    """The tensors by which a pass shows where it ran: parameters, inputs, outputs."""
+    given = [*nest.flatten(side._inputs), *nest.flatten(side._out), *side.model.parameters()]
+    return [leaf for leaf in given if hasattr(leaf, "device")]
 
 
 def unrepeatable(trial: Trial, what: str, run: Callable[[], object], where: str = "") -> Unrepeatable:

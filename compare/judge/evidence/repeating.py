@@ -9,18 +9,16 @@ from twofold.compare.sides.trace import view_of
 
 # What gives memory that nobody has written to.
 UNWRITTEN = ("empty", "new_empty", "empty_like", "empty_strided", "new_empty_strided", "resize_")
-Told = tuple[str, int]  # an operation's name, and a digest of what it gave
+Told = tuple[str, int, int]  # an operation's name, and digests of what it took and of what it gave
 
 
 def unsteady_operation(run: Callable[[], object]) -> str:
-    """The first operation of a run, backward passes included, that gives in a second run something else.
+    """The first operation of a run, backward passes included, that makes of the same in a second run something else.
 
-    All before it gave the same, and so it was given the same. "" where the two runs are alike.
+    "" where there is none.
     """
-    first, second = listened(run), listened(run)
-    return next(
-        (name for (name, one), (other, two) in zip(first, second, strict=False) if (name, one) != (other, two)), ""
-    )
+    pairs = zip(listened(run), listened(run), strict=False)
+    return next((one[0] for one, two in pairs if one[:2] == two[:2] and one[2] != two[2]), "")
 
 
 def listened(run: Callable[[], object]) -> list[Told]:
@@ -31,10 +29,11 @@ def listened(run: Callable[[], object]) -> list[Told]:
 
     class Listening(TorchDispatchMode):
         def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            given = digest((*args, *(kwargs or {}).values()))  # before it is written to
             out = function(*args, **(kwargs or {}))
             name = function.overloadpacket.__name__
             if name not in UNWRITTEN:
-                found.append((name, digest(out)))
+                found.append((name, given, digest((out, *args))))  # some write, and give nothing
             return out
 
     with Listening():
@@ -42,10 +41,10 @@ def listened(run: Callable[[], object]) -> list[Told]:
     return found
 
 
-def digest(out: Any) -> int:
-    """Of all the bits of what an operation gave."""
+def digest(values: Any) -> int:
+    """Of all the bits of the tensors in what an operation took or gave."""
     told = 0
-    for leaf in nest.flatten(tuple(out) if isinstance(out, list) else out):
+    for leaf in nest.flatten(values):
         if hasattr(leaf, "detach"):
             told = zlib.crc32(view_of(leaf).tobytes(), told)
     return told

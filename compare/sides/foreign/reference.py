@@ -4,6 +4,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +38,7 @@ class UsersReference:
         self, reference: Any, loss: Any = None, params: Mapping[str, Array] | None = None, device: str = "cpu"
     ) -> None:
         self.torch = import_torch()
+        reference, loss = (placed(one, device) if is_module(one) else one for one in (reference, loss))
         self.reference, self.criterion = reference, loss
         reach = Reach({"": reference})
         modules = {name.lstrip("."): module for name, module in reach.modules.items()}
@@ -114,13 +116,13 @@ class UsersReference:
             for part, bound in buffers:
                 part._buffers.update(bound)  # a forward may have bound others
             for tensor, data, values, grad, requires_grad in tensors:
-                tensor.data = data
+                put(tensor, data)
                 tensor.data.copy_(values)
                 tensor.grad = grad
                 if tensor.is_leaf:
                     tensor.requires_grad_(requires_grad)
             for buffer, data, values in counters:
-                buffer.data = data
+                put(buffer, data)
                 buffer.data.copy_(values)
             for part, training in modes:
                 part.training = training
@@ -147,15 +149,16 @@ class UsersReference:
         """The state in the dtype; gradients that are there stay only if asked for."""
         kind = getattr(self.torch, dtype)
         for name, tensor in self.tensors.items():
-            tensor.data = (
+            put(
+                tensor,
                 self.torch.from_numpy(np.array(state[name], np.float64)).to(self.device, kind)
                 if name in state
-                else tensor.data.to(self.device, kind)
+                else tensor.data.to(self.device, kind),
             )
             if not gradients:
                 tensor.grad = None
         for counter in self.counters:
-            counter.data = counter.data.to(self.device)
+            put(counter, counter.data.to(self.device))
 
     def run(
         self,
@@ -242,6 +245,24 @@ class UsersReference:
         except Exception as error:
             return f"{type(error).__name__}: {' '.join(str(error).split())}"
         return ""
+
+
+def placed(module: Any, device: str) -> Any:
+    """The module itself, whose tensors a run moves and puts back; where a device's are of another kind a copy there."""
+    torch = import_torch()
+    if torch._has_compatible_shallow_copy_type(torch.empty(0), torch.empty(0, device=device)):
+        return module
+    return deepcopy(module).to(device)
+
+
+def put(tensor: Any, data: Any) -> None:
+    """Gives a tensor other data, also on a device whose tensors are of another kind than the CPU's."""
+    torch = import_torch()
+    if torch._has_compatible_shallow_copy_type(tensor, data):
+        tensor.data = data
+        return
+    other = torch.nn.Parameter(data, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else data.clone()
+    torch.utils.swap_tensors(tensor, other)
 
 
 def alike(one: Any, other: Any) -> bool:
