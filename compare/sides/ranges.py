@@ -59,11 +59,11 @@ def must_lie_within(name: str, index: Any, count: int | None, left_out: int | No
     """Raises IndexError for the first index that is out of range; an item may be counted from the end."""
     if count is None or index is None or index.is_floating_point() or not index.numel():
         return
-    values = index.detach().cpu().reshape(-1)
+    values = index.detach().cpu().numpy().ravel()
     values = values if left_out is None else values[values != left_out]
     least = -count if name in ("__getitem__", "__setitem__") else 0
     wrong = values[(values < least) | (values >= count)]
-    if wrong.numel():
+    if wrong.size:
         raise IndexError(f"{name}: index out of range: expected {least} to {count - 1}, found {int(wrong[0])}")
 
 

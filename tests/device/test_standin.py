@@ -14,6 +14,9 @@ def drawn(*shape: int) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
+Compute = Callable[[torch.Tensor], torch.Tensor]
+
+
 def both(
     compute: Callable[[torch.Tensor], torch.Tensor], device: str, *shape: int
 ) -> tuple[torch.Tensor, torch.Tensor]:

@@ -78,18 +78,18 @@ def repeating(trial: Trial, actual: Reading, training: bool) -> Reading:
             return trial.observe(side, training=training, keep=keep)
 
     plain = run()
-    if elsewhere := {leaf.device.type for leaf in leaves_of(side)} - {side.torch.device(trial.device).type}:
-        raise RuntimeError(f"a pass on {trial.device} ran on {', '.join(sorted(elsewhere))}")
+    must_be_there(trial, side, *nest.flatten(side._inputs), *nest.flatten(side._out))
     if not repeated(plain, again := run(equal_to(plain))):
         where = f", first in {trial.first_unequal(plain, again)}"
         raise unrepeatable(trial, "a pass", run, where)
     return plain
 
 
-def leaves_of(side: Reference) -> list[Any]:
-    """The tensors by which a pass shows where it ran: parameters, inputs, outputs."""
-    given = [*nest.flatten(side._inputs), *nest.flatten(side._out), *side.model.parameters()]
-    return [leaf for leaf in given if hasattr(leaf, "device")]
+def must_be_there(trial: Trial, side: Reference, *tensors: Any) -> None:
+    """Raises where the parameters, or what a pass took and gave, are not on the device: another would be judged."""
+    told = {leaf.device.type for leaf in (*side.model.parameters(), *tensors) if hasattr(leaf, "device")}
+    if elsewhere := told - {side.torch.device(trial.device).type}:
+        raise RuntimeError(f"what is judged on {trial.device} ran on {', '.join(sorted(elsewhere))}")
 
 
 def unrepeatable(trial: Trial, what: str, run: Callable[[], object], where: str = "") -> Unrepeatable:
@@ -122,7 +122,9 @@ def updated(trial: Trial) -> list[Quantity]:
     """The optimizers given equal gradients, as the check of that name has them."""
 
     def away(trial: Trial, twin: Twin) -> Reference:
-        return optimizers.reference(trial, twin, device=trial.device)
+        side = optimizers.reference(trial, twin, device=trial.device)
+        must_be_there(trial, side)
+        return side
 
     for twin in optimizers.twins_of(trial):
         for label, given in optimizers.given_to(trial, twin):

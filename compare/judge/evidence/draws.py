@@ -86,9 +86,10 @@ class Draws:
 
     def reference(self, dtype: str | None = None, device: str = "cpu") -> Reference:
         """On the CPU, with the names that scratch has for its modules' calls, if it can be run at all."""
+        names: Names = MappingProxyType({})
         with suppress(Exception):
-            return self.unnamed_reference(dtype, self.rehearsal.names, device)
-        return self.unnamed_reference(dtype, device=device)
+            names = self.rehearsal.names
+        return self.unnamed_reference(dtype, names, device=device)
 
     def away(self) -> Reference:
         """The reference on the trial's device, which is judged beside the CPU's as scratch is."""
