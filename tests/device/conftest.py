@@ -1,4 +1,8 @@
-"""The device that needs no hardware, for the tests beside this file: registered when it is first asked for."""
+"""The device that needs no hardware, for the tests beside this file.
+
+It is registered while tests are collected, before any of them runs: autograd begins a thread a device when it first goes
+back, and has none for a device that comes later.
+"""
 
 import os
 
@@ -17,6 +21,10 @@ def lacking() -> str:
     return "" if there else f"this torch has no device written in Python: {standin.NEEDS}"
 
 
+if not lacking():
+    kernels.register()
+
+
 @pytest.fixture(autouse=True)
 def device() -> str:
     """Its name."""
@@ -24,5 +32,4 @@ def device() -> str:
         if os.environ.get(REQUIRED) == "required":
             pytest.fail(reason)
         pytest.skip(reason)
-    kernels.register()
     return standin.NAME
