@@ -52,8 +52,8 @@ def must_fit(path: Path, training: "Training", stored: Checkpoint) -> list[str]:
         must_be_like(path, "best", weights, stored.best)
     must_count(path, training, stored)
     must_be_optimizers(path, training, stored)
-    told = [f"made on {before}, now on {device}: the last bits may be others"] if before != device else []
-    return told + [
+    moved = [f"made on {before}, now on {device}: the last bits may be others"] if before != device else []
+    return moved + [
         f"made with {name} {found}, now {value}: the last bits may be others"
         for name, value, found in differing(now["versions"], then.get("versions", {}))
     ]

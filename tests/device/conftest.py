@@ -1,7 +1,7 @@
 """The device that needs no hardware, for the tests beside this file.
 
-It is registered while tests are collected, before any of them runs: autograd begins a thread a device when it first goes
-back, and has none for a device that comes later.
+It is registered while tests are collected, before any of them runs: autograd begins a thread for each device when it
+first goes back, and has none for a device that comes later.
 """
 
 import os
