@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from tests.device.standin import faulty
 from tests.judge.planting import plant
+from twofold import judge
 from twofold.compare.judge import battery
 from twofold.compare.judge.battery import Result
 from twofold.compare.judge.checks.table import CHECKS_BY_NAME, ON_DEVICE
@@ -134,6 +136,33 @@ def test_integers_show_tf32(operation: str, case: str, device: str) -> None:
         _, exact = judged(case, device, "exact").findings
     assert exact.verdict is Verdict.FAIL and exact.blame and exact.blame.side == "reference"
     assert all(q.name.endswith(device) for q in exact.quantities if q.verdict is Verdict.FAIL)
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome", "side"), [("noise", "undecided", None), ("off", "different", "reference")]
+)
+def test_a_stranger_is_not_judged_beside_a_device_that_is_wrong(
+    fault: str, outcome: str, side: str | None, device: str
+) -> None:
+    """With a mistake of a percent that noise would hide, and with none."""
+    rng = np.random.default_rng(0)
+    weight, x, y = rng.standard_normal((4, 3)), rng.standard_normal((6, 4)), rng.standard_normal((6, 3))
+
+    def judged_with(factor: float) -> Any:
+        def loss_and_gradient(x: np.ndarray, y: np.ndarray) -> tuple:
+            apart = x @ weight - y
+            return (apart**2).mean(), {"weight": factor * 2 * x.T @ apart / apart.size}
+
+        net, loss = torch.nn.Linear(4, 3, bias=False), torch.nn.functional.mse_loss
+        return judge(loss_and_gradient, net, x, y, loss=loss, params={"weight": weight}, device=device)
+
+    assert judged_with(1.0).same
+    change = noisy(1e-3) if fault == "noise" else changed(lambda found: found * 1.001)
+    with faulty(mm=change):
+        for factor in (1.0, 1.01):
+            verdict = judged_with(factor)
+            assert (verdict.outcome, verdict.side) == (outcome, side) and device in verdict.cause, str(verdict)
+            assert fault == "off" or "the operation mm gives something else" in verdict.cause
 
 
 def test_a_float64_device_is_held_to_float64(device: str) -> None:
