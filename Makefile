@@ -2,7 +2,7 @@
 PYTHON ?= python3
 STAMP := .venv/.installed
 
-.PHONY: report test lint mutants layouts experiments clean
+.PHONY: report test lint mutants layouts experiments gpu clean
 
 report: $(STAMP)
 	.venv/bin/twofold report --out report
@@ -33,6 +33,10 @@ layouts: $(STAMP)
 experiments: $(STAMP)
 	.venv/bin/python -m pytest -m slow -n 2 tests/experiments
 	.venv/bin/python -m tests.experiments.run
+
+# What is to be run where there is a CUDA device, in order of value, each part with its time: some ten minutes.
+gpu: $(STAMP)
+	.venv/bin/python -m tests.device.gpu
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Twofold needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12")'

@@ -14,6 +14,7 @@ from twofold.compare.errors import MEANING, BadInput, Status
 from twofold.compare.interrupts import Interrupted, at_once, handled
 from twofold.compare.names import plain
 from twofold.compare.options import (
+    PLACES,
     Backend,
     Data,
     Device,
@@ -173,9 +174,7 @@ def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint.h5, or the folder that it lies in.")],
     data: Data = None,
     max_gb: MaxGB = None,
-    device: Annotated[
-        Literal["cpu", "cuda", "auto"], typer.Option(help="For the reference; auto: CUDA if there.")
-    ] = "auto",
+    device: Annotated[str, typer.Option(metavar=PLACES, help="For the reference; auto: CUDA if there.")] = "auto",
     out: Annotated[
         Path | None, typer.Option(help="Folder for the pictures; default: evaluation, beside the checkpoint.")
     ] = None,

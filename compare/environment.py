@@ -38,5 +38,5 @@ def environment() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "numpy": version("numpy"),
         "torch": torch.__version__,
-        "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "cuda": torch.cuda.get_device_name() if torch.cuda.is_initialized() else None,  # to ask would start it
     }

@@ -64,8 +64,9 @@ MaxGB = Annotated[
         help="How much of --data may be read; by default several times what was published, 0.02 to 1 GB by data set.",
     ),
 ]
+PLACES = "cpu|cuda|auto|NAME"  # whatever torch.device takes
 Device = Annotated[
-    Literal["cpu", "cuda", "auto"], typer.Option(help="Where the reference runs; auto is every device present.")
+    str, typer.Option(metavar=PLACES, help="Where the reference runs; auto is the CPU, and CUDA where it is present.")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Draws parameters, inputs and cotangents.")]
 
@@ -78,7 +79,7 @@ NoStop = Annotated[
     bool, typer.Option("--no-stop", help="Train all epochs, whatever the recipe's rules for stopping early say.")
 ]
 TrainedOn = Annotated[
-    Literal["cpu", "cuda", "auto"] | None, typer.Option(help="For the reference; auto, the default: CUDA if there.")
+    str | None, typer.Option(metavar=PLACES, help="For the reference; auto, the default: CUDA if there.")
 ]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Of NumPy's BLAS and of torch; their number decides bits. Default: 1.")

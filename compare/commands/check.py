@@ -7,6 +7,7 @@ from twofold.compare.data import load
 from twofold.compare.errors import Status
 from twofold.compare.faults.suspects import suspects
 from twofold.compare.judge import battery
+from twofold.compare.judge.checks.table import ON_DEVICE
 from twofold.compare.judge.finding import status_of
 from twofold.compare.judge.full import CHECKS, full_trial
 from twofold.compare.output import write_json
@@ -37,7 +38,8 @@ def full(
 
         at("reading the data")
         trial = full_trial(pair, load(pair.dataset, data).train, kind, place, seed)
-        yield battery.run_trial(trial, CHECKS, at, suspects)
+        checks = CHECKS if place == "cpu" else (*CHECKS, ON_DEVICE)
+        yield battery.run_trial(trial, checks, at, suspects)
 
 
 def kinds(dtype: str | None) -> Sequence[str]:

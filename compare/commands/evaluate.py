@@ -1,6 +1,5 @@
 """`twofold evaluate`: the figures and pictures of a checkpoint, without training."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from twofold.compare.commands.choosing import trainable
@@ -42,6 +41,5 @@ def restored(path: Path, data: Path | None, device: str) -> tuple[Training, Data
     if entries["data"] != (found := dataset.source if data else "embedded"):
         raise DataError(f"{path}: expected the data that it was trained on, {entries['data']}, found {found}")
     training = Training(pair, dataset, Configuration(**entries, settings=all_of(pair)))
-    here = {**stored.configuration, "device": entries["device"]}  # it may be evaluated elsewhere
-    training.restore(replace(stored, configuration=here), path)
+    training.restore(stored, path)
     return training, dataset

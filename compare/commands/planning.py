@@ -107,6 +107,6 @@ def chosen_settings(pair: Pair, wanted: Wanted, kept: Sequence[str]) -> Point:
 
 def place_of(backend: SideName, device: str) -> str:
     """Where a backend computes under --device; raises SideError where it cannot."""
-    if backend == "scratch" and device == "cuda":
-        raise SideError("--device cuda: scratch runs on the CPU alone; try --backend reference")
+    if backend == "scratch" and device not in ("cpu", "auto"):
+        raise SideError(f"--device {device}: scratch runs on the CPU alone; try --backend reference")
     return "cpu" if backend == "scratch" else devices(device)[-1]

@@ -1,5 +1,6 @@
 """`twofold report`: everything measured for each pair, then index.html and report.json."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -93,9 +94,14 @@ def told(console: Screen, report: PairReport, note: str = "") -> None:
         console.print(text)
 
 
+def share(value: float) -> str:
+    """Of a loss of 0 there is none."""
+    return f"{value:.1e}" if math.isfinite(value) else "an unknown part"
+
+
 def line(report: PairReport) -> str:
     return (
         f"{report.pair.name}: {report.verdict}; after {report.pair.recipe.report_steps} steps the losses differ by "
-        f"at most {report.largest_difference:.1e} of their value, those of two references one ulp apart by "
-        f"{report.largest_twin_difference:.1e}"
+        f"at most {share(report.largest_difference)} of their value, those of two references one ulp apart by "
+        f"{share(report.largest_twin_difference)}"
     )

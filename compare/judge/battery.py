@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from twofold.compare.errors import BadInput
-from twofold.compare.judge.checks.table import BATTERY, CHECKS_BY_NAME, Check
+from twofold.compare.judge.checks.table import CHECKS_BY_NAME, Check, battery_on
 from twofold.compare.judge.diagnosis.causes import Suspects, nobody, with_causes
 from twofold.compare.judge.diagnosis.diagnose import diagnosed
 from twofold.compare.judge.diagnosis.lines import with_lines
@@ -16,6 +16,7 @@ from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Blame, Finding, Verdict, gravest, raised
 from twofold.compare.pair import Case
 from twofold.compare.processes import in_order, spread
+from twofold.compare.sides.steady import repeatable
 from twofold.compare.threads import one_thread
 
 DTYPES = ("float64", "float32")
@@ -69,15 +70,15 @@ def run(
     dtype: str,
     device: str = "cpu",
     seed: int = 0,
-    checks: Iterable[Check] = BATTERY,
+    checks: Iterable[Check] | None = None,
     begins: Callable[[str], object] = silent,
     suspects: Suspects = nobody,
 ) -> Result:
-    """Runs `checks` on one trial; `begins` is told each check's name before it starts.
+    """Runs `checks`, by default all for the device, on one trial; `begins` is told each check's name before it starts.
 
     `suspects` knows mistakes that people make, and names those that look like a failure.
     """
-    checks = tuple(checks)
+    checks = battery_on(device) if checks is None else tuple(checks)
     unknown = {key.partition(":")[0] for key in case.waivers} - CHECKS_BY_NAME.keys()
     if unknown:
         raise BadInput(f"{case.name}: waivers for {sorted(unknown)}, the checks are {', '.join(CHECKS_BY_NAME)}")
@@ -105,7 +106,7 @@ def run_trial(
 ) -> Result:
     start = time.perf_counter()
     findings = []
-    with one_thread():
+    with one_thread(), repeatable(trial.device):
         for check in checks:
             begins(check.name)
             findings.append(examined(trial, check))
@@ -141,8 +142,7 @@ def run_all(
     """
     jobs = min(jobs, max(1, len(work) // TRIALS_A_PROCESS))
     if jobs > 1:
-        given = [(*item, seed) for item in work]
-        found = in_order(spread(partial(run, suspects=suspects), given, jobs))
+        found = in_order(begun_apart(work, seed, jobs, suspects))
         for done, result in enumerate(found, 1):
             tell(f"{done} of {len(work)}: {result.pair} {result.dtype}")
             yield result
@@ -150,6 +150,17 @@ def run_all(
     for n, (case, dtype, device) in enumerate(work, 1):
         label = f"{n} of {len(work)}: {case.name} {dtype} {device}"
         yield run(case, dtype, device, seed, begins=partial(_begins, tell, label), suspects=suspects)
+
+
+def begun_apart(
+    work: Sequence[tuple[Case, str, str]], seed: int, jobs: int, suspects: Suspects
+) -> Iterator[tuple[int, Result]]:
+    """Each result with its place, as it comes: the CPU's from processes, a device's from this one."""
+    here, there = ([n for n, (_, _, device) in enumerate(work) if (device == "cpu") == cpu] for cpu in (False, True))
+    for n, result in spread(partial(run, suspects=suspects), [(*work[n], seed) for n in there], jobs) if there else ():
+        yield there[n], result
+    for n in here:
+        yield n, run(*work[n], seed, suspects=suspects)
 
 
 def _begins(tell: Callable[[str], object], label: str, check: str) -> None:

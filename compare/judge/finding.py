@@ -236,6 +236,20 @@ class Finding:
         return sides.pop() if len(sides) == 1 else ""
 
 
+def on(device: str, quantity: Quantity) -> Quantity:
+    """What was judged of the reference's own run on a device: it is convicted by what fails.
+
+    That nothing is proven of a tensor the checks of scratch say.
+    """
+    if quantity.verdict is Verdict.VACUOUS:
+        return replace(quantity, verdict=Verdict.NOT_APPLICABLE)
+    if quantity.verdict is not Verdict.FAIL:
+        return quantity
+    told = quantity.reason.replace("reference", "float64 on the CPU").replace("scratch", device)
+    apart = f"{quantity.ratio:.2g} floors from the CPU's; " if np.isfinite(quantity.ratio) else ""
+    return replace(quantity, side="reference", reason=f"the reference is wrong on {device}: {apart}{told}")
+
+
 def failures(quantities: Iterable[Quantity]) -> set[str]:
     return {quantity.name for quantity in quantities if quantity.verdict is Verdict.FAIL}
 

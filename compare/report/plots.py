@@ -247,7 +247,10 @@ def both_curves(scratch: Sequence[float], reference: Sequence[float], twin: Sequ
 
 
 def relative_distance(scratch: Sequence[float], reference: Sequence[float]) -> np.ndarray:
-    return np.abs(np.subtract(scratch, reference)) / np.abs(reference)
+    """As parts of the reference's; NaN where that is 0, or too small to be divided by, and the other is another."""
+    apart, size = np.abs(np.subtract(scratch, reference)), np.abs(reference)
+    shares = np.divide(apart, size, out=np.full(apart.shape, np.nan), where=size >= np.finfo(np.float64).tiny)
+    return np.where(apart == 0, 0.0, shares)
 
 
 def error_bars(rows: Sequence[tuple[str, Mapping[str, float]]], limit: float) -> bytes:

@@ -11,12 +11,14 @@ from numpy.typing import DTypeLike
 from twofold.compare import nest
 from twofold.compare.pair import Twin
 from twofold.compare.sides.devices import import_torch
+from twofold.compare.sides.ranges import ranged
+from twofold.compare.sides.steady import going_back_from, in_full
 from twofold.compare.sides.trace import Check, Keep, Names, States, Trace, array_of, copied, view_of, watch_reference
 from twofold.scratch.module import Array
 
 
 class Reference:
-    """The torch side, on `device`. TF32 is off while comparing: it keeps ten bits of each factor.
+    """The torch side, on `device`. Before each run TF32 is off, and on a device indices are within their range.
 
     `names` are its modules' calls by what scratch calls them, where that is something else. Of the names of a tied
     tensor it goes by the one in `known`, else by the first.
@@ -38,7 +40,7 @@ class Reference:
         known: Collection[str] = (),
     ) -> None:
         self.torch = torch = import_torch()
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+        in_full()
         self.dtype, self.device = np.dtype(dtype), device
         self.model = model.build("reference").to(dtype=getattr(torch, self.dtype.name), device=device)
         self.names, self.tied = names, tied_names(self.model, known)
@@ -103,12 +105,15 @@ class Reference:
             tensor = self.tensor(array)
             return tensor.requires_grad_(input_gradients and tensor.is_floating_point())
 
+        in_full()
         self._inputs = nest.apply(leaf, inputs)
-        self._out = self.model(*self._inputs)
+        with ranged(self.device), going_back_from(self.model.training, self.device):
+            self._out = self.model(*self._inputs)
         return nest.apply(array_of, self._out)
 
     def loss(self, target: Array) -> Array:
-        self._loss = self._objective(self._out, self.tensor(target))
+        with ranged(self.device):
+            self._loss = self._objective(self._out, self.tensor(target))
         return array_of(self._loss)
 
     def _objective(self, out: Any, target: Any) -> Any:
@@ -140,9 +145,13 @@ class Reference:
         self.model.zero_grad()
 
     def step(self) -> None:
+        self.clip_gradients()
+        self.optimizer.step()
+
+    def clip_gradients(self) -> None:
+        """As the pair's recipe does before a step, in place."""
         if self.clip is not None:
             self.torch.nn.utils.clip_grad_value_(self.model.parameters(), self.clip)
-        self.optimizer.step()
 
     def optimizer_state(self) -> States:
         return {name: kept_of(self.optimizer, parameter) for name, parameter in self.named_parameters()}
@@ -155,10 +164,13 @@ class Reference:
         return watch_reference(self.model, keep, self.names)
 
     def train_step(self, x: Array, target: Array) -> tuple[float, Array]:
+        if self.device != "cpu":  # what a model may have turned on
+            in_full()
         x, target = (self.torch.from_numpy(array).to(self.device) for array in (x, target))
         self.optimizer.zero_grad()
-        out = self.model(x)
-        loss = self._objective(out, target)
+        with ranged(self.device):
+            out = self.model(x)
+            loss = self._objective(out, target)
         loss.backward()
         found = float(loss.detach())
         if self.check is not None:
@@ -173,7 +185,8 @@ class Reference:
         return float(self.torch.stack(parts).sum()) if parts else 0.0
 
     def evaluate(self, x: Array, target: Array) -> tuple[float, Array]:
-        with self.torch.no_grad():
+        in_full()
+        with self.torch.no_grad(), ranged(self.device):
             out = self.model(self.tensor(x))
             return float(self._objective(out, self.tensor(target))), array_of(out)
 

@@ -146,8 +146,9 @@ def generators_kept(side: Side) -> Iterator[None]:
     if isinstance(side, Scratch):  # each of its modules has one of its own
         yield
     else:
-        torch = side.torch
-        with torch.random.fork_rng([] if side.device == "cpu" else range(torch.cuda.device_count())):
+        torch, kind = side.torch, side.torch.device(side.device).type
+        places = [] if kind == "cpu" else range(torch.get_device_module(kind).device_count())
+        with torch.random.fork_rng(places, device_type="cuda" if kind == "cpu" else kind):  # of the CPU always
             yield
 
 

@@ -38,7 +38,8 @@ def installed(library: str) -> str:
 
 def must_fit(path: Path, training: "Training", stored: Checkpoint) -> list[str]:
     """Raises DataError in one line for what another training, or none, has written; what to know of it otherwise."""
-    must_agree(path, training.configuration, stored.configuration)
+    device, before = training.configuration.device, stored.configuration.get("device")
+    must_agree(path, training.configuration, {**stored.configuration, "device": device})
     now, then = training.circumstances, stored.circumstances
     for part in ("records", "data"):
         if now[part] != then.get(part):
@@ -51,7 +52,8 @@ def must_fit(path: Path, training: "Training", stored: Checkpoint) -> list[str]:
         must_be_like(path, "best", weights, stored.best)
     must_count(path, training, stored)
     must_be_optimizers(path, training, stored)
-    return [
+    moved = [f"made on {before}, now on {device}: the last bits may be others"] if before != device else []
+    return moved + [
         f"made with {name} {found}, now {value}: the last bits may be others"
         for name, value, found in differing(now["versions"], then.get("versions", {}))
     ]

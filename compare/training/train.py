@@ -12,6 +12,8 @@ import numpy as np
 from twofold.compare.data import DataError, Dataset, Split
 from twofold.compare.pair import Pair, Recipe, SideName, Twin
 from twofold.compare.sides import Reference, Scratch, Side, States
+from twofold.compare.sides.devices import seed_torch
+from twofold.compare.sides.steady import repeatable
 from twofold.compare.threads import threads
 from twofold.compare.training import checkpoint
 from twofold.compare.training.checkpoint import Checkpoint, Curves
@@ -114,7 +116,7 @@ class Training:
         Every so many steps it is evaluated within the epoch too, which changes nothing. `whole` is called after each
         step once all that belongs to it is done: to save or to raise there loses nothing.
         """
-        with threads(self.configuration.threads, self.configuration.backend):
+        with threads(self.configuration.threads, self.configuration.backend), repeatable(self.configuration.device):
             self._run(epochs, watcher, every, whole)
 
     def _run(self, epochs: int, watcher: Watcher, every: int | None, whole: Callable[[], object] | None) -> None:
@@ -159,7 +161,7 @@ class Training:
         if isinstance(self.side, Scratch):
             self.side.reseed(seed)
         else:
-            self.side.torch.manual_seed(seed)
+            seed_torch(seed, self.side.device)
 
     def over_last(self, steps: int) -> dict[str, float]:
         """Loss and metrics over the last steps; a short batch counts by its records."""

@@ -21,38 +21,47 @@ def names(trial: Trial) -> Iterator[Quantity]:
         yield exactly("no parameters", True, "")
     for name in dict.fromkeys((*scratch, *reference)):
         shapes = [state[name].shape if name in state else "nothing" for state in (scratch, reference)]
-        told = f"scratch has {shapes[0]}, reference {shapes[1]}"
+        said = f"scratch has {shapes[0]}, reference {shapes[1]}"
         if name not in reference and unseen:
-            told += f"; torch registers no modules in {', '.join(unseen)}: nn.ModuleList does"
-        yield exactly(name, shapes[0] == shapes[1], told, "conventions")
+            said += f"; torch registers no modules in {', '.join(unseen)}: nn.ModuleList does"
+        yield exactly(name, shapes[0] == shapes[1], said, "conventions")
         if name in frozen:
-            told = "the reference has it frozen: requires_grad is False"
-            yield exactly(f"{name} requires_grad", False, told, "conventions")
+            said = "the reference has it frozen: requires_grad is False"
+            yield exactly(f"{name} requires_grad", False, said, "conventions")
         if name in scratch and name in reference and scratch[name].dtype != reference[name].dtype:
-            told = f"scratch has {scratch[name].dtype}, reference {reference[name].dtype}"
-            yield exactly(f"{name} dtype", False, told, "scratch")
+            said = f"scratch has {scratch[name].dtype}, reference {reference[name].dtype}"
+            yield exactly(f"{name} dtype", False, said, "scratch")
     parameters = dict(side.model.named_parameters())
     for name in (name for name in scratch if name in reference and name not in parameters):
-        told = "buffers begin with other values"
-        yield bit_for_bit(f"{name} at first", [scratch[name]], [reference[name]], told, "conventions")
+        said = "buffers begin with other values"
+        yield bit_for_bit(f"{name} at first", [scratch[name]], [reference[name]], said, "conventions")
+
+
+def sides(trial: Trial) -> list[Side]:
+    """Scratch's, the reference's, and on a device the reference's there."""
+    return [trial.scratch(), trial.reference(), *([trial.away()] if trial.device != "cpu" else [])]
+
+
+def told(side: Side) -> str:
+    device = getattr(side, "device", "cpu")
+    return side.name if device == "cpu" else f"{side.name} on {device}"
 
 
 def load(trial: Trial) -> Iterator[Quantity]:
-    for side in (trial.scratch(), trial.reference()):
+    for side in sides(trial):
         side.load(trial.state)
         read = side.state()
         for name, value in trial.state.items():
             equal = name in read and np.array_equal(read[name], value)
             guilty = side.name if name in read else ""  # else the sides name their tensors otherwise
-            yield exactly(f"{name} in {side.name}", equal, "what was loaded is not what is read back", guilty)
+            yield exactly(f"{name} in {told(side)}", equal, "what was loaded is not what is read back", guilty)
         if not trial.state:
-            yield exactly(f"{side.name} has no state", not read, f"reads {sorted(read)}", side.name)
+            yield exactly(f"{told(side)} has no state", not read, f"reads {sorted(read)}", side.name)
 
 
 def memory(trial: Trial) -> Iterator[Quantity]:
     """Arrays that were handed in or out are overwritten; no side may notice."""
-    sides: tuple[Side, ...] = (trial.scratch(), trial.reference())
-    for side in sides:
+    for side in sides(trial):
         state, inputs = copied(trial.state), nest.apply(np.array, trial.inputs)
         side.load(state)
         side.zero_grad()
@@ -67,7 +76,7 @@ def memory(trial: Trial) -> Iterator[Quantity]:
                 array.fill(77)
             equal = all(map(same, before, (side.state(), side.gradients())))
             yield exactly(
-                f"{what} of {side.name}", equal, "the side keeps the very memory that it handed over", side.name
+                f"{what} of {told(side)}", equal, "the side keeps the very memory that it handed over", side.name
             )
 
 

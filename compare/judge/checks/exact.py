@@ -11,7 +11,7 @@ from twofold.compare import nest
 from twofold.compare.judge.evidence.floor import distance, idle
 from twofold.compare.judge.evidence.reading import Reading
 from twofold.compare.judge.evidence.trial import Trial, leaves
-from twofold.compare.judge.finding import Quantity, Verdict, beside, bit_for_bit, exactly, first_place, not_finite
+from twofold.compare.judge.finding import Quantity, Verdict, beside, bit_for_bit, exactly, first_place, not_finite, on
 from twofold.compare.judge.gates import LIMIT
 from twofold.scratch.module import Array, Module
 
@@ -26,6 +26,9 @@ EXACT_LAYERS = {
     "MaxPool2d",
     "ReLU",
 }
+STAGES = ("forward", "backward", "gradient")
+# On a device integers of 13 bits, where sums leave room for them: TF32 and float16 keep eleven of each factor.
+WIDE = 2**11
 
 
 def exact(trial: Trial) -> Iterator[Quantity]:
@@ -38,6 +41,17 @@ def exact(trial: Trial) -> Iterator[Quantity]:
         return
     for stage, judged in compared(whole).items():
         yield from (replace(quantity, name=f"{stage} {quantity.name}") for quantity in judged)
+    if trial.device != "cpu":
+        yield from on_device(trial, 1 if most * WIDE > exact_to / 4 else WIDE)
+
+
+def on_device(trial: Trial, wide: int) -> Iterator[Quantity]:
+    """The reference's run on the device beside its run on the CPU, on inputs that are so many times as large."""
+    whole = integers(trial, signed=True, wide=wide)
+    away, here = whole.observe(whole.away()), whole.observe(whole.reference())
+    for stage in STAGES if whole.shows_modules else ("gradient",):
+        for quantity in bitwise(away[stage], here[stage]):
+            yield on(trial.device, replace(quantity, name=f"{stage} {quantity.name} on {trial.device}"))
 
 
 @lru_cache(maxsize=1)
@@ -48,7 +62,7 @@ def runs(whole: Trial) -> tuple[Reading, Reading]:
 
 def compared(whole: Trial) -> dict[str, list[Quantity]]:
     scratch, reference = runs(whole)
-    stages = ("forward", "backward", "gradient") if whole.shows_modules else ("gradient",)
+    stages = STAGES if whole.shows_modules else ("gradient",)
     shown = {stage: whole.called(scratch[stage], reference) for stage in ("forward", "backward")}
     return {stage: list(bitwise((scratch | shown)[stage], reference[stage])) for stage in stages}
 
@@ -89,8 +103,11 @@ def signed(trial: Trial) -> Trial:
     return integers(trial, signed=True)
 
 
-def integers(trial: Trial, signed: bool) -> Trial:
-    """The trial with weights in {-1, 0, 1}, inputs up to 3, cotangents up to 2; unsigned: their absolute values."""
+def integers(trial: Trial, signed: bool, wide: int = 1) -> Trial:
+    """The trial with weights in {-1, 0, 1}, inputs up to 3, cotangents up to 2; unsigned: their absolute values.
+
+    `wide` inputs and cotangents reach so many times as far.
+    """
     whole = Trial(trial.case, trial.dtype, trial.device, trial.seed)
     whole.integral = True
     vars(whole)["rehearsal"] = trial.rehearsal  # among few integers many are equal by chance
@@ -103,20 +120,17 @@ def integers(trial: Trial, signed: bool) -> Trial:
         return drawn if signed else np.abs(drawn)
 
     whole.state = {name: draw(array, 1) for name, array in trial.state.items()}
-    whole.inputs = nest.apply(lambda array: draw(array, 3), trial.inputs)
-    whole.cotangents = nest.apply(lambda array: draw(array, 2), trial.cotangents)
+    whole.inputs = nest.apply(lambda array: draw(array, 3 * wide), trial.inputs)
+    whole.cotangents = nest.apply(lambda array: draw(array, 2 * wide), trial.cotangents)
     return whole
 
 
 def largest(reading: Reading) -> float:
-    stages = ("forward", "backward", "gradient")
-    finite = (array[np.isfinite(array)] for stage in stages for array in reading[stage].values())
+    finite = (array[np.isfinite(array)] for stage in STAGES for array in reading[stage].values())
     return max(float(np.abs(array).max(initial=0)) for array in finite)
 
 
 def inexact(trial: Trial) -> str:
-    if trial.device != "cpu":
-        return "bit for bit is promised on the CPU alone"
     others = sorted({type(module).__name__ for module in leaves(trial.scratch().model) if not keeps_integers(module)})
     return f"{', '.join(others)} rounds even integers" if others else ""
 

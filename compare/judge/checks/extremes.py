@@ -151,9 +151,16 @@ def spreads(trial: Trial, part: Part) -> bool:
     return not all(np.array_equal(ours[name], theirs[name]) for name in ours if name.startswith("output"))
 
 
-def beside(trial: Trial, part: Part, kind: Kind, values: Values, usual: Outcome) -> list[Quantity]:
-    """Scratch's run on one kind of values judged beside the reference's, re-run where an error needs a floor."""
-    actual = part.ours(values)
+def beside(
+    trial: Trial,
+    part: Part,
+    kind: Kind,
+    values: Values,
+    usual: Outcome,
+    acting: Callable[[Values], Outcome] | None = None,
+) -> list[Quantity]:
+    """A run on one kind of values, scratch's by default, judged beside the reference's, re-run where that is needed."""
+    actual = (acting or part.ours)(values)
     plain = usual if kind is AS_IT_IS else part.theirs(trial.dtype, part.state, values)
     golden = plain if trial.dtype == "float64" else part.theirs("float64", part.state, values)
     runs = [] if golden is plain else [plain]

@@ -1,6 +1,6 @@
 """Optimizers judged apart from gradients: both sides get the same gradients, state and step count."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
 from unittest.mock import patch
@@ -13,7 +13,7 @@ from twofold.compare.judge.checks.variants import Holding
 from twofold.compare.judge.evidence.floor import sure
 from twofold.compare.judge.evidence.reading import Unrepeatable
 from twofold.compare.judge.evidence.rounding import perturbed
-from twofold.compare.judge.evidence.training import clip_of, named_states
+from twofold.compare.judge.evidence.training import clip_of, counted, named_states
 from twofold.compare.judge.evidence.trial import RERUNS, Trial
 from twofold.compare.judge.finding import Quantity, exactly, worst_by_name
 from twofold.compare.layers import OPTIMIZERS
@@ -69,19 +69,30 @@ def given_to(trial: Trial, twin: Twin) -> Iterator[tuple[str, Given]]:
         yield label, (start, state, gradients)
 
 
-def rounds(trial: Trial, twin: Twin) -> Iterator[tuple[str, list[Quantity]]]:
+def scratch(trial: Trial, twin: Twin) -> Scratch:
+    return Scratch(trial.case.model, None, twin, trial.dtype, clip=clip_of(trial))
+
+
+Made = Callable[[Trial, Twin], Side]
+
+
+def rounds(trial: Trial, twin: Twin, made: Made = scratch) -> Iterator[tuple[str, list[Quantity]]]:
+    """Each step of the side that is `made`, beside the reference's."""
     for label, given in given_to(trial, twin):
         with patch("twofold.scratch.optim.BLOCK_BYTES", Holding(3)) if label == "midway" else nullcontext():
-            actual = steps(scratch(trial, twin), *given)
+            side = made(trial, twin)
+            actual = steps(side, *given)
+        if isinstance(side, Reference):
+            actual = [counted(after) for after in actual]
         golden = steps(reference(trial, twin, "float64"), *given)
         judged = [trial.judge(ours, theirs, []) for ours, theirs in zip(actual, golden, strict=True)]
         if not all(map(sure, judged)):
             if not all(map(same, golden, steps(reference(trial, twin, "float64"), *given))):
                 raise Unrepeatable("the reference's optimizer does not repeat itself on equal gradients")
-            side = reference(trial, twin)
-            reruns = [steps(side, *perturbed(given, seed)) for seed in range(RERUNS)]
+            plain = reference(trial, twin)
+            reruns = [steps(plain, *perturbed(given, seed)) for seed in range(RERUNS)]
             if trial.dtype != "float64":
-                reruns.append(steps(side, *given))
+                reruns.append(steps(plain, *given))
             judged = [
                 trial.judge(ours, theirs, runs) for ours, theirs, *runs in zip(actual, golden, *reruns, strict=True)
             ]
@@ -90,12 +101,8 @@ def rounds(trial: Trial, twin: Twin) -> Iterator[tuple[str, list[Quantity]]]:
             yield f"{twin.scratch.rpartition(':')[2]}({arguments}), step {step} {label}", quantities
 
 
-def scratch(trial: Trial, twin: Twin) -> Scratch:
-    return Scratch(trial.case.model, None, twin, trial.dtype, clip=clip_of(trial))
-
-
-def reference(trial: Trial, twin: Twin, dtype: str | None = None) -> Reference:
-    given = trial.case.model, None, twin, dtype or trial.dtype, trial.device
+def reference(trial: Trial, twin: Twin, dtype: str | None = None, device: str = "cpu") -> Reference:
+    given = trial.case.model, None, twin, dtype or trial.dtype, device
     return Reference(*given, clip=clip_of(trial), known=trial.state)
 
 
@@ -133,8 +140,14 @@ def steps(side: Side, start: dict[str, Array], state: States, gradients: Any) ->
     after = []
     for gradient in gradients:
         side.set_gradients(gradient)
-        side.step()
-        kept = {f"{name} gradient": left for name, left in side.gradients().items()}  # no step may write to it
+        if isinstance(side, Reference):  # torch's foreach forms write to the gradients, and no user minds
+            side.clip_gradients()
+            left = side.gradients()
+            side.optimizer.step()
+        else:
+            side.step()
+            left = side.gradients()
+        kept = {f"{name} gradient": array for name, array in left.items()}  # no step may write to it
         parameters = {name: value for name, value in side.state().items() if name in gradient}
         after.append({**parameters, **named_states(side), **kept})
     return after

@@ -48,21 +48,24 @@ class Part:
 
 
 class References:
-    """The reference's two dtypes, each made when it is asked for, with the trial's weights."""
+    """The reference's two dtypes on a device, each made when it is asked for, with the trial's weights."""
 
-    def __init__(self, trial: Trial) -> None:
-        self.trial, self.made = trial, dict[str, Reference]()
+    def __init__(self, trial: Trial, device: str) -> None:
+        self.trial, self.device, self.made = trial, device, dict[str, Reference]()
 
     def __getitem__(self, dtype: str) -> Reference:
         if dtype not in self.made:
-            self.made[dtype] = self.trial.reference(dtype)
+            self.made[dtype] = self.trial.reference(dtype, self.device)
             self.made[dtype].load(self.trial.state)
         return self.made[dtype]
 
 
-def parts(trial: Trial) -> Iterator[Part]:
-    """In order of execution; of modules that are alike, arguments included, the first, where both sides name it."""
-    scratch, references = trial.scratch(), References(trial)
+def parts(trial: Trial, device: str = "cpu") -> Iterator[Part]:
+    """In order of execution; of modules that are alike, arguments included, the first, where both sides name it.
+
+    The reference's are on a device.
+    """
+    scratch, references = trial.scratch(), References(trial, device)
     scratch.load(trial.state)
     theirs = {path for path, module in references[trial.dtype].model.named_modules() if runs(module)}
     seen = set()

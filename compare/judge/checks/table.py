@@ -7,6 +7,7 @@ from twofold.compare import nest
 from twofold.compare.judge.checks import (
     contract,
     curves,
+    device,
     exact,
     extremes,
     modes,
@@ -124,5 +125,13 @@ BATTERY: tuple[Check, ...] = (
     Check("resync", "20 training steps, each from the same state", resync.resynchronised, untrained),
     Check("curve", "50 free steps inside the envelope", curves.free, not_free),
 )
+
+# Of the reference's runs on a device; what the others judge beside it runs on the CPU, whose floors are the measure.
+ON_DEVICE = Check("device", "on a device the reference repeats itself, and lies within the floors", device.on_device)
+
+
+def battery_on(device: str) -> tuple[Check, ...]:
+    return BATTERY if device == "cpu" else (*BATTERY, ON_DEVICE)
+
 
 CHECKS_BY_NAME = {check.name: check for check in BATTERY}

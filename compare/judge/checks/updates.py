@@ -115,7 +115,7 @@ def by_torch(
     torch = import_torch()
 
     def tensor_of(array: Array) -> Any:
-        return torch.tensor(array, dtype=getattr(torch, dtype), device=trial.device)
+        return torch.tensor(array, dtype=getattr(torch, dtype))
 
     parameters = {name: torch.nn.Parameter(tensor_of(value)) for name, value in start.items()}
     optimizer = twin.build("reference", parameters.items())

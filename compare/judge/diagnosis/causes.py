@@ -23,6 +23,7 @@ def with_causes(trial: Trial, findings: Sequence[Finding], suspects: Suspects = 
 
 def caused(trial: Trial, finding: Finding, named: Mapping[str, str]) -> Finding:
     where = finding.first_divergence
-    told = [*(relations(trial, where) if where and finding.quantities else ())]
+    seen = where and finding.quantities and finding.check != "device"  # whose numbers are no run of scratch's
+    told = [*(relations(trial, where) if where and seen else ())]
     told += [f"as by {fault}: {title}" for fault, title in named.items()]
     return replace(finding, causes=tuple(named), probable_cause="; ".join(told))

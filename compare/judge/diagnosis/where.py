@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import takewhile
 
-from twofold.compare.judge.checks import exact, extremes, modes, optimizers, sizes
+from twofold.compare.judge.checks import device, exact, extremes, modes, optimizers, sizes
 from twofold.compare.judge.evidence.floor import judge_all
 from twofold.compare.judge.evidence.reading import Measured, Reading
 from twofold.compare.judge.evidence.resync import (
@@ -213,6 +213,16 @@ def first_in(trial: Trial, step: Step) -> Divergence | None:
     return None
 
 
+def of_device(trial: Trial) -> Divergence | None:
+    """Within a pass on the device; where all of it agrees, what differs is an update's."""
+    for mode, judged in device.passes(trial).items():
+        if where := locate(trial, judged, between=not_seen):
+            return replace(where, evaluating=bool(mode))
+        if failures(judged["loss"]):
+            return Divergence("loss", "loss", evaluating=bool(mode))
+    return None
+
+
 # By check; what another finds has no place.
 PLACES: Mapping[str, Callable[[Trial], Divergence | None]] = {
     "exact": of_exact,
@@ -221,6 +231,7 @@ PLACES: Mapping[str, Callable[[Trial], Divergence | None]] = {
     **dict.fromkeys(("forward", "gradient", "grad_output", "chunks", "strides"), divergence),
     "loss": of_loss,
     "modes": of_modes,
+    "device": of_device,
     "optimizer": of_optimizer,
     "resync": of_training,
     "curve": of_curve,

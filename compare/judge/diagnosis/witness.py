@@ -77,7 +77,7 @@ def with_plain_optimizer(trial: Trial, twin: Twin, clip: float | None) -> Refere
     """The reference in float64 with an optimizer of torch's own class, to which nobody has done anything."""
     kind = type(optimizers.reference(trial, twin).optimizer).__name__
     plain = Twin(twin.scratch, f"torch.optim:{kind}", twin.arguments)
-    return Reference(trial.case.model, None, plain, "float64", trial.device, clip=clip, known=trial.state)
+    return Reference(trial.case.model, None, plain, "float64", clip=clip, known=trial.state)
 
 
 def of_statistics(trial: Trial, where: Divergence, path: str) -> Blame:

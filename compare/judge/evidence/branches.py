@@ -40,7 +40,7 @@ def pinned(
 
     In training mode every nn.Dropout takes the boolean keep pattern of `masks` and scales by itself.
 
-    What it would have decided otherwise is listed where one is `counting`, which costs a comparison of every entry.
+    What it would have decided otherwise is listed where one is `counting`, on the CPU: it costs looking at every entry.
 
     A module with a forward of its own on the instance does what that says, and one whose input has another shape than
     the one given stays as it is: such a difference will be found.
@@ -110,7 +110,7 @@ def _relu(module: Any, x: Any, given: Array, counting: bool) -> tuple[Any, Array
     import torch
 
     keep = torch.from_numpy(given > 0).to(x.device)
-    flipped = x.detach()[keep != (x.detach() > 0)].abs().cpu().numpy() if counting else NONE
+    flipped = x.detach()[keep != (x.detach() > 0)].abs().numpy() if counting else NONE
     # NaN is kept: a reference that has one must not hide behind scratch's branch
     below = getattr(module, "negative_slope", 0.0) * x
     out = torch.where(keep | x.detach().isnan(), x, below)
@@ -149,7 +149,7 @@ def _pool(module: Any, x: Any, given: Array, counting: bool) -> tuple[Any, Array
         return out, NONE
     largest, _ = winners(x.detach())
     lost = largest - out.detach()
-    return out, lost[lost > 0].cpu().numpy()
+    return out, lost[lost > 0].numpy()
 
 
 @contextmanager

@@ -86,15 +86,22 @@ class Draws:
         unwatched(side.model)
         return side
 
-    def reference(self, dtype: str | None = None) -> Reference:
-        """With the names that scratch has for its modules' calls, if it can be run at all."""
+    def reference(self, dtype: str | None = None, device: str = "cpu") -> Reference:
+        """On the CPU, with the names that scratch has for its modules' calls, if it can be run at all."""
+        names: Names = MappingProxyType({})
         with suppress(Exception):
-            return self.unnamed_reference(dtype, names=self.rehearsal.names)
-        return self.unnamed_reference(dtype)
+            names = self.rehearsal.names
+        return self.unnamed_reference(dtype, names, device=device)
 
-    def unnamed_reference(self, dtype: str | None = None, names: Names = MappingProxyType({})) -> Reference:
+    def away(self) -> Reference:
+        """The reference on the trial's device, which is judged beside the CPU's as scratch is."""
+        return self.reference(device=self.device)
+
+    def unnamed_reference(
+        self, dtype: str | None = None, names: Names = MappingProxyType({}), device: str = "cpu"
+    ) -> Reference:
         case, dtype = self.case, dtype or self.dtype
-        given = case.model, case.loss, case.optimizer, dtype, self.device
+        given = case.model, case.loss, case.optimizer, dtype, device
         return Reference(*given, penalty=case.penalty, clip=case.clip, names=names, known=self.state)
 
     @cached_property

@@ -93,7 +93,7 @@ def synchronised(trial: Trial, first: int, last: int) -> Iterator[Step]:
         actual = training_step(trial, scratch, inputs, target)
         if number < first:
             continue
-        if number == first and trial.device == "cpu":
+        if number == first:
             repeats(trial, before, actual, judges[0])
         judged = judged_step(trial, actual, before, *judges)
         if not failed and fails(trial, judged):

@@ -86,11 +86,8 @@ def move(array: Array, seed: int) -> None:
 
 
 def move_tensor(tensor: Any, seed: int) -> None:
-    """Moves a torch tensor in place, unseen by autograd."""
-    array = view_of(tensor)
-    move(array, seed)
-    if tensor.device.type != "cpu":  # where the view is none
-        tensor.detach().copy_(tensor.new_tensor(array))
+    """Moves a torch tensor of the CPU's in place, unseen by autograd."""
+    move(view_of(tensor), seed)
 
 
 def move_state(model: Any, seed: int) -> None:

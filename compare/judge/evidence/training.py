@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
+
 from twofold.compare import nest
 from twofold.compare.judge.evidence.reading import Reading
 from twofold.compare.judge.evidence.rounding import perturbing
@@ -64,6 +66,15 @@ def training_step(
 def named_states(side: Side) -> dict[str, Array]:
     """The optimizer's state as {"fc1.weight exp_avg": array}."""
     return {f"{name} {key}": array for name, entry in side.optimizer_state().items() for key, array in entry.items()}
+
+
+def counted(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """With the steps that torch counts in a float32, whatever the dtype, as the integers that they are."""
+
+    def whole(array: Array) -> Array:
+        return array.astype(np.int64) if np.array_equal(array, np.round(array)) else array
+
+    return {name: whole(array) if name.endswith(" step") else array for name, array in arrays.items()}
 
 
 def clip_of(trial: Trial) -> float | None:

@@ -103,12 +103,11 @@ class Trial(Draws):
         pins, side = (actual["input"], actual["masks"]), self.reference()
         with pinned(side, *pins) as flips:
             plain = self.observe(side, training=training)
-        if self.device == "cpu":
-            with pinned(side, *pins, counting=False):
-                again = self.observe(side, training=training, keep=equal_to(plain))
-            if not repeated(plain, again):
-                told = f"{self.first_unequal(plain, again)}{unpinned(side, pins[1])}"
-                raise Unrepeatable(f"the reference does not repeat itself on equal inputs: {told}")
+        with pinned(side, *pins, counting=False):
+            again = self.observe(side, training=training, keep=equal_to(plain))
+        if not repeated(plain, again):
+            told = f"{self.first_unequal(plain, again)}{unpinned(side, pins[1])}"
+            raise Unrepeatable(f"the reference does not repeat itself on equal inputs: {told}")
         if self.dtype == "float64":
             measured = Measured(plain, flips)
         else:

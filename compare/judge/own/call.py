@@ -73,12 +73,16 @@ def must_be_sound(call: Call) -> None:
             f"scratch: expected a callable or a pair (forward, backward), found {kind(call.scratch)}; "
             "as judge(net.loss, torch_net, x, y)"
         )
-    if call.device not in ("cpu", "cuda"):
-        raise BadCall(f"device: expected 'cpu' or 'cuda', on which torch's side runs, found {call.device!r}")
     try:
-        devices(call.device)
+        known = isinstance(call.device, str) and call.device != "auto" and bool(devices(call.device))
     except SideError as error:
-        raise BadCall("device='cuda': expected a CUDA device that torch can use, found none; device='cpu'") from error
+        if call.device == "cuda":
+            told = "device='cuda': expected a CUDA device that torch can use, found none; device='cpu'"
+            raise BadCall(told) from error
+        known = False
+    if not known:
+        expected = "'cpu', 'cuda' or another that torch can use, on which torch's side runs"
+        raise BadCall(f"device: expected {expected}, found {call.device!r}")
     for dtype in call.dtypes:
         if dtype not in KNOWN:
             raise BadCall(f"dtypes: expected some of {', '.join(KNOWN)}, found {dtype!r}")

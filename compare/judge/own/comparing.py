@@ -19,6 +19,7 @@ from twofold.compare.judge.own.contract import (
     repeats,
     text_of,
 )
+from twofold.compare.judge.own.deciding.device import of_device
 from twofold.compare.judge.own.deciding.kinks import at_a_kink, both_are_slopes, clear_of_kinks
 from twofold.compare.judge.own.gaps import forgotten
 from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors, random_draw
@@ -43,6 +44,8 @@ def verdict_on(call: Call) -> Verdict:
         assert breach is not None
         return told_breach(record, breach)
     must_keep_parameters(bout, one, raw)
+    if call.device != "cpu" and (found := of_device(record, one)) is not None:
+        return told_undecided(record, found) if found.side is None else told_breach(record, found)
     draws = drawn(bout, call, one, record)
     breach = breach or contract(record, one, draws, raw)
     modes: list[bool | None] = [None] if call.modes is None else [True, False]

@@ -11,6 +11,7 @@ from twofold.compare.judge.own.comparing import verdict_on
 from twofold.compare.judge.own.contract import innermost_is_ours, line_of
 from twofold.compare.judge.own.rules import is_rule, judge_rule
 from twofold.compare.judge.own.telling.verdict import BadCall, Verdict
+from twofold.compare.sides.steady import precision_kept, repeatable
 from twofold.compare.threads import one_thread
 
 DTYPES = ("float64", "float32")
@@ -81,7 +82,8 @@ def judged(scratch: Any, reference: Any, data: tuple[Any, ...], given: Mapping[s
         known = {field.name for field in fields(Call)} - {"scratch", "reference", "data", "kernel", "asked"}
         call = Call(scratch, reference, data, **{name: given[name] for name in known})
         must_be_sound(call)
-        return verdict_on(call).after(time.perf_counter() - started)
+        with precision_kept(), repeatable(call.device):
+            return verdict_on(call).after(time.perf_counter() - started)
 
 
 def assert_equivalent(scratch: Any, reference: Any, *data: Any, **how: Any) -> Verdict:

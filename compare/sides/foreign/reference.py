@@ -4,6 +4,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,8 @@ from twofold.compare import nest
 from twofold.compare.sides.devices import import_torch, seed_torch
 from twofold.compare.sides.foreign.data import is_word
 from twofold.compare.sides.foreign.trees import Reach, is_module, is_tensor
+from twofold.compare.sides.ranges import ranged
+from twofold.compare.sides.steady import going_back_from, in_full
 from twofold.scratch.module import Array
 
 
@@ -35,6 +38,7 @@ class UsersReference:
         self, reference: Any, loss: Any = None, params: Mapping[str, Array] | None = None, device: str = "cpu"
     ) -> None:
         self.torch = import_torch()
+        reference, loss = (placed(one, device) if is_module(one) else one for one in (reference, loss))
         self.reference, self.criterion = reference, loss
         reach = Reach({"": reference})
         modules = {name.lstrip("."): module for name, module in reach.modules.items()}
@@ -78,6 +82,11 @@ class UsersReference:
         buffers = (buffer for module in self.all_modules.values() for buffer in module.buffers())
         return [buffer for buffer in buffers if not buffer.is_floating_point()]
 
+    @property
+    def training(self) -> bool:
+        """Whether every part of it is in training mode; what has no modes counts as that."""
+        return all(part.training for module in self.modules.values() for part in module.modules())
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Of all parameters by name; of a function that takes them as arguments theirs."""
         own = {name: tuple(parameter.shape) for name, parameter in self.parameters.items()}
@@ -97,24 +106,29 @@ class UsersReference:
         counters = [(buffer, buffer.data, buffer.clone()) for buffer in self.counters]
         modes = [(part, part.training) for module in self.all_modules.values() for part in module.modules()]
         buffers = [(part, dict(part._buffers)) for module in self.all_modules.values() for part in module.modules()]
-        seed = self.torch.get_rng_state()
+        seed, module = self.torch.get_rng_state(), None
+        if self.device != "cpu":
+            module = self.torch.get_device_module(self.torch.device(self.device))
+            own = module.get_rng_state()
         try:
             yield
         finally:
-            for part, own in buffers:
-                part._buffers.update(own)  # a forward may have bound others
+            for part, bound in buffers:
+                part._buffers.update(bound)  # a forward may have bound others
             for tensor, data, values, grad, requires_grad in tensors:
-                tensor.data = data
+                put(tensor, data)
                 tensor.data.copy_(values)
                 tensor.grad = grad
                 if tensor.is_leaf:
                     tensor.requires_grad_(requires_grad)
             for buffer, data, values in counters:
-                buffer.data = data
+                put(buffer, data)
                 buffer.data.copy_(values)
             for part, training in modes:
                 part.training = training
             self.torch.set_rng_state(seed)
+            if module is not None:
+                module.set_rng_state(own)
 
     def tensor(self, value: Any, dtype: str) -> Any:
         """Data as torch takes it: floats in the dtype, lists as tensors, integers as int64; plain numbers stay."""
@@ -135,15 +149,16 @@ class UsersReference:
         """The state in the dtype; gradients that are there stay only if asked for."""
         kind = getattr(self.torch, dtype)
         for name, tensor in self.tensors.items():
-            tensor.data = (
+            put(
+                tensor,
                 self.torch.from_numpy(np.array(state[name], np.float64)).to(self.device, kind)
                 if name in state
-                else tensor.data.to(self.device, kind)
+                else tensor.data.to(self.device, kind),
             )
             if not gradients:
                 tensor.grad = None
         for counter in self.counters:
-            counter.data = counter.data.to(self.device)
+            put(counter, counter.data.to(self.device))
 
     def run(
         self,
@@ -162,7 +177,8 @@ class UsersReference:
             if training is not None:
                 for module in self.modules.values():
                     module.train(training)
-            seed_torch(0)
+            seed_torch(0, self.device)
+            in_full()
             tensors = [self.tensor(array, dtype) for array in data]
             if self.laid_out:
                 tensors = [self.laid_out(tensor).detach() if is_tensor(tensor) else tensor for tensor in tensors]
@@ -177,8 +193,9 @@ class UsersReference:
         arguments = {name: self.tensor(state[name], dtype).requires_grad_(backward) for name in self.arguments}
         inputs = tensors[:-1] if self.criterion else tensors
         with self.torch.enable_grad() if backward else self.torch.no_grad():
-            out = self.reference(*inputs, *arguments.values())
-            outputs, loss = self.parted(out, tensors[-1] if tensors else None)
+            with ranged(self.device), going_back_from(self.training, self.device):
+                out = self.reference(*inputs, *arguments.values())
+                outputs, loss = self.parted(out, tensors[-1] if tensors else None)
             sent = None
             if loss is None and send is not None:
                 sent = [self.tensor(send(n, array_of(part)), dtype) for n, part in enumerate(outputs)]
@@ -228,6 +245,24 @@ class UsersReference:
         except Exception as error:
             return f"{type(error).__name__}: {' '.join(str(error).split())}"
         return ""
+
+
+def placed(module: Any, device: str) -> Any:
+    """The module itself, whose tensors a run moves and puts back; where a device's are of another kind a copy there."""
+    torch = import_torch()
+    if torch._has_compatible_shallow_copy_type(torch.empty(0), torch.empty(0, device=device)):
+        return module
+    return deepcopy(module).to(device)
+
+
+def put(tensor: Any, data: Any) -> None:
+    """Gives a tensor other data, also on a device whose tensors are of another kind than the CPU's."""
+    torch = import_torch()
+    if torch._has_compatible_shallow_copy_type(tensor, data):
+        tensor.data = data
+        return
+    other = torch.nn.Parameter(data, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else data.clone()
+    torch.utils.swap_tensors(tensor, other)
 
 
 def alike(one: Any, other: Any) -> bool:

@@ -22,7 +22,7 @@ from twofold.compare.judge.gates import LIMIT
 from twofold.compare.judge.own.call import Call
 from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors, is_real
 from twofold.compare.sides.foreign.data import given, in_dtype, redrawn
-from twofold.compare.sides.foreign.reference import arity
+from twofold.compare.sides.foreign.reference import UsersReference, arity
 from twofold.compare.sides.foreign.trees import Reach, is_of_optim, is_tensor
 from twofold.scratch.module import Array
 
@@ -97,18 +97,22 @@ def beside(foreign: Any, shapes: set[tuple[int, ...]]) -> dict[str, Array]:
 
 
 @contextmanager
-def stepping(bout: Bout, call: Call) -> Iterator[Callable[[tuple[Any, ...], int | None, str], None]]:
-    """Torch's step: the user's own, or loss, backward and a step of his optimizer. All is put back afterwards."""
+def stepping(bout: Bout, call: Call) -> Iterator[Callable[[tuple[Any, ...], int | None, str], Tensors]]:
+    """Torch's step: the user's own, or loss, backward and a step of his optimizer. All is put back afterwards.
+
+    Gives the gradients that the optimizer was given: its foreach forms write to them.
+    """
     reference = bout.reference
     torch = reference.torch
     reach = Reach({"": call.reference_step}) if call.reference_step is not None else None
     with reference.kept():
         if call.reference_step is not None:
 
-            def own(data: tuple[Any, ...], seed: int | None, dtype: str) -> None:
+            def own(data: tuple[Any, ...], seed: int | None, dtype: str) -> Tensors:
                 tensors = [reference.tensor(array, dtype) for array in data]
                 with all_moved(seed) if seed is not None else nullcontext():
                     call.reference_step(*arguments_of(call.reference_step, tuple(tensors)))
+                return gradients_of(reference)
 
             try:
                 yield own
@@ -118,17 +122,25 @@ def stepping(bout: Bout, call: Call) -> Iterator[Callable[[tuple[Any, ...], int 
             return
         optimizer = made(call.optimizer, list(reference.parameters.values()))
 
-        def usual(data: tuple[Any, ...], seed: int | None, dtype: str) -> None:
+        def usual(data: tuple[Any, ...], seed: int | None, dtype: str) -> Tensors:
             optimizer.zero_grad()
             tensors = [reference.tensor(array, dtype) for array in data]
             with all_moved(seed) if seed is not None else nullcontext(), torch.enable_grad():
                 out = reference.reference(*(tensors[:-1] if reference.criterion else tensors))
                 _, loss = reference.parted(out, tensors[-1])
                 loss.backward()
+            given = gradients_of(reference)
             optimizer.step()
+            return given
 
         usual.optimizer = optimizer  # type: ignore[attr-defined]
         yield usual
+
+
+def gradients_of(reference: UsersReference) -> Tensors:
+    """Copies, in float64."""
+    gradients = {name: parameter.grad for name, parameter in reference.parameters.items()}
+    return {name: np.array(g.detach().cpu().numpy(), np.float64) for name, g in gradients.items() if g is not None}
 
 
 def made(optimizer: Any, parameters: list[Any]) -> Any:
@@ -164,11 +176,9 @@ def torch_run(
             if seed is not None and not free:
                 data = tuple(perturbed(in_dtype(a, dtype), seed) if is_real(a) else a for a in data)
             with seen() if seen is not None and n == len(run.data) - 1 else nullcontext():
-                step(data, None if free else seed, dtype)
+                grads = step(data, None if free else seed, dtype)
             ended = layout.from_torch(now(bout))
             found.change.append({name: ended[name] - started[name] for name in ended})
-            gradients = {n: p.grad for n, p in bout.reference.parameters.items() if p.grad is not None}
-            grads = {name: np.asarray(g.detach().cpu().numpy(), np.float64) for name, g in gradients.items()}
             found.gradients.append(layout.gradients(grads) if grads else {})
         if (optimizer := getattr(step, "optimizer", None)) is not None:
             found.state = states(bout, optimizer)

@@ -153,7 +153,7 @@ class Walker:
         if self.training is not None:
             for module in reference.modules.values():
                 module.train(self.training)
-        seed_torch(0)
+        seed_torch(0, reference.device)
         tensors = [reference.tensor(array, "float64") for array in self.data]
         arguments = {name: reference.tensor(state[name], "float64") for name in reference.arguments}
         named = {id(tensor): (name, tensor) for name, tensor in {**reference.parameters, **arguments}.items()}

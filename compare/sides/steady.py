@@ -1,0 +1,121 @@
+"""What torch is told before it computes: float32 with all of its digits, and on a device the same bits each time."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from twofold.compare.sides.devices import SideError, import_torch
+
+# Where torch.backends keeps what a float32 product may be computed in, and what means all of its digits there: TF32
+# keeps ten bits of each factor, bfloat16 seven. The older interface and the newer one, of which a torch may lack some.
+NEWER = ("", "cuda.matmul", "cudnn", "cudnn.conv", "cudnn.rnn", "mkldnn", "mkldnn.matmul", "mkldnn.conv", "mkldnn.rnn")
+FULL: tuple[tuple[str, str, Any], ...] = (
+    ("cuda.matmul", "allow_tf32", False),
+    ("cudnn", "allow_tf32", False),
+    *((place, "fp32_precision", "ieee") for place in NEWER),
+)
+
+
+class Setting(NamedTuple):
+    """One of torch's settings, and its value that means in full."""
+
+    name: str
+    owner: Any
+    entry: str
+    value: Any
+
+    def now(self) -> Any:
+        """None where torch says that older and newer interfaces were used by turns, and so not what is set."""
+        try:
+            return getattr(self.owner, self.entry)
+        except RuntimeError:
+            return None
+
+    @property
+    def full(self) -> bool:
+        return bool(self.now() == self.value)
+
+
+@lru_cache(maxsize=1)
+def settings() -> tuple[Setting, ...]:
+    """Those that this torch has."""
+    backends = import_torch().backends
+    found = []
+    for place, entry, value in FULL:
+        with suppress(AttributeError):
+            owner = attrgetter(place)(backends) if place else backends
+            if entry == "allow_tf32" or hasattr(owner, entry):
+                found.append(Setting(".".join(filter(None, ("torch.backends", place, entry))), owner, entry, value))
+    return tuple(found)
+
+
+def in_full() -> None:
+    """Turns TF32 and its like off by every interface; raises SideError where one of them stays on."""
+    if all(setting.full for setting in settings()):
+        return
+    import_torch().set_float32_matmul_precision("highest")  # an older word for the same
+    for setting in settings():
+        setattr(setting.owner, setting.entry, setting.value)
+    if on := [setting for setting in settings() if not setting.full]:
+        raise SideError(f"float32 with all of its digits: expected {on[0].name} to be {on[0].value}, found another")
+
+
+@contextmanager
+def precision_kept() -> Iterator[None]:
+    """Afterwards torch is told what it was told before, as by someone who calls this."""
+    torch = import_torch()
+    kept = [setting._replace(value=value) for setting in settings() if (value := setting.now()) is not None]
+    word = None
+    with suppress(RuntimeError):  # where older and newer interfaces were used by turns
+        word = torch.get_float32_matmul_precision()
+    try:
+        yield
+    finally:
+        if word is not None:
+            torch.set_float32_matmul_precision(word)
+        for setting in kept:
+            if not setting.full:
+                setattr(setting.owner, setting.entry, setting.value)
+
+
+@contextmanager
+def repeatable(device: str) -> Iterator[None]:
+    """While it lasts torch takes on a device the algorithms that give the same bits again, wherever it has such.
+
+    What has none goes on, for it is asked whether it repeats; what is not the CPU's alone is put back afterwards.
+    """
+    if device == "cpu":
+        yield
+        return
+    torch = import_torch()
+    cudnn, memory = torch.backends.cudnn, torch.utils.deterministic
+    asked = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    kept = cudnn.benchmark, cudnn.deterministic, memory.fill_uninitialized_memory
+    cudnn.benchmark, cudnn.deterministic, memory.fill_uninitialized_memory = False, True, False
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation")
+            yield
+    finally:
+        torch.use_deterministic_algorithms(asked[0], warn_only=asked[1])
+        cudnn.benchmark, cudnn.deterministic, memory.fill_uninitialized_memory = kept
+
+
+@contextmanager
+def _without_cudnn() -> Iterator[None]:
+    cudnn = import_torch().backends.cudnn
+    kept = cudnn.enabled
+    cudnn.enabled = False
+    try:
+        yield
+    finally:
+        cudnn.enabled = kept
+
+
+def going_back_from(training: bool, device: str) -> Any:
+    """The context of a forward pass that is to be gone back through: cuDNN's recurrent layers refuse in evaluation."""
+    return nullcontext() if training or device == "cpu" else _without_cudnn()
