@@ -14,7 +14,7 @@ from twofold.compare.faults.matrix import row
 from twofold.compare.faults.suspects import suspects
 from twofold.compare.judge import battery
 from twofold.compare.judge.battery import Result
-from twofold.compare.judge.checks.table import BATTERY
+from twofold.compare.judge.checks.table import BATTERY, ON_DEVICE, Check, battery_on
 from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.trial import at_recipe_size
 from twofold.compare.judge.finding import Finding, Verdict, gravest, raised
@@ -221,7 +221,7 @@ def page(reports: Sequence[PairReport]) -> str:
     results = [result for report in reports for result in (*report.results, report.full_size)]
     return templates.get_template("report.html").render(
         reports=[section(report) for report in reports],
-        checks=[{"name": check.name, "proves": check.proves} for check in BATTERY],
+        checks=[{"name": check.name, "proves": check.proves} for check in shown_checks(results)],
         passed=sum(report.verdict is Verdict.PASS for report in reports),
         differing=sum(report.verdict is Verdict.FAIL for report in reports),
         kills=kill_matrix({report.pair.name: report.faults for report in reports}),
@@ -233,6 +233,11 @@ def page(reports: Sequence[PairReport]) -> str:
     )
 
 
+def shown_checks(results: Sequence[Result]) -> Sequence[Check]:
+    """Those of the battery, and where something ran on a device what is asked of that."""
+    return next((battery_on(result.device) for result in results if result.device != "cpu"), BATTERY)
+
+
 def shown(value: Any) -> Any:
     """What the page shows of a value: words that are not its own in printable characters; it escapes them itself."""
     return plain_lines(value) if type(value) is str else value
@@ -240,7 +245,8 @@ def shown(value: Any) -> Any:
 
 def section(report: PairReport) -> dict[str, Any]:
     results = (*report.results, report.full_size)
-    rows = [(r.dtype, r.device, {f.check: f for f in r.findings}) for r in report.results]
+    here = Finding(ON_DEVICE.name, Verdict.NOT_APPLICABLE, reason="it ran on the CPU")
+    rows = [(r.dtype, r.device, {here.check: here} | {f.check: f for f in r.findings}) for r in report.results]
     bars = [
         (check.name, {_label(r): worst_ratio(f) for r in report.results for f in r.findings if f.check == check.name})
         for check in BATTERY

@@ -113,6 +113,7 @@ def test_a_report_on_the_device(device: str, tmp_path: Path, monkeypatch: pytest
     assert [result["device"] for result in results] == [device] * 3
     assert all(result["verdict"] == "pass" for result in results)
     assert "device" in {check["check"] for check in results[0]["checks"]}
+    assert 'title="on a device the reference repeats itself' in (tmp_path / "index.html").read_text()
 
 
 def test_check_writes_the_device(device: str, tmp_path: Path) -> None:

@@ -120,6 +120,12 @@ def test_a_loss_that_is_a_metric_but_for_a_factor_is_drawn_once(
     assert others[0].get_title() == said
 
 
+def test_a_loss_of_zero_has_no_share() -> None:
+    """Nor has one too small to be divided by: no infinity, which JSON and an axis cannot have."""
+    found = plots.relative_distance([1.5, 0.0, 1e-17, 1.0, 2e-310], [1.0, 0.0, 0.0, 5e-324, 2e-310])
+    assert np.array_equal(found, [0.5, 0.0, np.nan, np.nan, 0.0], equal_nan=True)
+
+
 def test_the_factor_is_right() -> None:
     """What is said over the axis, by the losses and metrics themselves."""
     from twofold.compare.training.metrics import METRICS

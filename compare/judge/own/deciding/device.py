@@ -1,6 +1,7 @@
 """Torch's runs on a device, before anything is judged beside them: whether they repeat, and agree with the CPU's."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -22,7 +23,7 @@ def of_device(record: Record, one: Draw) -> Breach | None:
     for dtype in (dtype for dtype in call.dtypes if dtype in EXACT):
         found, again = (bout.of_run(bout.golden(one, dtype)) for _ in range(2))
         if not repeated(found, again):
-            operation = unsteady_operation(lambda dtype=dtype: bout.golden(one, dtype))
+            operation = unsteady_operation(partial(bout.golden, one, dtype))
             told = f": the operation {operation} gives something else each time" if operation else ""
             cause = f"torch does not repeat itself on {call.device}{told}"
             return Breach(None, "", cause, f"two runs on equal numbers in {dtype} differ", onward="device='cpu'")
