@@ -30,6 +30,13 @@ def tried(file: Path | None) -> Path | None:
     return file
 
 
+def shard_of(text: str | None) -> Any:
+    """Read at once, before any work."""
+    from twofold.compare import sharding
+
+    return text if text is None else str(sharding.shard_of(text))
+
+
 def json_of(what: str) -> Any:
     return typer.Option("--json", metavar="FILE", callback=tried, help=f"{what} as JSON; - is standard output.")
 
@@ -66,6 +73,18 @@ MaxGB = Annotated[
 ]
 Device = Annotated[
     Literal["cpu", "cuda", "auto"], typer.Option(help="Where the reference runs; auto is every device present.")
+]
+Junit = Annotated[
+    Path | None,
+    typer.Option("--junit", metavar="FILE", callback=tried, help="The same as JUnit, for CI; - is standard output."),
+]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        metavar="K/N",
+        callback=shard_of,
+        help="The K-th of N parts alone, for `merge`; env: RANK + 1 of WORLD_SIZE, as torchrun sets them.",
+    ),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Draws parameters, inputs and cotangents.")]
 
