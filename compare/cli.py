@@ -31,6 +31,7 @@ from twofold.compare.options import (
     TrainedOn,
     TrainingSeed,
     Watch,
+    Workers,
     completed,
     json_of,
     print_version,
@@ -158,6 +159,7 @@ def train(
         float, typer.Option(min=0, metavar="MINUTES", help="Also save the checkpoint within an epoch.")
     ] = 5.0,
     threads: Threads = None,
+    workers: Workers = None,
 ) -> None:
     """Trains one side of a pair. The same seed gives both backends the same weights and batches.
 
@@ -169,13 +171,20 @@ def train(
     optimizer, the loss and the penalty, and batch, epochs, records, stop_below, patience, optimizer and clip; a wrong
     one names those that there are.
 
+    With --workers N the reference's batches are shared by N processes, whose mean gradient is that of the whole batch:
+    the same training but for the last bits. A worker that ends or does not answer ends all, with status 2.
+
     Example: twofold train fc-net-adam --backend scratch --set lr=0.0005 --records 50 --epochs 20
+
+    Example: twofold train mnist-cnn --backend reference --workers 2
+
+    Example: torchrun --nproc-per-node 2 --no-python twofold train mnist-cnn --backend reference --workers env
     """
     from twofold.compare.commands import train as command
 
     stop, given = not no_stop, tuple(settings or ())
     what = (pair, backend, given, records, epochs, stop, every, config)
-    saving = (resume, watch is not None, overwrite, save_every, threads)
+    saving = (resume, watch is not None, overwrite, save_every, threads, workers)
     command.run(command.Wanted(*what, data, dtype, device, seed, out, *saving))
 
 

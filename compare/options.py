@@ -102,6 +102,14 @@ TrainedOn = Annotated[
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Of NumPy's BLAS and of torch; their number decides bits. Default: 1.")
 ]
+Workers = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N",
+        help="Processes that share every batch, by torch's DistributedDataParallel, for the reference; env: those that "
+        "torchrun has started.",
+    ),
+]
 Dtype = Annotated[Literal["float32", "float64"] | None, typer.Option(help="Default: float32.")]
 Watch = Annotated[
     Literal["gradients"] | None,
