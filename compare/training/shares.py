@@ -45,9 +45,14 @@ def shares(inputs: Array, target: Array, of: Sequence[int]) -> list[Share]:
     return found
 
 
+def sums(criterion: Any) -> bool:
+    """Whether a loss is a sum over records, and not their mean."""
+    return getattr(criterion, "reduction", "mean") == "sum"
+
+
 def weight(criterion: Any, share: Share, workers: int) -> float:
     """How many times a share's loss is taken, before the mean over workers."""
-    if getattr(criterion, "reduction", "mean") == "sum":
+    if sums(criterion):
         return float(workers if share.own else 0)
     return workers * share.own / share.whole
 
@@ -68,30 +73,39 @@ def gradients(side: Reference, share: Share, workers: int) -> dict[str, Array]:
 
 def mean_gradients(side: Reference, inputs: Array, target: Array, of: Sequence[int]) -> dict[str, Array]:
     """What every worker has after the reduction, were there as many workers as sizes."""
-    return mean([gradients(side, share, len(of)) for share in shares(inputs, target, of)])
+    return reduced([gradients(side, share, len(of)) for share in shares(inputs, target, of)])
 
 
-def mean(found: Sequence[dict[str, Array]]) -> dict[str, Array]:
+def reduced(found: Sequence[dict[str, Array]]) -> dict[str, Array]:
+    """The mean over workers, as DistributedDataParallel takes it."""
     return {name: np.sum([one[name] for one in found], axis=0) / len(found) for name in found[0]}
 
 
 def refusal(side: Reference, inputs: Array, target: Array) -> str:
-    """Why no shares of a batch have its gradient, measured in float64 on some records; "" where they have."""
+    """Why no shares of a batch have its gradient, measured in float64 on some records one by one; "" where they have.
+
+    No weight is asked here, and no penalty: records are shares of one size.
+    """
     modules = [(path or "the model", module) for path, module in side.model.named_modules()]
     if told := first(modules, side.torch.nn.modules.dropout._DropoutNd):
-        return f"{told} draws a mask for the records of a batch together"
-    if len(target) < 2:
-        return ""
-    whole, again = (mean_gradients(side, inputs, target, [len(target)]) for _ in range(2))
+        return f"{told} draws one mask for all records"
+    if told := first(modules, side.torch.nn.modules.batchnorm._BatchNorm):
+        return f"{told} takes the statistics of all records"
+    records = [(inputs[n : n + 1], target[n : n + 1]) for n in range(min(len(target), PROBED))]
+    try:
+        whole, again = (without_penalty(side, inputs[:PROBED], target[:PROBED]) for _ in range(2))
+        alone = [without_penalty(side, *record) for record in records]
+    except Exception as error:  # whatever a model or a loss makes of one record
+        return f"it takes no record by itself: {' '.join(str(error).split())}"
     if far(whole, again):
         return "it draws numbers in training"
-    parts = mean_gradients(side, inputs, target, [1, len(target) - 1])
-    if not far(whole, parts):
+    count = 1 if sums(side.criterion) else len(alone)
+    added = {name: sum((found[name] for found, _ in alone), np.zeros(())) / count for name in whole[0]}
+    together = added, np.concatenate([out for _, out in alone])
+    if not far(whole, together):
         return ""
-    if told := first(modules, side.torch.nn.modules.batchnorm._BatchNorm):
-        return f"{told} takes the statistics of a whole batch"
-    if any(far({"": a}, {"": b}) for a, b in zip(*outputs(side, inputs), strict=True)):
-        return "what the model makes of a record hangs on the records beside it"
+    if far(({}, whole[1]), ({}, together[1])):
+        return "what it makes of a record hangs on the others"
     return f"its loss, {type(side.criterion).__name__}, is no sum or mean over records"
 
 
@@ -99,17 +113,22 @@ def first(modules: Sequence[tuple[str, Any]], kind: type) -> str:
     return next((f"{path} ({type(module).__name__})" for path, module in modules if isinstance(module, kind)), "")
 
 
-def far(one: dict[str, Array], other: dict[str, Array]) -> bool:
-    """Whether two sets of gradients differ by more than rounding."""
-    if one.keys() != other.keys():
+Pass = tuple[dict[str, Array], Array]  # gradients and outputs
+
+
+def without_penalty(side: Reference, inputs: Array, target: Array) -> Pass:
+    side.train()
+    side.zero_grad()
+    out = side.model(side.tensor(inputs))
+    side.criterion(out, side.tensor(target)).backward()
+    return side.gradients(), array_of(out)
+
+
+def far(one: Pass, other: Pass) -> bool:
+    """Whether two passes differ by more than rounding."""
+    arrays = {**one[0], "<output>": one[1]}, {**other[0], "<output>": other[1]}
+    if arrays[0].keys() != arrays[1].keys():
         return True
-    largest = max((np.abs(array).max(initial=0) for array in one.values()), default=0)
-    return any(np.abs(one[name] - other[name]).max(initial=0) > ROUNDING * largest for name in one)
-
-
-def outputs(side: Reference, inputs: Array) -> tuple[list[Array], list[Array]]:
-    """Of every record beside the others, and by itself."""
-    with side.torch.no_grad():
-        return list(array_of(side.model(side.tensor(inputs)))), [
-            array_of(side.model(side.tensor(inputs[n : n + 1])))[0] for n in range(len(inputs))
-        ]
+    largest = max((np.abs(gradient).max(initial=0) for gradient in one[0].values()), default=0)
+    bounds = dict.fromkeys(one[0], largest) | {"<output>": np.abs(one[1]).max(initial=0)}
+    return any(np.abs(arrays[0][name] - arrays[1][name]).max(initial=0) > ROUNDING * bounds[name] for name in bounds)

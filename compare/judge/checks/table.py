@@ -14,6 +14,7 @@ from twofold.compare.judge.checks import (
     resync,
     sizes,
     variants,
+    workers,
 )
 from twofold.compare.judge.checks.waivers import waived
 from twofold.compare.judge.evidence.reading import Unrepeatable
@@ -64,6 +65,10 @@ def untrained(trial: Trial) -> str:
     return "" if trial.case.optimizer and trial.case.loss else "it has no loss and optimizer of its own"
 
 
+def not_shared(trial: Trial) -> str:
+    return untrained(trial) or workers.lacking(trial)
+
+
 def not_free(trial: Trial) -> str:
     return untrained(trial) or curves.no_verdict(trial)
 
@@ -112,6 +117,7 @@ BATTERY: tuple[Check, ...] = (
     Check("optimizer", "equal gradients move parameters and state equally", optimizers.equal_gradients, untrained),
     Check("resync", "20 training steps, each from the same state", resync.resynchronised, untrained),
     Check("curve", "50 free steps inside the envelope", curves.free, not_free),
+    Check("workers", "the mean gradient of 1, 2 and 3 workers that share a batch", workers.shared, not_shared),
 )
 
 CHECKS_BY_NAME = {check.name: check for check in BATTERY}
