@@ -65,6 +65,8 @@ class Crew:
             )
             self.orders = dist.new_group(backend="gloo", timeout=FOREVER)
             self.steps = dist.new_group(backend="gloo", timeout=timedelta(seconds=PATIENCE))
+            warm_up(self.rank)
+            dist.barrier()
         except RuntimeError as error:
             told = self.lost(error, time.monotonic() - began)
             absent = f"--workers {self.size}: expected all within {JOINING:g} seconds, found not all of them"
@@ -164,6 +166,13 @@ class Crew:
         dist = import_torch().distributed
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+def warm_up(rank: int) -> None:
+    """What is slow the first time, as what is imported then, done alone: in a step others would wait for it."""
+    torch = import_torch()
+    alone = torch.distributed.new_group([rank], backend="gloo", use_local_synchronization=True)
+    torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(1, 1), process_group=alone)(torch.zeros(1, 1)).backward()
 
 
 def ended_by(code: int) -> str:
