@@ -5,6 +5,7 @@ like, which says in the environment who is who. Orders go from rank 0 to the oth
 takes; within a step nobody waits longer than PATIENCE.
 """
 
+import ctypes
 import os
 import sys
 import tempfile
@@ -63,8 +64,10 @@ class Crew:
             dist.init_process_group(
                 "gloo", store=self.store, rank=self.rank, world_size=self.size, timeout=timedelta(seconds=JOINING)
             )
-            self.orders = dist.new_group(backend="gloo", timeout=FOREVER)
-            self.steps = dist.new_group(backend="gloo", timeout=timedelta(seconds=PATIENCE))
+            patience = timedelta(seconds=PATIENCE)
+            self.steps = dist.new_group(backend="gloo", timeout=patience)
+            # what is sent waits for who takes it: an order that nobody takes is waited for no longer than a step
+            self.orders = dist.new_group(backend="gloo", timeout=FOREVER if self.rank else patience)
             warm_up(self.rank)
             dist.barrier()
         except RuntimeError as error:
@@ -156,6 +159,12 @@ class Crew:
         for process in self.processes:
             process.join()
 
+    def abandon(self) -> None:
+        """Where a step broke off: who destroys a group waits for what nobody will send, as long as for the step."""
+        for name in ("orders", "steps", "gradients"):
+            if name in vars(self):
+                kept_for_good(vars(self)[name])
+
     def leave(self, patience: float) -> None:
         """Those that this one started, and that do not end by themselves, are killed."""
         self.ending = True
@@ -163,9 +172,16 @@ class Crew:
         for process in self.processes:
             process.join(max(0.0, deadline - time.monotonic()))
         self.kill()
+        if self.within:
+            self.abandon()
         dist = import_torch().distributed
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+def kept_for_good(what: Any) -> None:
+    """Nobody destroys it any more, not even Python's end."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(what))
 
 
 def warm_up(rank: int) -> None:

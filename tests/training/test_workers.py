@@ -102,6 +102,7 @@ def test_workers_train_what_none_train(
 ENDS = {
     "killed": (2, "--workers 2: worker 2 of 2 was killed by SIGKILL"),
     "raises": (2, "--workers 2: worker 2 of 2 raised ValueError: no more"),
+    "hangs between steps": (2, "--workers 2: worker 2 of 2 did not answer for 5 seconds"),
     "hangs": (2, "--workers 2: worker 2 of 2 did not answer for 5 seconds"),
 }
 

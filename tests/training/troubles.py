@@ -31,16 +31,17 @@ def asked() -> None:
     signal.raise_signal(signal.SIGTERM)
 
 
-def in_trouble(trouble: Callable[[], None], crew: Crew) -> int:
-    """Serves, but for the last worker's step."""
+def in_trouble(trouble: Callable[[], None], after: bool, crew: Crew) -> int:
+    """Serves, but for the last worker's step: in it, or after it where the next order is waited for."""
     count = 0
 
     def shadow(self: workers.Together, share: Share) -> object:
         nonlocal count
         count += 1
+        found = gradients(self, share) if after else None
         if count == STEP and crew.rank == crew.size - 1:
             trouble()
-        return gradients(self, share)
+        return found or gradients(self, share)
 
     with patch.object(workers.Together, "gradients", shadow):
         return serve(crew)
@@ -48,11 +49,12 @@ def in_trouble(trouble: Callable[[], None], crew: Crew) -> int:
 
 serve = workers.serve
 TROUBLES = {
-    name: partial(in_trouble, trouble)
+    name: partial(in_trouble, trouble, name == "hangs between steps")
     for name, trouble in (
         ("killed", killed),
         ("raises", raises),
         ("hangs", hangs),
+        ("hangs between steps", hangs),
         ("asked", asked),
     )
 }
