@@ -26,8 +26,8 @@ from twofold.compare.sharding import number_in
 from twofold.compare.sides import SideError, import_torch
 
 JOINING = 120.0  # seconds for all to be there
-PATIENCE = 20.0  # seconds that one waits for another within a step
-GRACE = 4.0  # seconds for those that are left to say so
+PATIENCE = 15.0  # seconds that one waits for another within a step
+GRACE = 3.0  # seconds for those that are left to say so
 FOREVER = timedelta(days=30)
 LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 INTERFACES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
