@@ -30,6 +30,7 @@ PATIENCE = 15.0  # seconds that one waits for another within a step
 GRACE = 3.0  # seconds for those that are left to say so
 FOREVER = timedelta(days=30)
 LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
+QUIET = ("TORCH_CPP_LOG_LEVEL", "ERROR")  # a connection that is lost is told in one line, and not with torch's stack
 INTERFACES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
 WAITED = "waited"  # what one says that lost another
 
@@ -42,7 +43,8 @@ class Lost(BadInput):
 class Crew:
     """One process's place among `size`. Figures go over `steps`, gradients over `gradients`, orders over `orders`.
 
-    `processes` are those that this one started, all but itself; `ending` says that they may end.
+    `processes` are those that this one started, all but itself; `ending` says that they may end, `deaf` that what they
+    say is not to be read any more.
     """
 
     rank: int
@@ -53,6 +55,7 @@ class Crew:
     processes: Sequence[Any] = ()
     within: bool = False  # a step, in which all depend on each other
     ending: bool = False
+    deaf: bool = False
     orders: Any = field(init=False)
     steps: Any = field(init=False)
     gradients: Any = field(init=False)
@@ -112,14 +115,17 @@ class Crew:
         """Why another ended, if it said so."""
         key = f"end/{rank}"
         try:
-            return self.store.get(key).decode() if self.store.check([key]) else None
+            return self.store.get(key).decode() if not self.deaf and self.store.check([key]) else None
         except RuntimeError:  # the store is gone with rank 0
+            self.deaf = True
             return None
 
     def heard(self, ranks: Sequence[int]) -> dict[int, str | None]:
         """What each has said, once all have, or have ended, or GRACE is over."""
         deadline = time.monotonic() + GRACE
-        while time.monotonic() < deadline and any(self.said(r) is None and self.code(r) is None for r in ranks):
+        while any(self.said(r) is None and self.code(r) is None for r in ranks):
+            if self.deaf or time.monotonic() > deadline:
+                break
             time.sleep(0.05)
         return {rank: self.said(rank) for rank in ranks}
 
@@ -246,9 +252,10 @@ def reason_of(error: BaseException) -> str:
 
 @contextmanager
 def on_loopback() -> Iterator[None]:
-    """What is started now talks over the loopback alone, whatever the host's name leads to."""
-    before = {name: os.environ.get(name) for name in INTERFACES}
-    os.environ.update(dict.fromkeys(INTERFACES, LOOPBACK))
+    """What is started now talks over the loopback alone, whatever the host's name leads to, and quietly."""
+    wanted = dict.fromkeys(INTERFACES, LOOPBACK) | dict([QUIET])
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
         yield
     finally:
@@ -261,6 +268,7 @@ def on_loopback() -> Iterator[None]:
 @contextmanager
 def joined() -> Iterator[Crew]:
     """One of those that torchrun, or whoever sets what it sets, has started. Raises BadInput, Lost."""
+    os.environ.setdefault(*QUIET)
     rank, size = (number_in("--workers", name) for name in ("RANK", "WORLD_SIZE"))
     number_in("--workers", "MASTER_PORT")
     if rank >= size:
