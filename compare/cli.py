@@ -20,16 +20,19 @@ from twofold.compare.options import (
     Device,
     Dtype,
     Epochs,
+    Junit,
     MaxGB,
     NoStop,
     Pairs,
     Records,
     Resume,
     Seed,
+    Shard,
     Threads,
     TrainedOn,
     TrainingSeed,
     Watch,
+    Workers,
     completed,
     json_of,
     print_version,
@@ -74,9 +77,11 @@ def check(
         Path | None,
         json_of("Results"),
     ] = None,
+    junit_file: Junit = None,
     full: Annotated[bool, typer.Option("--full", help="At recipe size, on the data's own records; minutes.")] = False,
     data: Data = None,
     max_gb: MaxGB = None,
+    shard: Shard = None,
 ) -> None:
     """Runs the battery: is scratch the same computation as the reference?
 
@@ -88,7 +93,11 @@ def check(
     Pairs are checked small. With --full one batch of the recipe's own model and data (at most 64 records) goes through
     the checks of single passes: forward, loss, gradient, grad_output, chunks, strides, twice and modes.
 
+    With --shard 2/3 the second of three hosts does its third; `twofold merge` makes one result of their JSON.
+
     Example: twofold check mnist-cnn --dtype float32
+
+    Example: twofold check --shard 2/3 --json shard-2.json
 
     A name that ends with .py is a file of your own: it is run, and each call of `twofold.judge` in it gives a verdict.
 
@@ -99,15 +108,18 @@ def check(
     from twofold.compare.commands import check as command
     from twofold.compare.commands import own
     from twofold.compare.commands.choosing import chosen
+    from twofold.compare.sharding import shard_of
 
     if files := [name for name in pairs or () if own.is_file(name)]:
         if len(files) < len(pairs or ()):
             raise BadInput("expected names of pairs or files of your own, found both; check them one after the other")
+        if shard or junit_file:
+            option = "--shard" if shard else "--junit"
+            raise BadInput(f"check {option}: expected pairs, found a file of your own, which is judged as one")
         raise typer.Exit(own.run(files, json_file))
 
-    if full:
-        raise typer.Exit(command.run_full(chosen(pairs), dtype, device, seed, data, json_file))
-    raise typer.Exit(command.run(chosen(pairs), dtype, device, seed, jobs, json_file))
+    what = (chosen(pairs), dtype, device, seed, jobs, json_file, junit_file, full, data)
+    raise typer.Exit(command.run(command.Wanted(*what, shard_of(shard) if shard else None)))
 
 
 @app.command()
@@ -148,6 +160,7 @@ def train(
         float, typer.Option(min=0, metavar="MINUTES", help="Also save the checkpoint within an epoch.")
     ] = 5.0,
     threads: Threads = None,
+    workers: Workers = None,
 ) -> None:
     """Trains one side of a pair. The same seed gives both backends the same weights and batches.
 
@@ -159,13 +172,20 @@ def train(
     optimizer, the loss and the penalty, and batch, epochs, records, stop_below, patience, optimizer and clip; a wrong
     one names those that there are.
 
+    With --workers N the reference's batches are shared by N processes, whose mean gradient is that of the whole batch:
+    the same training but for the last bits. A worker that ends or does not answer ends all, with status 2.
+
     Example: twofold train fc-net-adam --backend scratch --set lr=0.0005 --records 50 --epochs 20
+
+    Example: twofold train mnist-cnn --backend reference --workers 2
+
+    Example: torchrun --nproc-per-node 2 --no-python twofold train mnist-cnn --backend reference --workers env
     """
     from twofold.compare.commands import train as command
 
     stop, given = not no_stop, tuple(settings or ())
     what = (pair, backend, given, records, epochs, stop, every, config)
-    saving = (resume, watch is not None, overwrite, save_every, threads)
+    saving = (resume, watch is not None, overwrite, save_every, threads, workers)
     command.run(command.Wanted(*what, data, dtype, device, seed, out, *saving))
 
 
@@ -244,17 +264,46 @@ def report(
     seed: Seed = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that share the pairs; times are taken alone.")] = 2,
     resume: Resume = False,
+    shard: Shard = None,
 ) -> None:
     """Checks, trains both sides, times them, plants the known mistakes, and writes one self-contained page.
 
-    What is measured of a pair is kept in DIR/finished as soon as it is done; --resume goes on from there.
+    What is measured of a pair is kept in DIR/finished as soon as it is done; --resume goes on from there. With
+    --shard K/N so many hosts share the pairs: each writes DIR/shard-K-of-N.json, and `twofold merge` the page.
 
     Example: twofold report mnist-cnn catcar-mlp --data DIR
     """
     from twofold.compare.commands import report as command
     from twofold.compare.commands.choosing import systems
+    from twofold.compare.sharding import shard_of
 
-    raise typer.Exit(command.run(systems(pairs), out, data, device, seed, jobs, resume))
+    part = shard_of(shard) if shard else None
+    raise typer.Exit(command.run(systems(pairs), out, data, device, seed, jobs, resume, part))
+
+
+@app.command()
+def merge(
+    files: Annotated[
+        list[Path], typer.Argument(help="The JSON of every shard of one run, in any order.", metavar="FILE...")
+    ],
+    json_file: Annotated[Path | None, json_of("Results of a check")] = None,
+    junit_file: Junit = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for index.html and report.json of a report; default: report.")
+    ] = None,
+    data: Data = None,
+    max_gb: MaxGB = None,
+) -> None:
+    """One result of what `check --shard K/N` or `report --shard K/N` found on several hosts.
+
+    Prints the table and what differs as one run would, and ends with its status. The JSON is one run's to the byte, but
+    for measured seconds. A shard that is missing, doubled, or of another run, version or data is refused.
+
+    Example: twofold merge shard-1.json shard-2.json shard-3.json --json all.json --junit all.xml
+    """
+    from twofold.compare.commands import merge as command
+
+    raise typer.Exit(command.run(files, json_file, junit_file, out, data))
 
 
 @app.command()

@@ -30,6 +30,13 @@ def tried(file: Path | None) -> Path | None:
     return file
 
 
+def shard_of(text: str | None) -> Any:
+    """Read at once, before any work."""
+    from twofold.compare import sharding
+
+    return text if text is None else str(sharding.shard_of(text))
+
+
 def json_of(what: str) -> Any:
     return typer.Option("--json", metavar="FILE", callback=tried, help=f"{what} as JSON; - is standard output.")
 
@@ -68,6 +75,18 @@ PLACES = "cpu|cuda|auto|NAME"  # whatever torch.device takes
 Device = Annotated[
     str, typer.Option(metavar=PLACES, help="Where the reference runs; auto is the CPU, and CUDA where it is present.")
 ]
+Junit = Annotated[
+    Path | None,
+    typer.Option("--junit", metavar="FILE", callback=tried, help="The same as JUnit, for CI; - is standard output."),
+]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        metavar="K/N",
+        callback=shard_of,
+        help="The K-th of N parts alone, for `merge`; env: RANK + 1 of WORLD_SIZE, as torchrun sets them.",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Draws parameters, inputs and cotangents.")]
 
 
@@ -83,6 +102,14 @@ TrainedOn = Annotated[
 ]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Of NumPy's BLAS and of torch; their number decides bits. Default: 1.")
+]
+Workers = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N",
+        help="Processes that share every batch, by torch's DistributedDataParallel, for the reference; env: those that "
+        "torchrun has started.",
+    ),
 ]
 Dtype = Annotated[Literal["float32", "float64"] | None, typer.Option(help="Default: float32.")]
 Watch = Annotated[

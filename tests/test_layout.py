@@ -65,7 +65,7 @@ ORDER = (
         f"compare/{name}"
         for name in ("errors", "interrupts", "names", "nest", "strict", "records", "output", "keeping")
     ),
-    *(f"compare/{name}" for name in ("keeping", "screen", "processes", "environment", "pair", "layers")),
+    *(f"compare/{name}" for name in ("keeping", "screen", "sharding", "processes", "environment", "pair", "layers")),
     *(f"compare/{name}" for name in ("sides", "watch", "threads", "data", "training", "tables", "pairs")),
     *(
         f"compare/judge/{name}"

@@ -1,5 +1,7 @@
 """What `twofold train` trains: the command line, a configuration file and the recipe, in this order."""
 
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ from twofold.compare.data import Dataset, load
 from twofold.compare.errors import BadInput
 from twofold.compare.pair import Pair, SideName
 from twofold.compare.screen import Screen
+from twofold.compare.sharding import ENVIRONMENT, number_in
 from twofold.compare.sides import SideError, devices
 from twofold.compare.training import files
 from twofold.compare.training.settings import Point, all_of, in_full, pair_at, parse
@@ -40,6 +43,7 @@ class Wanted:
     overwrite: bool = False
     save_every: float = 5.0  # minutes
     threads: int | None = None
+    workers: str | None = None  # how many, or env
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,9 @@ def plan(wanted: Wanted, console: Screen) -> Plan:
         raise BadInput("train: expected a PAIR, or --config FILE that names one")
     if backend not in ("scratch", "reference"):
         raise BadInput(f"--backend: expected scratch or reference, found {backend}")
+    workers = workers_of(wanted.workers, entries.get("workers", 0))
+    if workers and backend == "scratch":
+        raise BadInput(f"--workers {workers}: expected --backend reference, found scratch, which is one process")
     out = out or usual_folder(name, backend)
     pair = trainable(name, backend)
     where = wanted.data is None and entries.get("data", "embedded")
@@ -86,12 +93,33 @@ def plan(wanted: Wanted, console: Screen) -> Plan:
     every = all_of(base)
     source = dataset.source if wanted.data else "embedded"
     threads = wanted.threads or entries.get("threads", 1)
-    configuration = Configuration(pair.name, backend, dtype, place, seed, source, every, threads)
+    configuration = Configuration(pair.name, backend, dtype, place, seed, source, every, threads, workers)
     recipe = all_of(pair)
     if point:
         try_out(base, dataset, configuration, point)
+    if workers:
+        from twofold.compare.training.workers import must_share
+
+        must_share(base, configuration, dataset.train)
     changed = {key: value for key, value in every.items() if recipe.get(key) != value and key != "epochs"}
     return Plan(base, configuration, dataset, out, changed)
+
+
+def workers_of(text: str | None, kept: int) -> int:
+    """How many share a batch, 0 for none: those that --workers says, that others have started, or that a file has."""
+    if text is not None and text != ENVIRONMENT and not re.fullmatch(r"[1-9]\d{0,4}", text, re.ASCII):
+        raise BadInput(f"--workers: expected a whole number from 1, or env, found {text!r}")
+    if text == ENVIRONMENT or (text and started_by_others()):
+        there = number_in("--workers", "WORLD_SIZE")
+        if text != ENVIRONMENT and text != str(there):
+            raise BadInput(f"--workers {text}: expected as many as WORLD_SIZE says were started, found {there}")
+        return there
+    return int(text) if text else kept
+
+
+def started_by_others() -> bool:
+    """Whether the environment says who is who, as torchrun sets it."""
+    return all(name in os.environ for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"))
 
 
 def usual_folder(pair: str, backend: str) -> Path:

@@ -4,21 +4,26 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from twofold.compare.commands.planning import Plan, Wanted, plan
+from twofold.compare.commands.planning import Plan, Wanted, plan, started_by_others
 from twofold.compare.data import Dataset
 from twofold.compare.errors import BadInput
 from twofold.compare.interrupts import Asked, Interrupted, between_steps
 from twofold.compare.output import alone, write
 from twofold.compare.screen import Screen, Words
+from twofold.compare.sharding import ENVIRONMENT
 from twofold.compare.training import checkpoint, files, resuming
 from twofold.compare.training.divergence import Diverged
 from twofold.compare.training.gradients import Watched
 from twofold.compare.training.metrics import spoken
 from twofold.compare.training.settings import written
 from twofold.compare.training.train import Training
+
+if TYPE_CHECKING:
+    from twofold.compare.training.crew import Crew
 
 WATCHED = 60  # steps at which gradients are measured, spread over a training
 
@@ -69,6 +74,8 @@ class Progressing:
 
     def whole(self, training: Training, asked: Asked) -> None:
         """After a whole step: saves where that is due; stops, once it has saved, where that was asked for."""
+        if asked.number is None:
+            asked.number = getattr(training.side, "asked", 0) or None  # of another worker
         due = time.monotonic() - self.saved >= self.save_every
         if due or asked.number is not None:
             self.save(training)
@@ -142,10 +149,36 @@ def kept_line(training: Training) -> str:
 def run(wanted: Wanted) -> None:
     """Raises BadInput in one line for what cannot be used."""
     console = Screen(soft_wrap=True)
+    if wanted.workers and (wanted.workers == ENVIRONMENT or started_by_others()):
+        from twofold.compare.training.crew import joined
+        from twofold.compare.training.workers import serve
+
+        with joined() as crew:
+            if crew.rank:
+                raise SystemExit(serve(crew))
+            together(console, None, wanted, crew)
+        return
     made = plan(wanted, console)
-    training = Training(made.pair, made.dataset, made.configuration)
+    if made.configuration.workers:
+        from twofold.compare.training.crew import started
+        from twofold.compare.training.workers import serve
+
+        with started(made.configuration.workers, serve) as crew:
+            together(console, made, wanted, crew)
+        return
     with alone(made.out):
-        trained(console, training, made, wanted)
+        trained(console, Training(made.pair, made.dataset, made.configuration), made, wanted)
+
+
+def together(console: Screen, made: Plan | None, wanted: Wanted, crew: "Crew") -> None:
+    """Rank 0 of several: it plans, unless it has, trains and writes; the others end with it."""
+    from twofold.compare.training.workers import commanding, leader
+
+    with commanding(crew):
+        made = made or plan(wanted, console)
+        with alone(made.out):
+            side = leader(made.pair, made.configuration, crew)
+            trained(console, Training(made.pair, made.dataset, made.configuration, side), made, wanted)
 
 
 def trained(console: Screen, training: Training, made: Plan, wanted: Wanted) -> None:
@@ -237,6 +270,7 @@ def heading(training: Training, whole: Dataset) -> str:
         f"{place.pair}, {place.backend} in {place.dtype} on {place.device}: {part}{len(whole.train):,} records for "
         f"training and {len(whole.test):,} for testing from {whole.source}; batch {training.pair.recipe.batch}, "
         f"seed {place.seed}, {place.threads} thread{'' if place.threads == 1 else 's'}"
+        f"{f', {place.workers} worker' + 's' * (place.workers > 1) if place.workers else ''}"
     )
 
 

@@ -1,7 +1,7 @@
 """What a report says of each pair: everything measured, and the page that shows it."""
 
 import base64
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -207,8 +207,8 @@ def training_json(report: PairReport) -> dict[str, Any]:
     }
 
 
-def page(reports: Sequence[PairReport]) -> str:
-    """The whole report as one HTML text, pictures inside."""
+def page(reports: Sequence[PairReport], made_in: Mapping[str, Any] | None = None) -> str:
+    """The whole report as one HTML text, pictures inside; made in this environment or another."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     templates = Environment(
@@ -226,7 +226,7 @@ def page(reports: Sequence[PairReport]) -> str:
         differing=sum(report.verdict is Verdict.FAIL for report in reports),
         kills=kill_matrix({report.pair.name: report.faults for report in reports}),
         summary=summary(results),
-        environment=environment.environment(),
+        environment=made_in or environment.environment(),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         limit=LIMIT,
         last_steps=LAST_STEPS,

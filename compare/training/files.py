@@ -14,7 +14,16 @@ from twofold.compare.training.train import Configuration
 
 NAME = "configuration.toml"
 # What the file holds besides [settings], with the type of each.
-ENTRIES = {"pair": str, "backend": str, "dtype": str, "device": str, "seed": int, "data": str, "threads": int}
+ENTRIES = {
+    "pair": str,
+    "backend": str,
+    "dtype": str,
+    "device": str,
+    "seed": int,
+    "data": str,
+    "threads": int,
+    "workers": int,
+}
 
 
 def write(folder: Path, configuration: Configuration) -> None:

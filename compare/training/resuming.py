@@ -53,10 +53,18 @@ def must_fit(path: Path, training: "Training", stored: Checkpoint) -> list[str]:
     must_count(path, training, stored)
     must_be_optimizers(path, training, stored)
     moved = [f"made on {before}, now on {device}: the last bits may be others"] if before != device else []
-    return moved + [
+    return [*moved, *other_workers(training.configuration, stored)] + [
         f"made with {name} {found}, now {value}: the last bits may be others"
         for name, value, found in differing(now["versions"], then.get("versions", {}))
     ]
+
+
+def other_workers(configuration: "Configuration", stored: Checkpoint) -> Iterator[str]:
+    """Where others share a batch its sums are split otherwise."""
+    then = stored.configuration.get("workers", 0)
+    if then != configuration.workers:
+        told = [f"{n} workers" if n > 1 else "1 worker" if n else "no workers" for n in (then, configuration.workers)]
+        yield f"made with {told[0]}, now with {told[1]}: the last bits may be others"
 
 
 def told_records(counts: Any) -> str:
@@ -70,8 +78,9 @@ def must_agree(path: Path, wanted: "Configuration", stored: Mapping[str, Any]) -
 
 
 def differences(wanted: "Configuration", stored: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """The entries and settings but epochs in which two trainings differ, with both values."""
+    """The entries and settings but epochs and workers in which two trainings differ, with both values."""
     ours = json.loads(json.dumps(asdict(wanted)))
+    ours.pop("workers")
     settings = ours.pop("settings")
     settings.pop("epochs", None)
     yield from differing(ours, stored)

@@ -40,6 +40,7 @@ class Configuration:
     data: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     threads: int = 1  # of NumPy's BLAS and of torch: their number decides how sums are split
+    workers: int = 0  # that share a batch, 0 for none: their number decides the last bits, and may change
 
 
 class Watcher(Protocol):
@@ -63,12 +64,12 @@ class Training:
     validation loss, `best` holds the weights of the best epoch so far.
     """
 
-    def __init__(self, pair: Pair, dataset: Dataset, configuration: Configuration) -> None:
+    def __init__(self, pair: Pair, dataset: Dataset, configuration: Configuration, side: Side | None = None) -> None:
         dataset = replace(dataset, train=dataset.train.first(pair.recipe.records))
         self.pair, self.dataset, self.configuration = pair, dataset, configuration
         if pair.recipe.keeps_best and dataset.validation is None:
             raise DataError(f"{dataset.name}: expected validation records to stop {pair.name} by, found none")
-        self.side = build(pair, configuration)
+        self.side = side or build(pair, configuration)
         self.side.load(pair.initial_state(configuration.seed))
         self.side.check = partial(must_be_finite, self)
         self.draws = draws(self.side)

@@ -251,7 +251,7 @@ def test_a_pair_that_is_wrong_blames_no_side(wrong: str, dtype: str) -> None:
 def test_a_pair_that_is_wrong_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     pair = PAIRS["catcar-mlp"]
     wrong = replace(pair, optimizer=pair.optimizer.given(fused=False))
-    assert check.run([wrong], "float64", "cpu", 0, 1, None) == 2
+    assert check.run(check.Wanted([wrong], "float64", "cpu")) == 2
     assert "catcar-mlp: not judged: the pair is wrong" in capsys.readouterr().out
 
 

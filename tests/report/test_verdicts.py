@@ -15,7 +15,7 @@ from torch import nn
 from tests.judge.planting import plant
 from tests.judge.verdicts import Net, against, net
 from twofold import scratch
-from twofold.compare.commands.check import told as check_told
+from twofold.compare.commands.check import status as status_of_check
 from twofold.compare.faults import FAULTS
 from twofold.compare.faults.suspects import suspects
 from twofold.compare.judge.battery import DTYPES, Result, run
@@ -25,6 +25,7 @@ from twofold.compare.judge.evidence.floor import judge
 from twofold.compare.judge.finding import Blame, Divergence, Finding, Quantity, Verdict
 from twofold.compare.pair import Case
 from twofold.compare.pairs import PAIRS
+from twofold.compare.report.console import print_check
 from twofold.compare.report.results import as_json
 from twofold.compare.report.verdicts import told
 from twofold.compare.screen import Screen
@@ -271,7 +272,7 @@ def test_what_follows_is_counted() -> None:
 def test_the_last_line_is_the_summary() -> None:
     console, wrong = screen(80), [replace(result, pair="other") for result in results("pair")]
     with console.capture() as captured:
-        status = check_told(console, [*results("scratch"), *wrong], None)
+        status = status_of_check(print_check(console, [*results("scratch"), *wrong]))
     _, told_of = captured.get().rsplit("\n\n", 1)
     lines = told_of.splitlines()
     assert status == 2 and lines[-1].startswith("0 of 4 trials agree; ")

@@ -16,6 +16,7 @@ from twofold.compare.judge.checks import (
     resync,
     sizes,
     variants,
+    workers,
 )
 from twofold.compare.judge.checks.waivers import waived
 from twofold.compare.judge.evidence.reading import Unrepeatable
@@ -74,6 +75,10 @@ def without_slope(trial: Trial) -> str:
     return numerical.lacking(trial) or empty(trial)
 
 
+def not_shared(trial: Trial) -> str:
+    return untrained(trial) or workers.lacking(trial)
+
+
 def not_free(trial: Trial) -> str:
     return untrained(trial) or curves.no_verdict(trial)
 
@@ -124,6 +129,7 @@ BATTERY: tuple[Check, ...] = (
     Check("optimizer", "equal gradients move parameters and state equally", optimizers.equal_gradients, untrained),
     Check("resync", "20 training steps, each from the same state", resync.resynchronised, untrained),
     Check("curve", "50 free steps inside the envelope", curves.free, not_free),
+    Check("workers", "the mean gradient of 1, 2 and 3 workers that share a batch", workers.shared, not_shared),
 )
 
 # Of the reference's runs on a device; what the others judge beside it runs on the CPU, whose floors are the measure.
