@@ -35,7 +35,7 @@ class Mark:
     """A call from outside whose modules are called once: their caches stay in place, but for those `kept` here."""
 
     training, root = True, None
-    taken, state = False, MARKS
+    taken, state, size = False, MARKS, 0
     cache: Any = NOTHING  # of the module itself
     kept: dict[Any, Any] | None = None
 
@@ -77,6 +77,7 @@ class Call(list[Entry]):
     """One that writes down what was called within, in the order in which it ended."""
 
     root: Node | None = None  # where a module was called several times
+    size = 0
 
     def __init__(self, training: bool) -> None:
         self.training, self.taken, self.state = training, False, WRITES
@@ -147,7 +148,7 @@ class Watched(Call):
 class Calls:
     """A module's from outside all modules: the newest, and those before it that it did not take the place of."""
 
-    __slots__ = ("first", "forgotten", "newest", "older", "plain", "several", "watches")
+    __slots__ = ("count", "first", "forgotten", "newest", "older", "plain", "several", "size", "spent", "watches")
 
     newest: Any
     older: list[Any]
@@ -157,28 +158,45 @@ class Calls:
         self.newest, self.older, self.plain = None, [], False
         self.forgotten = self.several = False
         self.first, self.watches = 0, True
+        # of the older ones by mode: how many, how many bytes, and whether some are taken back
+        self.count, self.size, self.spent = [0, 0], [0, 0], [False, False]
 
     def all(self) -> list[Any]:
         return [*self.older, *([self.newest] if self.newest is not None else [])]
 
     def begin(self, training: bool) -> Mark | Call:
         """A new one. Lets go what its mode has taken back, and of what nobody took back the oldest."""
-        calls, self.newest, self.plain = self.all(), None, False
-        self.several = self.several or any(call.root for call in calls)
-        if any(call.taken for call in calls if call.training is training):
-            calls = [call for call in calls if call.training is not training or not call.taken]
+        newest, self.newest, self.plain = self.newest, None, False
+        if newest is not None:
+            self.several = self.several or newest.root is not None
+            self.keep(newest)
+        if self.spent[training]:
+            calls, self.older = self.older, []
+            self.count, self.size, self.spent = [0, 0], [0, 0], [False, False]
+            for call in calls:
+                if call.training is not training or not call.taken:
+                    self.keep(call)
             self.forgotten = False
-        waiting = [call for call in calls if call.training is training]
-        sizes = [call.bytes() for call in waiting]
-        while len(waiting) >= MOST_CALLS or (sum(sizes) > MOST_BYTES[training] and len(waiting) >= LEAST[training]):
-            oldest, _ = waiting.pop(0), sizes.pop(0)
-            calls = [call for call in calls if call is not oldest]
+        while self.count[training] >= MOST_CALLS or (
+            self.size[training] > MOST_BYTES[training] and self.count[training] >= LEAST[training]
+        ):
+            oldest = next(n for n, call in enumerate(self.older) if call.training is training)
+            self.size[training] -= self.older.pop(oldest).size
+            self.count[training] -= 1
             self.forgotten = True
-        self.older = calls
         if training and self.first < FIRST:
             self.first += 1
             return Watched(training) if self.watches else Call(training)
         return Call(training) if self.several or not training else Mark()
+
+    def keep(self, call: Mark | Call) -> None:
+        """Among the older ones."""
+        mode = call.training
+        call.size = call.bytes()
+        self.older.append(call)
+        self.count[mode] += 1
+        self.size[mode] += call.size
+        self.spent[mode] = self.spent[mode] or call.taken
 
     def next(self, module: Any) -> Any:
         """The last that waits, in training mode of those in training mode, or the only one once more.
@@ -205,7 +223,11 @@ class Calls:
         """After its backward pass: it is the newest that anything was done with."""
         call.taken = True
         if self.newest is not call:
-            self.older, self.newest = [other for other in self.all() if other is not call], call
+            calls, self.older, self.newest = self.all(), [], call
+            self.count, self.size, self.spent = [0, 0], [0, 0], [False, False]
+            for other in calls:
+                if other is not call:
+                    self.keep(other)
 
 
 class Running(threading.local):

@@ -14,6 +14,7 @@ from twofold import judge
 from twofold.compare.data import DataError
 from twofold.compare.pairs import PAIRS
 from twofold.compare.training.train import Configuration, Training
+from twofold.compare.training.workers import held, on_host
 
 TRAIN = ("train", "catcar-mlp", "--backend", "reference")
 
@@ -141,3 +142,12 @@ def test_a_strangers_pair_on_the_device(wrong: bool, device: str) -> None:
     verdict = judge(loss_and_gradients, module, *given, loss=torch.nn.functional.mse_loss, params=params, device=device)
     assert verdict.same != wrong and (not wrong or verdict.side == "scratch"), str(verdict)
     assert net.weight.device.type == "cpu" and torch.equal(net.weight, kept)
+
+
+def test_what_a_worker_adds_lies_beside_its_model_and_what_it_sends_on_the_host(device: str) -> None:
+    side = on(device).side
+    places = {parameter.device.type for parameter in held(side).parameters()}
+    assert places == {device}
+    sent = on_host(torch, {"weights": [*side.model.parameters()], "step": 3})
+    assert {tensor.device.type for tensor in sent["weights"]} == {"cpu"}
+    assert sent["step"] == 3
