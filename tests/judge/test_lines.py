@@ -43,7 +43,7 @@ def spot_with(fault: str, case: str) -> Spot | None:
         return with_line(other, failing).spot
 
 
-@pytest.mark.parametrize(("fault", "case", "file", "text", "torchs", "edit"), PLANTED, ids=[one[0] for one in PLANTED])
+@pytest.mark.parametrize(("fault", "case", "file", "text", "torchs", "edit"), PLANTED)
 def test_the_line_is_named(fault: str, case: str, file: str, text: str, torchs: str, edit: str) -> None:
     spot = spot_with(fault, case)
     assert spot is not None
