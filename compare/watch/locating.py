@@ -11,6 +11,8 @@ from twofold.compare.watch.matching import ONE, Match
 from twofold.compare.watch.statements import Statement
 from twofold.compare.watch.trace import Execution
 
+NEXT = 8  # lines that only pass a value on, as tried before what else is wrong
+
 
 @dataclass(frozen=True)
 class Known:
@@ -73,18 +75,19 @@ def parted(flow: Flow, meant: Callable[[Statement], bool] = lambda statement: Tr
     before = sorted((value for value in others if value in makers), key=flow.place, reverse=True)
     lead = (unsure or first)[0]
     near = [read for read in flow.read_for(lead) if read in makers and not flow.neutral(read)]  # a part may be missing
-    ranked = [*unsure[:1], *first[:1], *unsure, *near, *first, *(v for v in bad if v not in first), *before]
+    ranked = [*unsure[:1], *first[:1], *unsure, *near, *first, *(v for v in bad if v not in first)]
     value, maker = ranked[0], makers[ranked[0]]
     through = [one.statement for one in carriers(flow, value)]
     for part in near:
         through += [makers[part].statement, *(one.statement for one in carriers(flow, part))]
+    wrong, right = ([makers[value].statement for value in values] for values in (ranked, before))
     return Parting(
         maker.statement,
         name_of(maker, value),
         maker.times,
         sum(one.statement is maker.statement and bool(one.made) for one in flow.trace.executions),
         tuple(known(flow, maker, value)),
-        tuple(dict.fromkeys([maker.statement, *through, *(makers[value].statement for value in ranked)])),
+        tuple(dict.fromkeys([maker.statement, *through[:NEXT], *wrong, *through[NEXT:], *right])),
         len(flow.trace.executions),
         maker.statement.line,
     )

@@ -23,11 +23,7 @@ PLANTED = (
     ("tanh-not-squared", "catcar-mlp", "layers/activations.py", "dout * (1 - out)", "Tanh()", "`1 - out ** 2`"),
     ("linear-bias-averaged", "fc-net-two-layer", "layers/linear.py", "dout_rows.mean(axis=0)", "Linear(", ""),
     ("cross-entropy-not-averaged", "fc-net-two-layer", "losses.py", "", "CrossEntropyLoss()", "/ len(dx)`"),
-    pytest.param(
-        *("gru-update-sign", "activity-gru", "layers/recurrent.py", "np.multiply(n - h", "GRU(3, 10", "`h - n`"),
-        # by what stood in the memory of `np.empty` the line beside it is named, and this one is not among the suspects
-        marks=pytest.mark.xfail(strict=False),
-    ),
+    ("gru-update-sign", "activity-gru", "layers/recurrent.py", "np.multiply(n - h", "GRU(3, 10", "`h - n`"),
     ("lstm-cell-of-the-step", "activity-lstm", "layers/recurrent.py", "da_f[...] =", "LSTM(3, 10", ""),
 )
 
@@ -43,7 +39,7 @@ def spot_with(fault: str, case: str) -> Spot | None:
         return with_line(other, failing).spot
 
 
-@pytest.mark.parametrize(("fault", "case", "file", "text", "torchs", "edit"), PLANTED)
+@pytest.mark.parametrize(("fault", "case", "file", "text", "torchs", "edit"), PLANTED, ids=[one[0] for one in PLANTED])
 def test_the_line_is_named(fault: str, case: str, file: str, text: str, torchs: str, edit: str) -> None:
     spot = spot_with(fault, case)
     assert spot is not None

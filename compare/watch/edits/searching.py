@@ -21,7 +21,7 @@ LONGER = 200  # times the calls of the first run: what is judged whole takes som
 SUSPECTS = 12  # lines of a difference whose edits are tried
 # Runs for one difference: so many as take about as long for a large net as for a small one; never by the clock, so
 # that the same call gives the same verdict. No net of any use takes the seconds.
-FEWEST, MOST, STATEMENTS, PATIENCE = 40, 200, 50_000, 15.0
+FEWEST, MOST, STATEMENTS, PATIENCE = 40, 240, 60_000, 15.0
 Agrees = Callable[[], int | None]
 
 
