@@ -8,6 +8,7 @@ import math
 import numpy as np
 from numpy.random import Generator
 
+from twofold.scratch.checks import refuse
 from twofold.scratch.module import Array, Module
 
 
@@ -16,7 +17,7 @@ def generator(rng: Generator | int | None) -> Generator:
     if rng is None or isinstance(rng, int | np.integer):
         return np.random.default_rng(rng)
     if not hasattr(rng, "random"):
-        raise TypeError(f"rng expected a numpy.random.Generator, a seed or None, found a {type(rng).__name__}")
+        refuse("rng", "a numpy.random.Generator, a seed or None", f"a {type(rng).__name__}", TypeError)
     return rng
 
 
@@ -35,9 +36,9 @@ def normal(shape: tuple[int, ...], std: float, rng: Generator) -> Array:
 def must_draw(name: str, spread: float, rng: Generator) -> None:
     """Raises TypeError for no generator, ValueError for a spread that is none."""
     if not isinstance(rng, Generator):
-        raise TypeError(f"{name} expected a numpy.random.Generator, found a {type(rng).__name__}")
+        refuse(name, "a numpy.random.Generator", f"a {type(rng).__name__}", TypeError)
     if not 0 <= spread < math.inf:
-        raise ValueError(f"{name} expected a spread of at least 0, found {spread}")
+        refuse(name, "a spread of at least 0", f"{spread}")
 
 
 def fan_in(shape: tuple[int, ...]) -> int:
@@ -70,7 +71,7 @@ def scaled_normal(shape: tuple[int, ...], rng: Generator) -> Array:
 
 def must_have_fans(name: str, shape: tuple[int, ...]) -> None:
     if len(shape) < 2:
-        raise ValueError(f"{name} expected a weight (out, in, ...), found shape {shape}")
+        refuse(name, "a weight (out, in, ...)", f"shape {shape}")
 
 
 def zero_biases(module: Module) -> None:

@@ -171,8 +171,10 @@ class SparseAutoencoderLoss(Module):
             refuse(self, "rho in (0, 1)", rho)
 
     def forward(self, out: Array, target: Array) -> Array:
-        if np.ndim(out) != 2 or np.ndim(target) != 2:
-            shaped(self, out, None, ("N", "pixels + hidden")), shaped(self, target, None, ("N", "pixels"))
+        if np.ndim(out) != 2:
+            shaped(self, out, None, ("N", "pixels + hidden"))
+        if np.ndim(target) != 2:
+            shaped(self, target, None, ("N", "pixels"))
         out, target = numbers(self, out), plain(self, "a target", target)
         pixels = target.shape[1]
         if pixels > out.shape[1] or len(out) == 0:

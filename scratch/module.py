@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from twofold.scratch.calls import NOTHING, Call, Calls, Mark, Watched, begins, takes
+from twofold.scratch.calls import Call, Calls, Mark, Watched
 from twofold.scratch.checks import FLOAT_NAMES, FLOATS, checked, refuse
+from twofold.scratch.passes import begins, takes
+from twofold.scratch.tree import NOTHING
 
 Array = NDArray[Any]
 

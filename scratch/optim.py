@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.scratch.checks import refuse
 from twofold.scratch.module import Array, Parameter, blocks
 from twofold.scratch.optimizer import ARRAYS, Optimizer, Parameters, must_be_parameter, told
 
@@ -40,7 +41,7 @@ class SGD(Optimizer):
         self.nesterov = nesterov
         if nesterov and (momentum == 0 or dampening != 0):
             found = f"momentum {momentum} and dampening {dampening}"
-            raise ValueError(f"{type(self).__name__} expected a momentum and no dampening with nesterov, found {found}")
+            refuse(self, "a momentum and no dampening with nesterov", found)
 
     def needed(self) -> tuple[str, ...]:
         return ()
@@ -82,7 +83,7 @@ class Adam(Optimizer):
         self.lr, self.eps, self.weight_decay = self.numbers(lr=lr, eps=eps, weight_decay=weight_decay)
         if not isinstance(betas, tuple | list) or [isinstance(beta, float) for beta in betas] != [True, True]:
             found = told(betas) if not isinstance(betas, tuple | list) else list(map(told, betas))
-            raise TypeError(f"{type(self).__name__} expected betas as two floats, found {found}")
+            refuse(self, "betas as two floats", found, TypeError)
         self.betas = tuple(self.numbers(0, 1, beta1=betas[0], beta2=betas[1]))
 
     def update(self, data: Array, grad: Array, state: dict[str, Any]) -> None:
@@ -190,9 +191,9 @@ def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: fl
     """
     parameters = with_gradients(parameters)
     if not isinstance(clip_value, Real):
-        raise TypeError(f"clip_grad_value_ expected a real number to clip at, found {told(clip_value)}")
+        refuse("clip_grad_value_", "a real number to clip at", told(clip_value), TypeError)
     if not clip_value >= 0:
-        raise ValueError(f"clip_grad_value_ expected at least 0 to clip at, found {clip_value}")
+        refuse("clip_grad_value_", "at least 0 to clip at", f"{clip_value}")
     clip_value = float(clip_value)
     for parameter in parameters:
         np.clip(parameter.grad, -clip_value, clip_value, out=parameter.grad)
@@ -205,5 +206,5 @@ def with_gradients(parameters: Any) -> list[Parameter]:
     for parameter in several:
         must_be_parameter(expected, parameter)
         if parameter.grad is not None and type(parameter.grad) not in ARRAYS:
-            raise TypeError(f"clip_grad_value_ expected a gradient as an array, found {told(parameter.grad)}")
+            refuse("clip_grad_value_", "a gradient as an array", told(parameter.grad), TypeError)
     return [parameter for parameter in several if parameter.grad is not None]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from twofold.scratch.checks import checked
+from twofold.scratch.checks import checked, refuse
 from twofold.scratch.module import Array, Parameter
 
 ARRAYS = (np.ndarray, np.memmap)  # no matrices, whose product is another, nor masked arrays
@@ -56,7 +56,7 @@ class Optimizer:
     def zero_grad(self, set_to_none: bool = False) -> None:
         """Sets every gradient to zeros, one that is None too, so that `backward` can add to it: ValueError for None."""
         if set_to_none:
-            raise ValueError(f"{type(self).__name__} expected set_to_none=False in zero_grad, found {set_to_none}")
+            refuse(self, "set_to_none=False in zero_grad", f"{set_to_none}")
         for parameter in self.parameters.values():
             if isinstance(parameter.grad, np.ndarray):
                 parameter.grad.fill(0)
@@ -115,18 +115,18 @@ class Optimizer:
         """Raises ValueError for a state that an optimizer of this class would not keep of the parameter."""
         kind, shape = type(self).__name__, self.parameters[name].data.shape
         if not isinstance(entry, Mapping):
-            raise ValueError(f"{kind} expected the state of {name} as a mapping, found {told(entry)}")
+            refuse(kind, f"the state of {name} as a mapping", told(entry))
         needed = () if self.begins_empty and not entry else self.needed()
         if self.kept and not set(needed) <= entry.keys() <= set(self.kept):
-            raise ValueError(f"{kind} expected the state of {name} to hold {list(self.kept)}, found {list(entry)}")
+            refuse(kind, f"the state of {name} to hold {list(self.kept)}", f"{list(entry)}")
         for key, value in entry.items() if self.kept else ():
             if np.asarray(value).dtype.kind not in "iuf":
-                raise ValueError(f"{kind} expected {key} of {name} as numbers, found {told(value)}")
+                refuse(kind, f"{key} of {name} as numbers", told(value))
             if key == "step":
                 if np.shape(value) or not float(value).is_integer() or value < 0:
-                    raise ValueError(f"{kind} expected a whole number of steps of {name}, found {value}")
+                    refuse(kind, f"a whole number of steps of {name}", f"{value}")
             elif np.shape(value) != shape:
-                raise ValueError(f"{kind} expected {key} of {name} of shape {shape}, found {np.shape(value)}")
+                refuse(kind, f"{key} of {name} of shape {shape}", f"{np.shape(value)}")
 
     def must_fit(self, name: str, parameter: Parameter) -> None:
         """Raises ValueError unless data, gradient and state are of one shape and dtype."""
@@ -135,13 +135,13 @@ class Optimizer:
             return
         kind = type(self).__name__
         if type(data) not in ARRAYS:
-            raise ValueError(f"{kind} expected {name} as an array, found {told(data)}")
+            refuse(kind, f"{name} as an array", told(data))
         plain = type(grad) in ARRAYS or isinstance(grad, np.generic)
         if not plain or grad.shape != data.shape or grad.dtype != data.dtype:
-            raise ValueError(f"{kind} expected the gradient of {name} as {told(data)}, found {told(grad)}")
+            refuse(kind, f"the gradient of {name} as {told(data)}", told(grad))
         for key, value in self.state[name].items() if self.kept else ():
             if key != "step" and (value.shape != data.shape or value.dtype != data.dtype):
-                raise ValueError(f"{kind} expected {key} of {name} as {told(data)}, found {told(value)}")
+                refuse(kind, f"{key} of {name} as {told(data)}", told(value))
         self.fitting[name] = data
 
 
@@ -170,12 +170,12 @@ def by_name(kind: str, given: Any) -> dict[str, Parameter]:
             raise TypeError(f"{expected}, found {told(name)} for a name")
         must_be_parameter(expected, parameter)
         if name in found:
-            raise ValueError(f"{kind} expected another name for each parameter, found {name} twice")
+            refuse(kind, "another name for each parameter", f"{name} twice")
         if any(parameter is other for other in found.values()):
-            raise ValueError(f"{kind} expected each parameter once, found {name} twice")
+            refuse(kind, "each parameter once", f"{name} twice")
         data = parameter.data
         if not np.issubdtype(data.dtype, np.floating) or not data.flags.writeable:
-            raise ValueError(f"{kind} expected {name} as floats that can be written to, found {told(data)}")
+            refuse(kind, f"{name} as floats that can be written to", told(data))
         found[name] = parameter
     return found
 

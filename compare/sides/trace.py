@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from twofold.compare import nest
-from twofold.scratch.calls import last_of, next_of
 from twofold.scratch.module import Array, Module
+from twofold.scratch.passes import last_of, next_of
 
 States = dict[str, dict[str, Array]]  # an optimizer's, by parameter and entry
 

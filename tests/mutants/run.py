@@ -19,7 +19,7 @@ LISTED = Path(__file__).with_name("equivalent.toml")
 MOST_LISTED = 0.05  # of all sites
 PROCESSES = 2
 # What is let in, and which call a backward pass is of: tests/scratch has tables of contracts that hold these.
-GUARDS = ("calls.py", "changes.py", "checks.py", "tree.py")
+GUARDS = ("calls.py", "changes.py", "checks.py", "passes.py", "tree.py")
 
 Name = tuple[str, str, str, str]
 

@@ -96,8 +96,8 @@ MISSED = {  # a case's name: why its line is not named
     "mutant-updated-inside:grown": "it is told by its shape, without a line",
 }
 
-# Sums over sets go in the order of addresses: where the watched run is another by rounding it is dropped, and where it is
-# not, the line is found. What else may be said of a case.
+# Sums over sets go in the order of addresses: where the watched run is another by rounding it is dropped, and where it
+# is not, the line is found. What else may be said of a case.
 BY_ADDRESS = {"scalars:tanh": "none", "scalars:overwritten": "faulty line"}
 
 

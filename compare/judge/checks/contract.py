@@ -1,6 +1,6 @@
 """What scratch promises whatever it computes: names, memory of its own, and a backward pass that can be repeated."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from twofold.compare import nest
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.judge.finding import Quantity, Verdict, bit_for_bit, exactly
-from twofold.compare.sides import Side
+from twofold.compare.sides import Scratch, Side
 from twofold.scratch.module import Array, Module
 
 
@@ -140,30 +140,30 @@ def twice(trial: Trial) -> Iterator[Quantity]:
         side.loss(trial.target)
         single, double = (side.criterion.backward(side.dtype.type(dloss)) for dloss in (1, 2))
         yield holds("loss gradient", double, 2 * single, "the loss does not pass on the gradient that it is given")
-    told = "of two calls before their backward passes each gives another gradient than by itself"
-    for name, together, alone in zip(("gradients", "input gradients"), *two_calls(trial), strict=True):
-        yield holds(f"{name} of two calls", together, alone, told)
+    reason = "of two calls before their backward passes each gives another gradient than by itself"
+    side = trial.scratch()  # one for both: what a call leaves behind shows in the next
+    together, alone = two_calls(trial, side, (0, 1, 1, 0)), two_calls(trial, side, (1, 1, 0, 0))
+    for name, both, each in zip(("gradients", "input gradients"), together, alone, strict=True):
+        yield holds(f"{name} of two calls", both, each, reason)
 
 
-def two_calls(trial: Trial) -> list[tuple[tuple[Array, ...], tuple[Array, ...]]]:
-    """Gradients and what is sent back: of two batches called, then taken back, the last first, and of each alone."""
-    side, batches = trial.scratch(), (trial.inputs, nest.apply(backwards, trial.inputs))
+def two_calls(trial: Trial, side: Scratch, passes: Sequence[int]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """Gradients and what is sent back of two batches, each named twice in `passes`: forward and then backward."""
+    batches = trial.inputs, nest.apply(backwards, trial.inputs)
     one = trial.cotangents if isinstance(trial.cotangents, tuple) else (trial.cotangents,)
     cotangents = one, nest.apply(lambda cotangent: -2 * cotangent, one)
-    found = []
-    for together in (True, False):
-        side.load(trial.state)
-        side.zero_grad()
-        sent: list[Any] = []
-        for n in (0, 1) if together else (1, 0):
+    side.load(trial.state)
+    side.zero_grad()
+    called: set[int] = set()
+    sent: list[Any] = []
+    for n in passes:
+        if n in called:
+            sent += nest.flatten(side.model.backward(*nest.apply(np.array, cotangents[n])))
+        else:
+            called.add(n)
             side.reseed(n)
             side.model(*nest.apply(np.array, batches[n]))
-            if not together:
-                sent += nest.flatten(side.model.backward(*nest.apply(np.array, cotangents[n])))
-        for n in (1, 0) if together else ():
-            sent += nest.flatten(side.model.backward(*nest.apply(np.array, cotangents[n])))
-        found.append((tuple(side.gradients().values()), tuple(sent)))
-    return found
+    return tuple(side.gradients().values()), tuple(sent)
 
 
 def backwards(array: Array) -> Array:

@@ -22,6 +22,7 @@ THRESHOLDS = (
     "twofold.scratch.layers.recurrent.BLOCK_BYTES",
 )
 ROWS = (1, 3, 4)
+STAGES, WITH_LOSS = ("forward", "gradient"), ("forward", "loss", "gradient")
 
 
 class Holding(int):
@@ -50,13 +51,13 @@ def strides(trial: Trial) -> list[Quantity]:
     integers = [array for array in (*nest.flatten(trial.inputs), trial.target) if array is not None]
     integers = [array for array in integers if array.dtype.kind in "iu" and array.size]
 
+    of_integers = ("int", narrow("i"), WITH_LOSS), ("uint", narrow("u"), WITH_LOSS)
+
     def rounds() -> Iterator[tuple[str, list[Quantity]]]:
-        for name, copy in {"scattered": scattered, "int": narrow("i"), "uint": narrow("u")}.items():
-            if name == "scattered" or integers:
-                with patch("twofold.compare.sides.scratch._copy", copy):
-                    actual = trial.observe(trial.scratch())
-                stages = ("forward", "gradient") if name == "scattered" else ("forward", "loss", "gradient")
-                yield name, list(beside_the_plain(trial, actual, stages))
+        for name, copy, stages in (("scattered", scattered, STAGES), *(of_integers if integers else ())):
+            with patch("twofold.compare.sides.scratch._copy", copy):
+                actual = trial.observe(trial.scratch())
+            yield name, list(beside_the_plain(trial, actual, stages))
 
     return worst_by_name(rounds())
 
@@ -67,15 +68,13 @@ def narrow(kind: str) -> Callable[[Array], Array]:
     def copied(array: Array) -> Array:
         if array.dtype.kind not in "iu" or not array.size:
             return np.array(array)
-        fits = (dtype for size in (1, 2, 4, 8) if array.max() <= np.iinfo(dtype := np.dtype(f"{kind}{size}")).max)
-        return array.astype(next(fits))
+        largest = int(array.max())
+        return array.astype(np.min_scalar_type(largest if kind == "u" else -1 - largest))
 
     return copied
 
 
-def beside_the_plain(
-    trial: Trial, actual: Reading, stages: tuple[str, ...] = ("forward", "gradient")
-) -> Iterator[Quantity]:
+def beside_the_plain(trial: Trial, actual: Reading, stages: tuple[str, ...] = STAGES) -> Iterator[Quantity]:
     """Another run of scratch, which is convicted where its plain run agrees."""
     for stage in stages:
         plain = {quantity.name: quantity.verdict for quantity in trial.judged(stage)}

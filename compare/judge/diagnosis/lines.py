@@ -27,11 +27,11 @@ from twofold.compare.watch.matching import Pool, off_by
 from twofold.compare.watch.operations import Operations, explicit
 from twofold.compare.watch.statements import Statement
 from twofold.compare.watch.trace import Dropped, Trace
-from twofold.scratch import calls, changes, checks, tree
+from twofold.scratch import calls, changes, checks, passes, tree
 from twofold.scratch.module import Array
 
 ROOM = Path(scratch.__path__[0])
-GUARDS = {part.__file__ for part in (calls, changes, checks, tree)}  # what they let through is what came
+GUARDS = {part.__file__ for part in (calls, changes, checks, passes, tree)}  # what they let through is what came
 ROUGHLY = 1e-3  # of a tensor's largest entry
 STAGES = ("forward", "loss", "backward")
 JUDGED = ("forward", "loss", "backward", "gradient")

@@ -97,7 +97,8 @@ LIBRARIES = tuple(
     {sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")} | {np.__path__[0]}
 )
 OWN = __name__.partition(".")[0]
-CALLS = (f"{OWN}.scratch.calls", f"{OWN}.scratch.tree")  # what a module of scratch remembers of its calls
+# What a module of scratch remembers of its calls.
+CALLS = tuple(f"{OWN}.scratch.{part}" for part in ("calls", "passes", "tree"))
 OURS = (str(Path(__file__).parents[2]), str(Path(__file__).parents[3] / "scratch"))  # compare and scratch
 
 
