@@ -32,8 +32,13 @@ class Cell:
 
 
 def worst_ratio(finding: Finding) -> float:
-    """The check's largest multiple of the floor, 0 where nothing is measured; infinite where it has no bound."""
+    """The check's largest multiple of the floor, 0 where nothing is measured; infinite where it has no bound.
+
+    What fails without a comparison, as where a side raises, has none.
+    """
     worst = finding.worst
+    if worst is None and finding.verdict is Verdict.FAIL:
+        return inf
     return worst.ratio if worst and (worst.floor or worst.ratio) else 0.0
 
 

@@ -95,6 +95,8 @@ def sentence(about: About, result: Result, finding: Finding) -> str:
     told = f"{BLAMED[side_of(finding)]} in {method(about, where)}"
     if finding.gates:
         told += f", {finding.gates.line().partition(': ')[2].partition(';')[0]}"
+    if not finding.quantities and finding.reason:  # what fails without a comparison was raised
+        told += f", and {finding.reason.partition(':')[0]} is raised"
     return told
 
 

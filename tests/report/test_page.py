@@ -13,10 +13,10 @@ import pytest
 from tests.report.reports import KINDS, MADE_IN, green, lstm, raises, stopped, survivor
 from twofold.compare.commands import report as command
 from twofold.compare.errors import BadInput, Status
-from twofold.compare.judge.finding import Verdict
+from twofold.compare.judge.finding import Finding, Verdict
 from twofold.compare.report import page as drawing
 from twofold.compare.report.build import PairReport
-from twofold.compare.report.cells import BEYOND, WITHIN, multiple, shade
+from twofold.compare.report.cells import BEYOND, WITHIN, cell, multiple, shade
 from twofold.compare.report.content import as_content, of_content
 from twofold.compare.report.diagnosis import diagnosis
 from twofold.compare.report.page import page
@@ -26,7 +26,7 @@ VOID = {"meta", "img", "br", "link"}
 # The headline of a page with this pair alone, and the status that a report with it ends with.
 TOLD = {
     "differs": ("red-lstm: scratch is wrong in LSTM.backward (recurrent), gate f from t = 6 down to t = 0", 1),
-    "raises": ("raising-net: scratch is wrong in Linear.forward (fc)", 1),
+    "raises": ("raising-net: scratch is wrong in Linear.forward (fc), and ValueError is raised", 1),
     "vacuous": ("vacuous-net: nothing is proven in 1 of 26 checks", 3),
     "inconclusive": ("undecided-net: not settled in 1 of 26 checks", 3),
     "stopped": ("lost-net: it could not be measured", 3),
@@ -128,7 +128,7 @@ def test_one_mistake_in_several_pairs_is_told_once() -> None:
     banner = of(lstm("one"), green(), lstm("two")).partition("</header>")[0].partition("<header")[2]
     assert banner.count("LSTM.backward") == 1 and 'The same in <a href="#two">two</a>' in banner
     banner = of(lstm("one"), raises()).partition("</header>")[0].partition("<header")[2]
-    assert '<a href="#raising-net">raising-net: scratch is wrong in Linear.forward (fc)</a>' in banner
+    assert f'<a href="#raising-net">{TOLD["raises"][0]}</a>' in banner
 
 
 def test_what_fails_comes_before_what_is_not_settled() -> None:
@@ -241,6 +241,12 @@ def test_shades_are_even_on_a_log_scale_and_end_at_the_limit() -> None:
     assert [shade(ratio, BEYOND) for ratio in (8.1, 1e3, 1e5, 1e6, 1e15, float("inf"))] == [0, 1, 1, 2, 2, 2]
     told = [multiple(ratio) for ratio in (0.0, 0.44, 7.96, 9.96, 999.0, 1e15, float("inf"))]
     assert told == ["0.0", "0.4", "8.0", "10", "999", "1e15", "∞"]
+
+
+def test_what_raises_is_shaded_as_what_has_no_bound() -> None:
+    found = cell([Finding("gradient", Verdict.FAIL, reason="ValueError: no")])
+    assert (found.text, found.shade) == ("✗", "beyond-2")
+    assert cell([]).shade == "none"
 
 
 def test_a_pair_that_agrees_needs_no_diagnosis() -> None:

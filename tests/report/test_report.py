@@ -227,6 +227,7 @@ def raising(self: object, *given: object) -> None:
     raise RuntimeError("it is broken")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_pair_that_raises_in_training_is_told_and_the_page_is_written(
     measured: PairReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,10 +242,12 @@ def test_a_pair_that_raises_in_training_is_told_and_the_page_is_written(
     assert page.count("RuntimeError: it is broken at test_report.py") >= 4
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_pair_that_cannot_be_measured_leaves_the_others(
     measured: PairReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lost = replace(PAIRS["sine-rnn"], dataset="sine")
+    monkeypatch.setattr(command, "timed", lambda *given: [])
+    lost = PAIRS["sine-rnn"]
     given = {SHORT.name: lambda *_: measured, lost.name: raising}
     monkeypatch.setattr(build, "examined", lambda work, *more: given[work.pair.name](work, *more))
     assert command.run([lost, SHORT], tmp_path, None, "cpu", 0) is Status.NOTHING_PROVEN
@@ -266,9 +269,11 @@ def test_what_is_missing_is_told_before_any_work(tmp_path: Path, monkeypatch: py
     assert "sine-rnn" not in told and told.count("-images-idx3-ubyte") >= 2
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_is_missing_is_trained_on_embedded_records_or_left_out(
     measured: PairReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(command, "timed", lambda *given: [])
     seen: list[Work] = []
 
     def kept(work: Work, *more: object) -> PairReport:
