@@ -7,12 +7,12 @@ from typing import Any
 from twofold.compare.faults.matrix import Row
 from twofold.compare.judge.battery import DTYPES, Result
 from twofold.compare.judge.checks.table import BATTERY, Check, battery_on
-from twofold.compare.judge.finding import Verdict
+from twofold.compare.judge.finding import Finding, Verdict
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.names import plain_lines
 from twofold.compare.report import plots
 from twofold.compare.report.build import LAST_STEPS, PairReport, Run
-from twofold.compare.report.cells import BEYOND, SIGNS, WITHIN, cell, cells, measured, multiple, worst_ratio
+from twofold.compare.report.cells import BEYOND, SIGNS, WITHIN, cell, cells, multiple, worst_ratio
 from twofold.compare.report.console import failing, flipped
 from twofold.compare.report.diagnosis import Diagnosis, diagnosis
 from twofold.compare.report.evidence import explanations
@@ -74,8 +74,7 @@ def counts(reports: Sequence[PairReport]) -> str:
     """One sentence: how many agree, over how many comparisons, the worst error, and what was proven."""
     agree = sum(report.verdict is Verdict.PASS for report in reports)
     all_of = [(q, f, r) for report in reports for r in report.judged for f in r.findings for q in f.quantities]
-    told = [f"{agree} of {len(reports)} pair{'s' * (len(reports) != 1)} agree{'s' * (len(reports) == 1)}"]
-    told[0] += f" in {len(all_of):,} comparisons"
+    told = [f"{agree} of {len(reports)} pairs agree in {len(all_of):,} comparisons"]
     judged = [item for item in all_of if item[0].floor > 0 and item[0].verdict is not Verdict.NOT_APPLICABLE]
     if judged:
         quantity, finding, result = max(judged, key=lambda item: item[0].ratio)
@@ -147,8 +146,9 @@ def bars(report: PairReport) -> str:
     return embedded(plots.error_bars(rows, LIMIT)) if rows else ""
 
 
-def scaled(finding: Any) -> float:
-    return min(worst_ratio(finding), 10 * LIMIT) if measured(finding) or worst_ratio(finding) else 0.0
+def scaled(finding: Finding) -> float:
+    """What raised was not measured, and has no bar."""
+    return min(worst_ratio(finding), 10 * LIMIT) if finding.quantities else 0.0
 
 
 def curves(report: PairReport) -> str:

@@ -243,6 +243,14 @@ def test_shades_are_even_on_a_log_scale_and_end_at_the_limit() -> None:
     assert told == ["0.0", "0.4", "8.0", "10", "999", "1e15", "∞"]
 
 
+def test_what_raises_has_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(drawing.plots, "error_bars", lambda rows, limit: drawn.append(rows) or b"picture")
+    assert "Largest error of each check" not in of(raises()) and not drawn
+    of(lstm())
+    assert dict(drawn[0])["gradient"] == {"float64": 80, "float32": 80}
+
+
 def test_what_raises_is_shaded_as_what_has_no_bound() -> None:
     found = cell([Finding("gradient", Verdict.FAIL, reason="ValueError: no")])
     assert (found.text, found.shade) == ("✗", "beyond-2")
