@@ -265,6 +265,14 @@ def report(
     jobs: Annotated[int, typer.Option(min=1, help="Processes that share the pairs; times are taken alone.")] = 2,
     resume: Resume = False,
     shard: Shard = None,
+    missing: Annotated[
+        Literal["fail", "embedded", "skip"],
+        typer.Option(help="What becomes of a pair of which --data lacks a file: looked for before any work."),
+    ] = "fail",
+    from_file: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="Draws the page of a report.json again.")
+    ] = None,
+    opened: Annotated[bool, typer.Option("--open", help="Shows the page in the browser.")] = False,
 ) -> None:
     """Checks, trains both sides, times them, plants the known mistakes, and writes one self-contained page.
 
@@ -278,7 +286,13 @@ def report(
     from twofold.compare.sharding import shard_of
 
     part = shard_of(shard) if shard else None
-    raise typer.Exit(command.run(systems(pairs), out, data, device, seed, jobs, resume, part))
+    if from_file:
+        status = command.again(from_file, out)
+    else:
+        status = command.run(systems(pairs), out, data, device, seed, jobs, resume, part, missing)
+    if opened and not part:
+        command.show(out / "index.html")
+    raise typer.Exit(status)
 
 
 @app.command()

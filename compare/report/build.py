@@ -1,40 +1,38 @@
-"""What a report says of each pair: everything measured, and the page that shows it."""
+"""What a report says of each pair: everything that is measured, and what could not be."""
 
-import base64
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from math import nan
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
-from twofold.compare import environment
 from twofold.compare.bench.steps import StepTime, step_time
 from twofold.compare.data import Dataset, load
+from twofold.compare.errors import BadInput
 from twofold.compare.faults.matrix import row
 from twofold.compare.faults.suspects import suspects
 from twofold.compare.judge import battery
 from twofold.compare.judge.battery import Result
-from twofold.compare.judge.checks.table import BATTERY, ON_DEVICE, Check, battery_on
+from twofold.compare.judge.checks.table import BATTERY
 from twofold.compare.judge.evidence.rounding import perturbed
 from twofold.compare.judge.evidence.trial import at_recipe_size
-from twofold.compare.judge.finding import Finding, Verdict, gravest, raised
-from twofold.compare.judge.gates import LIMIT
+from twofold.compare.judge.finding import Verdict, gravest, raised
 from twofold.compare.keeping import digest, versions
-from twofold.compare.names import plain_lines
 from twofold.compare.pair import Pair, SideName
 from twofold.compare.processes import spread
 from twofold.compare.records import read, written
 from twofold.compare.report import plots
-from twofold.compare.report.console import failing, flipped, summary
-from twofold.compare.report.evidence import explanations
-from twofold.compare.report.killing import Faults, escaped, kill_matrix
-from twofold.compare.report.pictures.gates import gate_heat_map
+from twofold.compare.report.killing import Faults, escaped
 from twofold.compare.threads import one_thread
 from twofold.compare.training.train import Configuration, Training
 
 # At recipe size one float64 gradient is compared; the rest of the battery runs at check size.
 LAST_STEPS = 20
+SIDES: tuple[SideName, ...] = ("scratch", "reference")
 FULL_SIZE_CHECKS = ("forward", "gradient", "grad_output")
+
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -46,20 +44,81 @@ class Run:
     seconds: float
 
 
+@dataclass(frozen=True)
+class About:
+    """What a pair is, and which records it was trained on."""
+
+    name: str
+    title: str
+    batch: int
+    steps: int
+    layers: dict[str, str]  # the class of each of scratch's modules by its path, of the loss and the optimizer
+    source: str = ""
+    note: str = ""
+    data: str = ""  # digest of the records
+    missing: str = ""  # the files that --data lacks
+
+
+def about(pair: Pair, dataset: Dataset | None, missing: str = "") -> About:
+    """Of a pair without records what is known without them."""
+    named = {"loss": pair.loss.scratch, "optimizer": pair.optimizer.scratch}
+    found = About(
+        pair.name,
+        pair.title,
+        pair.recipe.batch,
+        pair.recipe.report_steps,
+        {**classes(pair), **{key: name.rpartition(":")[2] for key, name in named.items()}},
+        missing=missing,
+    )
+    if dataset is None:
+        return found
+    return replace(found, source=dataset.source, note=dataset.note, data=digest(dataset.arrays()))
+
+
+def classes(pair: Pair) -> dict[str, str]:
+    """By path; none where the model cannot be built."""
+    try:
+        return {path: type(module).__name__ for path, module in pair.model.build("scratch").named_modules()}
+    except Exception:  # which is told where it is judged
+        return {}
+
+
 @dataclass
 class PairReport:
-    pair: Pair
-    dataset: Dataset
+    """A text stands for what could not be measured, and says why."""
+
+    about: About
     results: list[Result]
-    full_size: Result
-    runs: dict[SideName, Run]
-    twin: Run
+    full_size: Result | str
+    runs: dict[SideName, Run | str]
+    twin: Run | str
     faults: Faults
-    times: list[StepTime] = field(default_factory=list)  # taken last
+    times: list[StepTime] | str = field(default_factory=list)  # taken last
+    stopped: str = ""  # why nothing was measured
+    seed: int = 0
+
+    @property
+    def judged(self) -> list[Result]:
+        return [*self.results, *([] if isinstance(self.full_size, str) else [self.full_size])]
+
+    @property
+    def skipped(self) -> bool:
+        return bool(self.stopped and self.about.missing)
 
     @property
     def verdict(self) -> Verdict:
-        return gravest(result.verdict for result in (*self.results, self.full_size))
+        if self.stopped:
+            return Verdict.NOT_APPLICABLE if self.skipped else Verdict.INCONCLUSIVE
+        whole = Verdict.INCONCLUSIVE if isinstance(self.full_size, str) else Verdict.PASS
+        return gravest((*(result.verdict for result in self.judged), whole, self.training))
+
+    @property
+    def training(self) -> Verdict:
+        """A side that alone raises is wrong; where both do, nothing is known of them."""
+        raised = [side for side, run in self.runs.items() if isinstance(run, str)]
+        if len(raised) == 1:
+            return Verdict.FAIL
+        return Verdict.INCONCLUSIVE if raised or isinstance(self.twin, str) else Verdict.PASS
 
     @property
     def passed(self) -> bool:
@@ -68,39 +127,59 @@ class PairReport:
 
     @property
     def largest_difference(self) -> float:
-        """The largest relative distance between the two loss curves."""
-        return self.from_reference(self.runs["scratch"])
+        """The largest relative distance between the two loss curves, NaN where one is none."""
+        return self.from_reference(self.runs.get("scratch", ""))
 
     @property
     def largest_twin_difference(self) -> float:
         """The same between the reference and its twin: how far rounding alone carries a curve."""
         return self.from_reference(self.twin)
 
-    def from_reference(self, run: Run) -> float:
-        return float(plots.relative_distance(run.losses, self.runs["reference"].losses).max())
+    def from_reference(self, run: Run | str) -> float:
+        reference = self.runs.get("reference", "")
+        if isinstance(run, str) or isinstance(reference, str):
+            return nan
+        return float(plots.relative_distance(run.losses, reference.losses).max())
 
 
-# Of a report what is measured and kept; the rest is at hand, and times are taken last.
-KEPT = ("results", "full_size", "runs", "twin", "faults")
+# Of a report what is measured and kept; times are taken last.
+KEPT = ("about", "results", "full_size", "runs", "twin", "faults", "stopped", "seed")
 
 
 def as_kept(report: PairReport) -> dict[str, Any]:
     return {name: written(getattr(report, name)) for name in KEPT}
 
 
-def from_kept(pair: Pair, dataset: Dataset, content: Any) -> PairReport | None:
+def from_kept(content: Any) -> PairReport | None:
     """The report that was kept so; None where it is none."""
     hints = get_type_hints(PairReport)
     try:
-        return PairReport(pair, dataset, **{name: read(hints[name], content[name]) for name in KEPT})
+        return PairReport(**{name: read(hints[name], content[name]) for name in KEPT})
     except (ValueError, TypeError, KeyError):
         return None
 
 
-def made_of(pair: Pair, dataset: Dataset, places: list[str], seed: int) -> dict[str, Any]:
+def made_of(pair: About, places: list[str], seed: int) -> dict[str, Any]:
     """What a report hangs on."""
-    data = digest(dataset.arrays())
-    return {"pair": pair.name, "devices": places, "seed": seed, "data": data, "with": versions()}
+    return {"pair": pair.name, "devices": places, "seed": seed, "data": pair.data, "with": versions()}
+
+
+def unmeasured(pair: Pair, reason: str, missing: str = "") -> PairReport:
+    """A pair of which nothing is known, and why."""
+    no_faults = f"{pair.name}: no faults were planted: nothing was measured"
+    return PairReport(about(pair, None, missing), [], "", {}, "", no_faults, stopped=reason)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A pair and where its records lie: in a folder, or for None embedded, and then what that folder lacks."""
+
+    pair: Pair
+    data: Path | None
+    missing: str = ""
+
+    def dataset(self) -> Dataset:
+        return load(self.pair.dataset, self.data)
 
 
 @dataclass(frozen=True)
@@ -115,38 +194,58 @@ class Prefixed:
 
 
 def measured(
-    pairs: Sequence[Pair], data: Path | None, places: list[str], seed: int, jobs: int, tell: Callable[[str], object]
+    work: Sequence[Work], places: list[str], seed: int, jobs: int, tell: Callable[[str], object]
 ) -> Iterator[PairReport]:
-    """All but the times, which are taken where nothing else runs; as they come, from up to `jobs` processes."""
-    if min(jobs, len(pairs)) < 2:
-        yield from (measure(pair, data, places, seed, tell) for pair in pairs)
+    """All but the times, which are taken where nothing else runs; as they come, from up to `jobs` processes.
+
+    A process that is killed takes with it what was not finished, and that is told of each.
+    """
+    if min(jobs, len(work)) < 2:
+        yield from (measure(one, places, seed, tell) for one in work)
         return
     tell("checks, training and faults")
-    work = [(pair, data, places, seed) for pair in pairs]
-    yield from (report for _, report in spread(measure, work, min(jobs, len(pairs))))
+    left = dict(enumerate(work))
+    try:
+        for n, report in spread(measure, [(one, places, seed) for one in work], min(jobs, len(work))):
+            del left[n]
+            yield report
+    except BadInput as error:
+        yield from (unmeasured(one.pair, str(error)) for one in left.values())
 
 
-def measure(
-    pair: Pair, data: Path | None, places: list[str], seed: int, tell: Callable[[str], object] = lambda what: None
-) -> PairReport:
-    """On one thread, as `check` does and as the times are taken."""
-    with one_thread():
-        tell(f"{pair.name}: data")
-        dataset = load(pair.dataset, data)
-        results = [
-            battery.run(
-                pair.case(), dtype, place, seed, begins=Prefixed(tell, f"{pair.name}: {dtype}"), suspects=suspects
-            )
-            for place in places
-            for dtype in battery.DTYPES
-        ]
-        tell(f"{pair.name}: gradient at recipe size")
-        full_size = check_full_size(pair, dataset, places[-1], seed)
-        runs = {backend: trained(pair, backend, dataset, places[-1], tell) for backend in ("scratch", "reference")}
-        twin = trained(pair, "reference", dataset, places[-1], tell, twin=True)
-        tell(f"{pair.name}: planting faults")
-        faults = planted(pair, gravest(result.verdict for result in results))
-        return PairReport(pair, dataset, results, full_size, runs, twin, faults)  # type: ignore[arg-type]
+def measure(work: Work, places: list[str], seed: int, tell: Callable[[str], object] = lambda what: None) -> PairReport:
+    """On one thread, as `check` does and as the times are taken; a pair that cannot be measured says why."""
+    try:
+        with one_thread():
+            return examined(work, places, seed, tell)
+    except Exception as error:
+        return unmeasured(work.pair, raised(error))
+
+
+def examined(work: Work, places: list[str], seed: int, tell: Callable[[str], object]) -> PairReport:
+    pair = work.pair
+    tell(f"{pair.name}: data")
+    dataset = work.dataset()
+    results = [
+        battery.run(pair.case(), dtype, place, seed, begins=Prefixed(tell, f"{pair.name}: {dtype}"), suspects=suspects)
+        for place in places
+        for dtype in battery.DTYPES
+    ]
+    tell(f"{pair.name}: gradient at recipe size")
+    full_size = tried(check_full_size, pair, dataset, places[-1], seed)
+    runs = {side: tried(trained, pair, side, dataset, places[-1], tell) for side in SIDES}
+    twin = tried(trained, pair, "reference", dataset, places[-1], tell, True)
+    tell(f"{pair.name}: planting faults")
+    faults = planted(pair, gravest(result.verdict for result in results))
+    return PairReport(about(pair, dataset, work.missing), results, full_size, runs, twin, faults, seed=seed)
+
+
+def tried(make: Callable[..., T], *arguments: Any) -> T | str:
+    """What is made, or what is raised meanwhile."""
+    try:
+        return make(*arguments)
+    except Exception as error:
+        return raised(error)
 
 
 def timed(pair: Pair, dataset: Dataset, place: str) -> list[StepTime]:
@@ -195,102 +294,14 @@ def trained(
 
 
 def training_json(report: PairReport) -> dict[str, Any]:
+    times = [] if isinstance(report.times, str) else report.times
     return {
-        "pair": report.pair.name,
-        "data": report.dataset.source,
+        "pair": report.about.name,
+        "data": report.about.source,
         "dtype": "float64",
-        "steps": report.pair.recipe.report_steps,
+        "steps": report.about.steps,
         "largest_relative_difference": report.largest_difference,
         "largest_relative_difference_of_twins": report.largest_twin_difference,
-        "sides": {name: asdict(run) for name, run in report.runs.items()},
-        "milliseconds_a_step": [asdict(time) for time in report.times],
+        "sides": {side: {"raised": run} if isinstance(run, str) else asdict(run) for side, run in report.runs.items()},
+        "milliseconds_a_step": [asdict(time) for time in times],
     }
-
-
-def page(reports: Sequence[PairReport], made_in: Mapping[str, Any] | None = None) -> str:
-    """The whole report as one HTML text, pictures inside; made in this environment or another."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    templates = Environment(
-        loader=PackageLoader("twofold.compare.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=shown,
-        trim_blocks=True,
-    )
-    results = [result for report in reports for result in (*report.results, report.full_size)]
-    return templates.get_template("report.html").render(
-        reports=[section(report) for report in reports],
-        checks=[{"name": check.name, "proves": check.proves} for check in shown_checks(results)],
-        passed=sum(report.verdict is Verdict.PASS for report in reports),
-        differing=sum(report.verdict is Verdict.FAIL for report in reports),
-        kills=kill_matrix({report.pair.name: report.faults for report in reports}),
-        summary=summary(results),
-        environment=made_in or environment.environment(),
-        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        limit=LIMIT,
-        last_steps=LAST_STEPS,
-    )
-
-
-def shown_checks(results: Sequence[Result]) -> Sequence[Check]:
-    """Those of the battery, and where something ran on a device what is asked of that."""
-    return next((battery_on(result.device) for result in results if result.device != "cpu"), BATTERY)
-
-
-def shown(value: Any) -> Any:
-    """What the page shows of a value: words that are not its own in printable characters; it escapes them itself."""
-    return plain_lines(value) if type(value) is str else value
-
-
-def section(report: PairReport) -> dict[str, Any]:
-    results = (*report.results, report.full_size)
-    here = Finding(ON_DEVICE.name, Verdict.NOT_APPLICABLE, reason="it ran on the CPU")
-    rows = [(r.dtype, r.device, {here.check: here} | {f.check: f for f in r.findings}) for r in report.results]
-    bars = [
-        (check.name, {_label(r): worst_ratio(f) for r in report.results for f in r.findings if f.check == check.name})
-        for check in BATTERY
-    ]
-    return {
-        "pair": report.pair,
-        "verdict": report.verdict,
-        "rows": rows,
-        "full_size": report.full_size,
-        "explanations": [text for result in results for text in explanations(result)],
-        "flips": flipped(results),
-        "verdicts": [line for line in failing(results) if not line.startswith(" ")],
-        "gates": gates_of(results),
-        "dataset": report.dataset,
-        "runs": report.runs,
-        "difference": report.largest_difference,
-        "twin_difference": report.largest_twin_difference,
-        "times": report.times,
-        "bars": embedded(plots.error_bars([(name, ratios) for name, ratios in bars if any(ratios.values())], LIMIT)),
-        "curves": embedded(
-            plots.both_curves(report.runs["scratch"].losses, report.runs["reference"].losses, report.twin.losses)
-        ),
-        "step_times": embedded(plots.step_times([(t.dtype, t.scratch, t.reference) for t in report.times])),
-    }
-
-
-def gates_of(results: Sequence[Result]) -> str:
-    """The map of the recurrent layer that differs first, of the first trial that has one; else ""."""
-    for result in results:
-        if result.cause and result.cause.gates and result.cause.first_divergence:
-            heading = f"{result.cause.first_divergence.module}, {_label(result)}"
-            return embedded(gate_heat_map(result.cause.gates, heading))
-    return ""
-
-
-def _label(result: Result) -> str:
-    return result.dtype if result.device == "cpu" else f"{result.dtype} {result.device}"
-
-
-def worst_ratio(finding: Finding) -> float:
-    """The check's largest multiple of the floor, 0 where nothing is measured; off the scale where it is infinite."""
-    worst = finding.worst
-    return min(worst.ratio, 10 * LIMIT) if worst and (worst.floor or worst.ratio) else 0.0
-
-
-def embedded(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode()

@@ -15,7 +15,7 @@ from tests.judge.planting import plant
 from twofold import scratch
 from twofold.compare.commands import report as command
 from twofold.compare.data import load
-from twofold.compare.errors import Status
+from twofold.compare.errors import BadInput, Status
 from twofold.compare.faults import summary
 from twofold.compare.faults.matrix import Row
 from twofold.compare.judge.battery import run
@@ -25,8 +25,9 @@ from twofold.compare.keeping import kept
 from twofold.compare.pair import Case
 from twofold.compare.pairs import PAIRS
 from twofold.compare.report import build
-from twofold.compare.report.build import PairReport, as_kept, from_kept, gates_of, made_of, measure, planted
+from twofold.compare.report.build import PairReport, Work, about, as_kept, from_kept, made_of, measure, planted
 from twofold.compare.report.killing import Faults
+from twofold.compare.report.page import gates_of
 from twofold.compare.report.results import as_json
 from twofold.compare.threads import one_thread
 
@@ -40,7 +41,7 @@ pytestmark = pytest.mark.xdist_group("report")  # what is measured is measured o
 @pytest.fixture(scope="session")
 def measured() -> PairReport:
     with one_thread():
-        return measure(SHORT, None, ["cpu"], 0, print)
+        return measure(Work(SHORT, None), ["cpu"], 0, print)
 
 
 def rewritten(report: PairReport, out: Path) -> Status:
@@ -82,7 +83,7 @@ def test_the_page_needs_nothing_from_outside(written: Path) -> None:
 
 def test_the_verdict_comes_first(written: Path) -> None:
     body = unescape((written / "index.html").read_text()).partition("<body>")[2]
-    assert body.index("The two implementations are the same computation") < body.index("<table>")
+    assert body.index("catcar-mlp: the two implementations are the same computation") < body.index("<table ")
     assert all(check.name in body and check.proves in body for check in BATTERY)
 
 
@@ -100,8 +101,8 @@ def test_a_difference_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(scratch.Tanh, "forward", lambda self, x: forward(self, x) * 1.001)
     assert command.run([SHORT], tmp_path, None, "cpu", 0) is Status.DIFFERENT
     page = (tmp_path / "index.html").read_text()
-    assert "1 of 1 pairs differ" in page
-    assert '<p class="told">catcar-mlp: not the same: scratch is wrong, in tanh1 (forward)</p>' in page
+    assert "<h1>catcar-mlp: scratch is wrong in Tanh.forward (tanh1)</h1>" in page
+    assert "catcar-mlp: not the same: scratch is wrong, in tanh1 (forward)\n" in page
     assert "the first that differs: tanh1 (forward)" in page
     assert "no faults are planted where the sides do not agree" in page
     assert json.loads((tmp_path / "report.json").read_text())["faults"]["faults"] == []
@@ -119,9 +120,11 @@ def read(out: Path) -> str:
 def test_the_kill_matrix_is_shown(measured: PairReport, written: Path) -> None:
     row, page = row_of(measured.faults), read(written)
     count, ids = len(row.cells), {cell.fault for cell in row.cells}
-    headline = f"{count} of {count} faults found, placed, blamed and named rightly: {len(ids)} kinds in 1 case"
-    assert count >= 20 and page.index(headline) < page.index("<table>")
-    matrix = page[page.index("<details>") : page.index("</details>")]
+    assert count >= 20 and page.index(f"{count} of {count} mistakes planted on purpose were found") < page.index(
+        "<table"
+    )
+    assert f"{count} of {count} faults found, placed, blamed and named rightly: {len(ids)} kinds in 1 case" in page
+    matrix = page[page.index("<summary>The kill matrix") :].partition("</details>")[0]
     assert set(re.findall(r'<td class="fault"><b>(.+?)</b>', matrix)) == ids
     assert matrix.count("✓</td>") == count and "✗</td>" not in matrix
     assert all(cell.title in matrix for cell in row.cells)
@@ -143,9 +146,9 @@ def test_a_survivor_fails_the_report_and_is_not_folded(measured: PairReport, tmp
     cells = (*row.cells[:3], survivor, *row.cells[4:])
     assert rewritten(replace(measured, faults=replace(row, cells=cells)), tmp_path) is Status.DIFFERENT
     page = read(tmp_path)
-    assert "The two implementations are the same computation" in page
-    assert page.index('<div class="banner bad">') < page.index(f"{len(cells) - 1} of {len(cells)} faults found")
-    assert page.index(f'<p class="told">{summary.survivor(survivor)}</p>') < page.index("<details>")
+    assert "<h1>catcar-mlp: a mistake planted on purpose is not found</h1>" in page
+    assert page.index(summary.survivor(survivor)) < page.index(f"{len(cells) - 1} of {len(cells)} mistakes planted")
+    assert page.index(summary.survivor(survivor)) < page.index("<details>")
     assert page.count("✗</td>") == 1
     content = json.loads((tmp_path / "report.json").read_text())["faults"]
     assert [(cell["fault"], cell["blame"]) for cell in content["survivors"]] == [(survivor.fault, "reference")]
@@ -181,7 +184,8 @@ def told_again(out: Path) -> tuple[str, str]:
         r"Written .*?UTC|<img[^>]*alt=\"Milliseconds|[\d.]+ in float\d\d", "", (out / "index.html").read_text()
     )
     content = json.loads((out / "report.json").read_text())
-    content["training"][0]["milliseconds_a_step"] = []
+    content["training"][0]["milliseconds_a_step"] = content["pairs"][0]["times"] = []
+    content["written"] = ""
     return page, json.dumps(content)
 
 
@@ -214,6 +218,84 @@ def test_an_interruption_keeps_what_is_measured(
     with pytest.raises(KeyboardInterrupt):
         command.run([SHORT, PAIRS["sine-rnn"]], tmp_path, None, "cpu", 0)
     assert "interrupted; 1 of 2 pairs are kept" in capsys.readouterr().out
-    dataset = load(SHORT.dataset, None)
-    found = from_kept(SHORT, dataset, kept(tmp_path / "finished", SHORT.name, made_of(SHORT, dataset, ["cpu"], 0)))
+    made = made_of(about(SHORT, load(SHORT.dataset, None)), ["cpu"], 0)
+    found = from_kept(kept(tmp_path / "finished", SHORT.name, made))
     assert found and as_kept(found) == as_kept(measured)
+
+
+def raising(self: object, *given: object) -> None:
+    raise RuntimeError("it is broken")
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_pair_that_raises_in_training_is_told_and_the_page_is_written(
+    measured: PairReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build.Training, "one_step", raising)
+    monkeypatch.setattr(build.battery, "run", lambda *given, **named: measured.results[0])
+    monkeypatch.setattr(build, "check_full_size", raising)
+    monkeypatch.setattr(build, "planted", lambda *given: measured.faults)
+    monkeypatch.setattr(command, "timed", raising)
+    assert command.run([SHORT], tmp_path, None, "cpu", 0) is Status.NOTHING_PROVEN
+    page = read(tmp_path)
+    assert "<h1>catcar-mlp: scratch and reference raise in training</h1>" in page
+    assert page.count("RuntimeError: it is broken at test_report.py") >= 4
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_pair_that_cannot_be_measured_leaves_the_others(
+    measured: PairReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "timed", lambda *given: [])
+    lost = PAIRS["sine-rnn"]
+    given = {SHORT.name: lambda *_: measured, lost.name: raising}
+    monkeypatch.setattr(build, "examined", lambda work, *more: given[work.pair.name](work, *more))
+    assert command.run([lost, SHORT], tmp_path, None, "cpu", 0) is Status.NOTHING_PROVEN
+    page = read(tmp_path)
+    assert "<h1>sine-rnn: it could not be measured</h1>" in page and "RuntimeError: it is broken at" in page
+    assert "1 of 2 pairs agree" in page
+    assert [file.name.rpartition("-")[0] for file in (tmp_path / "finished").iterdir()] == ["catcar-mlp"]
+
+
+def test_what_is_missing_is_told_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "measured", raising)
+    pairs = [SHORT, PAIRS["sine-rnn"], PAIRS["mnist-cnn"], PAIRS["activity-rnn"], PAIRS["activity-lstm"]]
+    with pytest.raises(BadInput) as found:
+        command.run(pairs, tmp_path / "out", tmp_path, "cpu", 0)
+    told = str(found.value)
+    assert "\n" not in told and not (tmp_path / "out").exists()
+    for part in ("assign2_data1.h5 for catcar-mlp", "assign3_data3.h5 for activity-rnn and activity-lstm", "--missing"):
+        assert part in told
+    assert "sine-rnn" not in told and told.count("-images-idx3-ubyte") >= 2
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_what_is_missing_is_trained_on_embedded_records_or_left_out(
+    measured: PairReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "timed", lambda *given: [])
+    seen: list[Work] = []
+
+    def kept(work: Work, *more: object) -> PairReport:
+        seen.append(work)
+        return replace(measured, about=replace(measured.about, missing=work.missing))
+
+    monkeypatch.setattr(build, "examined", kept)
+    assert command.run([SHORT], tmp_path, tmp_path, "cpu", 0, missing="embedded") is Status.DONE
+    assert seen == [Work(SHORT, None, "eee443/assign2_data1.h5")]
+    assert "Trained on embedded records: --data lacks eee443/assign2_data1.h5." in read(tmp_path)
+    assert command.run([SHORT], tmp_path, tmp_path, "cpu", 0, missing="skip") is Status.NOTHING_PROVEN
+    assert len(seen) == 1
+    assert "<h1>catcar-mlp: skipped, and nothing is proven of it</h1>" in read(tmp_path)
+
+
+def test_the_page_of_what_was_measured_is_drawn_again(written: Path, tmp_path: Path) -> None:
+    assert command.again(written / "report.json", tmp_path) is Status.DONE
+    assert (tmp_path / "index.html").read_bytes() == (written / "index.html").read_bytes()
+
+
+def test_the_page_is_shown(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr("webbrowser.open", shown.append)
+    command.show(written / "index.html")
+    assert shown == [(written / "index.html").resolve().as_uri()]

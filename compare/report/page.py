@@ -1,0 +1,177 @@
+"""The page: the diagnosis or the verdict first, then pairs x checks, then each pair."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from twofold.compare.faults.matrix import Row
+from twofold.compare.judge.battery import DTYPES, Result
+from twofold.compare.judge.checks.table import BATTERY, Check, battery_on
+from twofold.compare.judge.finding import Finding, Verdict
+from twofold.compare.judge.gates import LIMIT
+from twofold.compare.names import plain_lines
+from twofold.compare.report import plots
+from twofold.compare.report.build import LAST_STEPS, PairReport, Run
+from twofold.compare.report.cells import BEYOND, SIGNS, WITHIN, cell, cells, multiple, worst_ratio
+from twofold.compare.report.console import failing, flipped
+from twofold.compare.report.diagnosis import Diagnosis, diagnosis
+from twofold.compare.report.evidence import explanations
+from twofold.compare.report.killing import kill_matrix
+from twofold.compare.report.pictures.gates import gate_heat_map
+from twofold.compare.report.verdicts import trial_of
+
+GRAVE = (Verdict.FAIL, Verdict.VACUOUS, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE)
+
+
+def page(reports: Sequence[PairReport], made_in: Mapping[str, Any], written: str) -> str:
+    """The whole report as one HTML text, pictures inside."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    templates = Environment(
+        loader=PackageLoader("twofold.compare.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=shown,
+        trim_blocks=True,
+    )
+    checks = shown_checks([result for report in reports for result in report.results])
+    names = [check.name for check in checks]
+    found = {report.about.name: diagnosis(report) for report in reports}
+    groups = grouped([one for one in found.values() if one])
+    return templates.get_template("report.html").render(
+        reports=[section(report, found[report.about.name], names) for report in reports],
+        checks=[{"name": check.name, "proves": check.proves} for check in checks],
+        groups=groups,
+        title=title(reports, groups),
+        counts=counts(reports),
+        kills=kill_matrix({report.about.name: report.faults for report in reports}),
+        within=[multiple(end) for end in WITHIN],
+        beyond=[multiple(end) for end in BEYOND],
+        environment=made_in,
+        written=written,
+        limit=LIMIT,
+        last_steps=LAST_STEPS,
+    )
+
+
+def grouped(found: Sequence[Diagnosis]) -> list[list[Diagnosis]]:
+    """What several pairs have in common is told once; the gravest first."""
+    groups: dict[tuple[str, ...], list[Diagnosis]] = {}
+    for one in found:
+        groups.setdefault(one.kind, []).append(one)
+    return sorted(groups.values(), key=lambda group: GRAVE.index(group[0].verdict))
+
+
+def title(reports: Sequence[PairReport], groups: Sequence[Sequence[Diagnosis]]) -> str:
+    if groups:
+        return groups[0][0].headline
+    if len(reports) == 1:
+        return f"{reports[0].about.name}: the two implementations are the same computation"
+    return f"The two implementations are the same computation in all {len(reports)} pairs"
+
+
+def counts(reports: Sequence[PairReport]) -> str:
+    """One sentence: how many agree, over how many comparisons, the worst error, and what was proven."""
+    agree = sum(report.verdict is Verdict.PASS for report in reports)
+    all_of = [(q, f, r) for report in reports for r in report.judged for f in r.findings for q in f.quantities]
+    told = [f"{agree} of {len(reports)} pairs agree in {len(all_of):,} comparisons"]
+    judged = [item for item in all_of if item[0].floor > 0 and item[0].verdict is not Verdict.NOT_APPLICABLE]
+    if judged:
+        quantity, finding, result = max(judged, key=lambda item: item[0].ratio)
+        where = f"{result.pair} in {trial_of(result)}, {finding.check}, {quantity.name}"
+        told.append(f"the largest error is {multiple(quantity.ratio)} floors of {quantity.limit:g} allowed ({where})")
+    planted = [report.faults for report in reports if isinstance(report.faults, Row)]
+    seen = [
+        (dtype, [s.smallest_detected for r in planted for s in r.sensitivities if s.dtype == dtype]) for dtype in DTYPES
+    ]
+    if parts := [f"{max(sizes):.1e} in {dtype}" for dtype, sizes in seen if sizes]:
+        told.append(f"an error of {' or '.join(parts)} of a gradient's largest entry is always seen")
+    if faults := [cell for row in planted for cell in row.cells]:
+        killed = sum(not cell.survives for cell in faults)
+        told.append(f"{killed:,} of {len(faults):,} mistakes planted on purpose were found")
+    return "; ".join(told)
+
+
+def shown_checks(results: Sequence[Result]) -> Sequence[Check]:
+    """Those of the battery, and where something ran on a device what is asked of that."""
+    return next((battery_on(result.device) for result in results if result.device != "cpu"), BATTERY)
+
+
+def shown(value: Any) -> Any:
+    """What the page shows of a value: words that are not its own in printable characters; it escapes them itself."""
+    return plain_lines(value) if type(value) is str else value
+
+
+def section(report: PairReport, found: Diagnosis | None, checks: Sequence[str]) -> dict[str, Any]:
+    trials = [(trial_of(result), result) for result in report.results]
+    return {
+        "about": report.about,
+        "verdict": report.verdict,
+        "sign": SIGNS[report.verdict],
+        "cells": cells(report, checks),
+        "trials": [label for label, _ in trials],
+        "table": [(check, [cell([f for f in r.findings if f.check == check]) for _, r in trials]) for check in checks],
+        "diagnosis": found,
+        "full_size": report.full_size,
+        "explanations": [text for result in report.judged for text in explanations(result)],
+        "flips": flipped(report.judged),
+        "verdicts": failing(report.judged),
+        "gates": gates_of(report.judged),
+        "stopped": report.stopped,
+        "runs": {side: run for side, run in report.runs.items() if isinstance(run, Run)},
+        "raised": training_raised(report),
+        "difference": report.largest_difference,
+        "twin_difference": report.largest_twin_difference,
+        "times": [] if isinstance(report.times, str) else report.times,
+        "untimed": report.times if isinstance(report.times, str) else "",
+        "bars": bars(report),
+        "curves": curves(report),
+        "step_times": step_times(report),
+    }
+
+
+def training_raised(report: PairReport) -> list[str]:
+    found = [f"{name}: {run}" for name, run in report.runs.items() if isinstance(run, str)]
+    twin = [f"the reference's twin: {report.twin}"] if isinstance(report.twin, str) else []
+    return [] if report.stopped else [*found, *twin]
+
+
+def bars(report: PairReport) -> str:
+    """Of the checks that measure anything; "" where none does. Off the scale is drawn at its end."""
+    found = [
+        (check.name, {trial_of(r): scaled(f) for r in report.results for f in r.findings if f.check == check.name})
+        for check in BATTERY
+    ]
+    rows = [(name, ratios) for name, ratios in found if any(ratios.values())]
+    return embedded(plots.error_bars(rows, LIMIT)) if rows else ""
+
+
+def scaled(finding: Finding) -> float:
+    """What raised was not measured, and has no bar."""
+    return min(worst_ratio(finding), 10 * LIMIT) if finding.quantities else 0.0
+
+
+def curves(report: PairReport) -> str:
+    scratch, reference, twin = report.runs.get("scratch"), report.runs.get("reference"), report.twin
+    if isinstance(scratch, Run) and isinstance(reference, Run) and isinstance(twin, Run):
+        return embedded(plots.both_curves(scratch.losses, reference.losses, twin.losses))
+    return ""
+
+
+def step_times(report: PairReport) -> str:
+    if isinstance(report.times, str) or not report.times:
+        return ""
+    return embedded(plots.step_times([(time.dtype, time.scratch, time.reference) for time in report.times]))
+
+
+def gates_of(results: Sequence[Result]) -> str:
+    """The map of the recurrent layer that differs first, of the first trial that has one; else ""."""
+    for result in results:
+        if result.cause and result.cause.gates and result.cause.first_divergence:
+            heading = f"{result.cause.first_divergence.module}, {trial_of(result)}"
+            return embedded(gate_heat_map(result.cause.gates, heading))
+    return ""
+
+
+def embedded(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()
