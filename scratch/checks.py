@@ -158,9 +158,10 @@ def indices(owner: object, given: Any, count: int, what: str) -> Array:
         given = plain(owner, what, given)
     if given.dtype.kind not in "iu":
         refuse(owner, f"{what} as integers", given, TypeError)
-    if given.size and not 0 <= given.min() <= given.max() < count:
+    wide = given.astype(np.int64, copy=False)
+    if given.size and wide.view(np.uint64).max() >= count:  # as unsigned a negative one is large
         refuse(owner, f"{what} in [0, {count})", f"{what} from {given.min()} to {given.max()}", IndexError)
-    return given.astype(np.int64, copy=False)
+    return wide
 
 
 def finite(x: Array) -> bool:

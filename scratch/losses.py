@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from twofold.scratch.checks import alike, logits, loss_gradient, number, numbers, plain, refuse, shaped
+from twofold.scratch.checks import alike, logits, loss_gradient, number, refuse, shaped
 from twofold.scratch.module import Array, Module, Parameter
 
 
@@ -175,13 +175,12 @@ class SparseAutoencoderLoss(Module):
             shaped(self, out, None, ("N", "pixels + hidden"))
         if np.ndim(target) != 2:
             shaped(self, target, None, ("N", "pixels"))
-        out, target = numbers(self, out), plain(self, "a target", target)
-        pixels = target.shape[1]
+        pixels = np.shape(target)[1]
         if pixels > out.shape[1] or len(out) == 0:
             refuse(self, "one record or more, the input no narrower than the target", f"{out.shape} and {target.shape}")
-        _, target = alike(self, out[:, :pixels], target)
-        difference = out[:, :pixels] - target
-        mean = out[:, pixels:].mean(axis=0)
+        reconstruction, target = alike(self, out[:, :pixels], target)
+        difference = reconstruction - target
+        mean = out[:, pixels:].sum(axis=0) / len(out)
         self.cache = difference, mean
         rho = self.rho
         divergence = rho * np.log(rho / mean) + (1 - rho) * np.log((1 - rho) / (1 - mean))
@@ -191,8 +190,10 @@ class SparseAutoencoderLoss(Module):
         difference, mean = self.cache
         dloss = loss_gradient(self, dloss, (), difference.dtype)
         dmean = self.beta * ((1 - self.rho) / (1 - mean) - self.rho / mean)
-        dhidden = np.broadcast_to(dmean, (len(difference), len(mean)))
-        return np.hstack([difference, dhidden]) * np.asarray(dloss / len(difference), difference.dtype)
+        records, pixels = difference.shape
+        dout = np.empty((records, pixels + len(mean)), difference.dtype)
+        dout[:, :pixels], dout[:, pixels:] = difference, dmean
+        return dout * (dloss / records)
 
 
 class L2Penalty:

@@ -9,9 +9,9 @@ def square(layer: Any) -> bool:
     return layer.in_features == layer.out_features
 
 
-BIAS_GRADIENT = "np.ones(len(dout_rows), dout.dtype) @ dout_rows"
-PRODUCT = "dout_part @ x_rows"
-TRANSPOSED = ("dout_rows.T, size", "x_rows.T, size", PRODUCT, "dout_part @ dout_rows")
+BIAS_GRADIENT = "np.ones(len(dout), dout.dtype) @ dout"
+PRODUCT = "dout_part @ x"
+TRANSPOSED = ("dout.T, size", "x.T, size", PRODUCT, "dout_part @ dout")
 
 FAULTS = (
     backward(
@@ -65,24 +65,24 @@ FAULTS = (
     backward(
         "linear-bias-averaged",
         "the bias gradient averaged over the batch, which the loss has done",
-        edit("Linear.accumulate", BIAS_GRADIENT, "dout_rows.mean(axis=0)"),
+        edit("Linear.accumulate", BIAS_GRADIENT, "dout.mean(axis=0)"),
         where=biased,
     ),
     backward(
         "linear-bias-in-single",
         "a float32 sum where float64 was given",
-        edit("Linear.accumulate", BIAS_GRADIENT, "dout_rows.sum(axis=0, dtype=np.float32)"),
+        edit("Linear.accumulate", BIAS_GRADIENT, "dout.sum(axis=0, dtype=np.float32)"),
         where=biased,
     ),
     backward(
         "linear-averaged-twice",
         "1/N in the weight gradient, which the loss has done",
-        edit("Linear.accumulate", PRODUCT, f"{PRODUCT} / len(x_rows)"),
+        edit("Linear.accumulate", PRODUCT, f"{PRODUCT} / len(x)"),
     ),
     backward(
         "linear-first-record",
         "the weight gradient of the first record alone",
-        edit("Linear.accumulate", PRODUCT, "dout_part[:, :1] @ x_rows[:1]"),
+        edit("Linear.accumulate", PRODUCT, "dout_part[:, :1] @ x[:1]"),
     ),
     backward(
         "linear-input-transposed",

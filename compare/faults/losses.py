@@ -34,7 +34,7 @@ FAULTS = (
             f"divergence = {KL}",
             f"mean = out[:, pixels:]\n    divergence = ({KL}) / len(out)",
         ),
-        edit(f"{SPARSE}.backward", "np.broadcast_to(dmean,", "np.broadcast_to(dmean / len(difference),"),
+        edit(f"{SPARSE}.backward", "= difference, dmean", "= difference, dmean / records"),
         home="sparse-autoencoder-b",
     ),
     backward(
@@ -199,7 +199,7 @@ FAULTS = (
         "sparse-not-halved",
         "the reconstruction error not halved",
         edit(f"{SPARSE}.forward", "(2 * len(out))", "len(out)"),
-        edit(f"{SPARSE}.backward", "np.hstack([difference,", "np.hstack([2 * difference,"),
+        edit(f"{SPARSE}.backward", "= difference, dmean", "= 2 * difference, dmean"),
     ),
     backward(
         "sparse-sign",
@@ -209,7 +209,7 @@ FAULTS = (
     backward(
         "sparse-averaged-once-more",
         "the sparsity's gradient divided by N twice",
-        edit(f"{SPARSE}.backward", "np.broadcast_to(dmean,", "np.broadcast_to(dmean / len(difference),"),
+        edit(f"{SPARSE}.backward", "= difference, dmean", "= difference, dmean / records"),
     ),
     forward(
         "penalty-not-halved",
@@ -267,7 +267,7 @@ FAULTS = (
     misbehaviour(
         "loss-ends-the-chain",
         "the gradient that the loss is given taken for 1",
-        edit("SparseAutoencoderLoss.backward", "dloss / len(difference)", "1 / len(difference)"),
+        edit("SparseAutoencoderLoss.backward", "dloss / records", "1 / records"),
         checks=("twice",),
     ),
 )

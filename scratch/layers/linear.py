@@ -38,11 +38,11 @@ class Linear(Module):
     def accumulate(self, dout: Array) -> None:
         x = self.cache
         dout = gradient(self, dout, (*x.shape[:-1], self.out_features), x.dtype)
-        x_rows = x.reshape(-1, self.in_features)  # (..., in) -> (N, in)
-        dout_rows = dout.reshape(-1, self.out_features)
+        if x.ndim != 2:
+            x, dout = x.reshape(-1, self.in_features), dout.reshape(-1, self.out_features)  # (..., in) -> (N, in)
         # a product as large as a large weight would be memory new from the system each time: in parts a fifth faster
-        for grad, dout_part in blocks(self.weight.grad, dout_rows.T, size=BLOCK_BYTES):
-            grad += dout_part @ x_rows
+        for grad, dout_part in blocks(self.weight.grad, dout.T, size=BLOCK_BYTES):
+            grad += dout_part @ x
         if self.bias is not None:
             # as a product with ones: BLAS sums in blocks, `sum(axis=0)` one by one and loses digits over long batches
-            self.bias.grad += np.ones(len(dout_rows), dout.dtype) @ dout_rows
+            self.bias.grad += np.ones(len(dout), dout.dtype) @ dout

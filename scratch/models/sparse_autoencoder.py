@@ -23,7 +23,7 @@ class SparseAutoencoder(Module):
     def forward(self, x: Array) -> Array:
         self.cache = x.shape[1]
         hidden = self.sigmoid1(self.encoder(x))
-        return np.hstack([self.sigmoid2(self.decoder(hidden)), hidden])
+        return np.concatenate([self.sigmoid2(self.decoder(hidden)), hidden], axis=1)
 
     def backward(self, dout: Array) -> Array:
         pixels = self.cache

@@ -21,7 +21,7 @@ CHECKS = ("forward", "loss", "gradient")
 # The fault, the case, the file, what stands in the line, what torch has there, and part of the edit, if there is one.
 PLANTED = (
     ("tanh-not-squared", "catcar-mlp", "layers/activations.py", "dout * (1 - out)", "Tanh()", "`1 - out ** 2`"),
-    ("linear-bias-averaged", "fc-net-two-layer", "layers/linear.py", "dout_rows.mean(axis=0)", "Linear(", ""),
+    ("linear-bias-averaged", "fc-net-two-layer", "layers/linear.py", "dout.mean(axis=0)", "Linear(", ""),
     ("cross-entropy-not-averaged", "fc-net-two-layer", "losses.py", "", "CrossEntropyLoss()", "/ len(dx)`"),
     ("gru-update-sign", "activity-gru", "layers/recurrent.py", "np.multiply(n - h", "GRU(3, 10", "`h - n`"),
     ("lstm-cell-of-the-step", "activity-lstm", "layers/recurrent.py", "da_f[...] =", "LSTM(3, 10", ""),

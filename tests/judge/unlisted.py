@@ -25,7 +25,7 @@ def one(name: str, case: str, check: str, *edits: Edit, told: str = "") -> Unlis
 
 
 TANH, SIGMOID = "(1 - out * out)", "(out * (1 - out))"
-BIAS = "self.bias.grad += np.ones(len(dout_rows), dout.dtype) @ dout_rows"
+BIAS = "self.bias.grad += np.ones(len(dout), dout.dtype) @ dout"
 FILTERS = "self.weight.grad += dbank.reshape(len(dbank), self.out_channels, self.in_channels, -1).transpose(1, 2, 0, 3)"
 CLIP = "twofold.compare.sides.scratch:clip_grad_value_"
 CUT = "np.clip(parameter.grad, -clip_value, clip_value, out=parameter.grad)"
@@ -129,13 +129,13 @@ UNLISTED = (
         "records rolled",
         "catcar-mlp",
         "gradient",
-        edit("Linear.accumulate", "@ x_rows", "@ np.roll(x_rows, 1, axis=0)"),
+        edit("Linear.accumulate", "@ x", "@ np.roll(x, 1, axis=0)"),
     ),
     one(
         "last record left out",
         "catcar-mlp",
         "gradient",
-        edit("Linear.accumulate", "dout_part @ x_rows", "dout_part[:, :-1] @ x_rows[:-1]"),
+        edit("Linear.accumulate", "dout_part @ x", "dout_part[:, :-1] @ x[:-1]"),
     ),
     one(
         "weights moved by a little",
@@ -144,7 +144,7 @@ UNLISTED = (
         edit("Linear.backward", "self.weight.data", "(self.weight.data + 1e-3)"),
         told="what fc2 sends back: of every index along axis 1 its own multiple: 0.972, 0.991, 0.9667, 1.008 and more",
     ),
-    one("of the sizes of x", "catcar-mlp", "gradient", edit("Linear.accumulate", "@ x_rows", "@ abs(x_rows)")),
+    one("of the sizes of x", "catcar-mlp", "gradient", edit("Linear.accumulate", "@ x", "@ abs(x)")),
     one(
         "relu above 0.1",
         "mnist-cnn",
@@ -256,7 +256,7 @@ UNLISTED = (
         "written over, in one row",
         "catcar-mlp",
         "twice",
-        edit("Linear.accumulate", BIAS, f"{BIAS}\n        self.weight.grad[0] = dout_rows.T[0] @ x_rows"),
+        edit("Linear.accumulate", BIAS, f"{BIAS}\n        self.weight.grad[0] = dout.T[0] @ x"),
     ),
     one(
         "adds thrice",
