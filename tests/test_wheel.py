@@ -11,7 +11,7 @@ import pytest
 from tests.places import PACKAGE, ROOT, copied
 from twofold import __version__
 
-DATA = ("*.json", "*.html", "*.txt", "py.typed")
+DATA = ("*.json", "*.html", "*.css", "*.txt", "py.typed")
 
 
 @pytest.fixture(scope="module")

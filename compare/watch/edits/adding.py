@@ -19,6 +19,7 @@ def factors(scope: Scope) -> Iterator[Change]:
     known = here(scope, [one for one in sides(scope, ast.Mult) if not isinstance(one, ast.Name)], 10)
     names = [one for one in sides(scope, ast.Mult) if isinstance(one, ast.Name)][:6]
     divisors = here(scope, [one for one in sides(scope, ast.Div) if is_numpys_call(scope, one)], 4)
+    forgotten = scope.uncounted[:6] if isinstance(scope.statement, ast.Assign) else []
     for node, far in places(scope):
         yield change(1.4 + far, node, ast.UnaryOp(ast.USub(), node))
         for n, size in enumerate(scope.sizes):
@@ -33,6 +34,8 @@ def factors(scope: Scope) -> Iterator[Change]:
             yield put(1.8 + far + 0.04 * n, node, ast.Mult, one)
         yield put(2.0 + far, node, ast.Mult, number(2))
         yield put(2.0 + far, node, ast.Div, number(2))
+        for n, one in enumerate(forgotten):
+            yield put(1.0 + far + 0.02 * n, node, ast.Mult, one)
         for n, value in enumerate(scope.floats[:4]):
             yield put(2.6 + far + 0.05 * n, node, ast.Mult, number(value))
         for n, one in enumerate(names):

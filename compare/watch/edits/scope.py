@@ -176,6 +176,18 @@ class Scope:
         return frozenset(k for k in self.operands if k.isidentifier() and k not in self.used and k not in own)
 
     @cached_property
+    def uncounted(self) -> list[Operand]:
+        """What is bound ahead of the statement and enters no computation of the function: at most it is kept."""
+        counted = set()
+        for node in ast.walk(self.body):
+            if isinstance(node, ast.BinOp | ast.UnaryOp | ast.Compare | ast.Call):
+                counted |= {text(part) for part in ast.iter_child_nodes(node) if isinstance(part, Operand)}
+        ahead = {id(node) for node in self.before}
+        bound = (n for n in ast.walk(self.body) if isinstance(n, Operand) and isinstance(n.ctx, ast.Store))
+        found = {text(node): loaded(node) for node in bound if id(node) in ahead}
+        return [one for key, one in found.items() if key not in counted]
+
+    @cached_property
     def words(self) -> frozenset[str]:
         """Every name, attribute and word in the function."""
         found = {node.id for node in ast.walk(self.body) if isinstance(node, ast.Name)}

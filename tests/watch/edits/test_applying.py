@@ -1,7 +1,7 @@
 """An edit while it lasts: every function that has the statement runs with it, and then is what it was."""
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -163,6 +163,14 @@ CASES: dict[str, Case] = {
         2,
     ),
 }
+
+
+@pytest.fixture(autouse=True)
+def what_was_there_before_is_not_looked_through() -> Iterator[None]:
+    """Every search goes through all that lives, which in a process of many tests takes seconds."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.mark.parametrize("kind", CASES)

@@ -61,6 +61,7 @@ KINDS = {
     "square": ("d = dout * (1 - h1)", "d = dout * (1 - h1 ** 2)"),
     "a square, not twice": ("d = 1 - h1 * 2", "d = 1 - h1 ** 2"),
     "complement": ("d = dout * z", "d = dout * (1 - z)"),
+    "factor that enters nothing": ("d = h2 * z + h1", "d = h2 * z + h1 * centred"),
     "product forgotten": ("dW = dout", "dW = c_next.T @ dout"),
     "taken from": ("d = mean", "d = c_next - mean"),
     "no square": ("d = dout * (1 - h1**2)", "d = dout * (1 - h1)"),

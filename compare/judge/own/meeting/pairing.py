@@ -4,7 +4,8 @@ An explicit layout, else equal names, else order and shape with transposition. W
 or several tensors of one shape, is decided by values: the candidate whose forward pass agrees is taken.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.judge.evidence.draws import redrawn as drawn_state
-from twofold.compare.judge.own.meeting.candidates import MOST, candidates, explicit, listed
+from twofold.compare.judge.own.meeting.candidates import MOST, candidates, explicit, listed, same_name
 from twofold.compare.judge.own.meeting.images import IMAGES, near, scalar
 from twofold.compare.judge.own.meeting.solving.solve import Solved, drawn_leaf, solve
 from twofold.compare.judge.own.telling.verdict import BadCall
@@ -42,6 +43,7 @@ class Pairing:
     rivals: tuple[str, ...] = ()  # other layouts that agree as well
     parted: str | None = None  # the module of torch's at which no layout explains what scratch has
     unwatched: bool = False  # nothing but what comes out was there to be asked
+    open: tuple[str, ...] = ()  # behind where they part: torch's tensors that stand here by order and shape alone
 
 
 def draw(layout: Layout, reference: UsersReference, seed: int) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -99,18 +101,36 @@ def find(
     sound = (layout for layout in layouts if not leaves_both(layout, shapes))
     first_of = list(islice(sound, QUICK))
     trial.among(first_of, hows, QUICK)
+    solved: Solved | None = None
     if solving and (not pairing.decided or (len(first_of) == QUICK and not pairing.rivals)):
         turned = [] if reference_data is not None else turned_ways(reference, data, hows)
         if fixed and turned and not pairing.decided:  # a layout that is given may have been found under one of them
             trial.among(first_of, turned, pairing.runs + QUICK)
-        by_values(trial, solve(foreign, reference, data, [*hows, *turned], entries, seed, send, dict(still)), hows)
+        solved = solve(foreign, reference, data, [*hows, *turned], entries, seed, send, dict(still))
+        by_values(trial, solved, hows)
     if not pairing.decided:
         parts = () if pairing.parted else (layout for layout in layouts if leaves_both(layout, shapes))
         trial.among(
             chain(first_of, sound, parts), hows, pairing.runs + (4 * QUICK if pairing.parted or not solving else MOST)
         )
     pairing.unused = tuple(leaf.name for leaf in leaves if not pairing.layout.covered(leaf))
+    if pairing.parted and solved is not None and not pairing.decided:
+        pairing.open = tuple(unsolved(pairing.layout, solved))
     return pairing
+
+
+def unsolved(layout: Layout, solved: Solved) -> Iterator[str]:
+    """The tensors of which neither values nor names say what stands for them: all layouts left say that."""
+    known = set.intersection(*({(entry.key, entry.text) for entry in one} for one in solved.layouts))
+    for entry in layout.entries:
+        named = any(same_name(entry.names[0], leaf) for leaf in layout.leaves)
+        if (entry.key, entry.text) not in known and not named:
+            yield entry.key
+
+
+def ways_of_writing(layout: Layout) -> int:
+    """In how many ways its tensors are cut and turned: who puts gates in an order does so for inputs and states."""
+    return len({re.sub(r"\b[A-Za-z_]\w*(?=\[|\.)", "", entry.text) for entry in layout.entries})
 
 
 def by_values(trial: "Trial", solved: Solved | None, hows: Sequence[tuple[Way, ...]]) -> None:
@@ -125,6 +145,7 @@ def by_values(trial: "Trial", solved: Solved | None, hows: Sequence[tuple[Way, .
         pairing.rivals = tuple(told for told in others if told)
         return
     pairing.parted, pairing.unwatched = solved.parted, not solved.watched
+    more.sort(key=ways_of_writing)
     ways = [solved.way, *(how for how in hows if how is not solved.way)]
     trial.include(more)
     trial.among(more, ways, pairing.runs + 2 * QUICK, solved.seen > 0)

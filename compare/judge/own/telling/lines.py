@@ -9,6 +9,7 @@ import numpy as np
 from twofold.compare.judge.finding import Quantity
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.judge.own.contract import shown
+from twofold.compare.judge.own.meeting.candidates import listed
 from twofold.compare.judge.own.record import Record
 from twofold.compare.judge.own.telling.verdict import Verdict
 from twofold.scratch.module import Array
@@ -76,20 +77,23 @@ def not_checked(record: Record) -> list[str]:
 
 def layout_line(record: Record) -> list[tuple[str, str]]:
     pairing = record.bout.pairing
-    parts = [f"{key} = {text}" for key, text in pairing.layout.shown().items()]
+    parts = [f"{key} = {text}" for key, text in pairing.layout.shown().items() if key not in pairing.open]
     ways = [f"data[{n}]{way.text}" for n, way in enumerate(pairing.ways) if way.text and way.text != "as given"]
     outputs = [
         f"{output.image or 'output'} = scratch's{output.way}"
         for output in record.bout.roles.outputs
         if output and (output.way or output.image)
     ]
-    if not parts and not ways:
+    if not parts and not ways and not pairing.open:
         return []
-    told = shortened([*parts, *ways, *outputs], WIDTH)
+    told = shortened([*parts, *ways, *outputs], WIDTH) or "nothing"
     rivals = f"; as well: {pairing.rivals[0]}, freeze one with layout=" if pairing.rivals and pairing.rivals[0] else ""
     if set(record.call.layout or ()) >= set(pairing.layout.shown()):
         return [("layout", f"{told} (given{rivals})")]
-    return [("layout", f"{told} (found in {pairing.runs} runs{rivals})")]
+    found = [("layout", f"{told} (found in {pairing.runs} runs{rivals})")]
+    if pairing.open:
+        found.append(("undecided", f"the layout of {listed(pairing.open, 4)}: by order and shape alone, as a guess"))
+    return found
 
 
 def shortened(parts: Sequence[str], width: int) -> str:
