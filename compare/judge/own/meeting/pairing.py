@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, dropwhile, islice
 from types import MappingProxyType
 from typing import Any
 
@@ -43,7 +43,7 @@ class Pairing:
     rivals: tuple[str, ...] = ()  # other layouts that agree as well
     parted: str | None = None  # the module of torch's at which no layout explains what scratch has
     unwatched: bool = False  # nothing but what comes out was there to be asked
-    open: tuple[str, ...] = ()  # behind where they part: torch's tensors that stand here by order and shape alone
+    open: tuple[str, ...] = ()  # torch's tensors of which that is a guess: of where they part, and behind it
 
 
 def draw(layout: Layout, reference: UsersReference, seed: int) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -115,16 +115,17 @@ def find(
         )
     pairing.unused = tuple(leaf.name for leaf in leaves if not pairing.layout.covered(leaf))
     if pairing.parted and solved is not None and not pairing.decided:
-        pairing.open = tuple(unsolved(pairing.layout, solved))
+        pairing.open = tuple(unsolved(pairing.layout, solved, shapes))
     return pairing
 
 
-def unsolved(layout: Layout, solved: Solved) -> Iterator[str]:
-    """The tensors of which neither values nor names say what stands for them: all layouts left say that."""
+def unsolved(layout: Layout, solved: Solved, shapes: Iterable[str]) -> Iterator[str]:
+    """The tensors that no name tells: of where the two sides part, behind it, or other in another layout left."""
+    behind = list(dropwhile(lambda name: not f"{name}.".startswith(f"{solved.parted}."), shapes))
     known = set.intersection(*({(entry.key, entry.text) for entry in one} for one in solved.layouts))
     for entry in layout.entries:
         named = any(same_name(entry.names[0], leaf) for leaf in layout.leaves)
-        if (entry.key, entry.text) not in known and not named:
+        if not named and (entry.names[0] in behind or (entry.key, entry.text) not in known):
             yield entry.key
 
 

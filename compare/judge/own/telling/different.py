@@ -68,7 +68,7 @@ def told_different(record: Record, failing: Compared) -> Verdict:
     if onward:
         lines.append(("to go on", onward))
     if not bout.pairing.decided and forward:
-        lines += layout_line(record)
+        lines += layout_line(record, confirmed=bool(mend))
     lines += coarse_line(record)
     return base(
         record,

@@ -9,7 +9,6 @@ import numpy as np
 from twofold.compare.judge.finding import Quantity
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.judge.own.contract import shown
-from twofold.compare.judge.own.meeting.candidates import listed
 from twofold.compare.judge.own.record import Record
 from twofold.compare.judge.own.telling.verdict import Verdict
 from twofold.scratch.module import Array
@@ -75,25 +74,29 @@ def not_checked(record: Record) -> list[str]:
     return [*found, *(f"what it returns at {text}" for text in bout.roles.unread[:3])]
 
 
-def layout_line(record: Record) -> list[tuple[str, str]]:
+def layout_line(record: Record, confirmed: bool = False) -> list[tuple[str, str]]:
+    """What stands for what; apart from it what is a guess, if no edit under which all agrees has `confirmed` it."""
     pairing = record.bout.pairing
-    parts = [f"{key} = {text}" for key, text in pairing.layout.shown().items() if key not in pairing.open]
+    guessed = () if confirmed else pairing.open
+    texts = pairing.layout.shown().items()
+    parts = [f"{key} = {text}" for key, text in texts if key not in guessed]
     ways = [f"data[{n}]{way.text}" for n, way in enumerate(pairing.ways) if way.text and way.text != "as given"]
     outputs = [
         f"{output.image or 'output'} = scratch's{output.way}"
         for output in record.bout.roles.outputs
         if output and (output.way or output.image)
     ]
-    if not parts and not ways and not pairing.open:
-        return []
-    told = shortened([*parts, *ways, *outputs], WIDTH) or "nothing"
+    lines = []
+    if guessed:
+        told = shortened([f"{key} = {text}" for key, text in texts if key in guessed], WIDTH)
+        lines.append(("undecided", f"{told}: a guess, for all that is seen up to where the two part"))
+    if not parts and not ways:
+        return lines
+    told = shortened([*parts, *ways, *outputs], WIDTH)
     rivals = f"; as well: {pairing.rivals[0]}, freeze one with layout=" if pairing.rivals and pairing.rivals[0] else ""
     if set(record.call.layout or ()) >= set(pairing.layout.shown()):
         return [("layout", f"{told} (given{rivals})")]
-    found = [("layout", f"{told} (found in {pairing.runs} runs{rivals})")]
-    if pairing.open:
-        found.append(("undecided", f"the layout of {listed(pairing.open, 4)}: by order and shape alone, as a guess"))
-    return found
+    return [("layout", f"{told} (found in {pairing.runs} runs{rivals})"), *lines]
 
 
 def shortened(parts: Sequence[str], width: int) -> str:
