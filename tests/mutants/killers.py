@@ -20,7 +20,10 @@ import pytest
 from tests.judge.test_battery import CASES
 from tests.scratch import (
     test_argument_order,
+    test_arguments,
     test_blocks,
+    test_calls,
+    test_contracts,
     test_fast_forms,
     test_initial_weights,
     test_layers,
@@ -43,7 +46,7 @@ from .plant import HOME, Change
 from .sites import Site
 
 HOMES = (test_modules, test_layers, test_optim, test_initial_weights, test_models, test_fast_forms, test_blocks)
-HOMES += (test_argument_order, test_optimizer_contracts)
+HOMES += (test_argument_order, test_arguments, test_calls, test_contracts, test_optimizer_contracts)
 Lines = dict[str, Counter[int]]  # how often each runs, by file
 CHEAP = ("forward", "loss", "gradient", "grad_output")
 OTHERS = ("names", "load", "twice", "strides", "chunks", "exact", "memory", "numerical", "modes")
@@ -189,9 +192,11 @@ def calls(module: ModuleType) -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 def arguments(names: Any, values: Any) -> list[dict[str, Any]]:
+    """Rows as they stand, or as `pytest.param` has them."""
+    rows = [getattr(row, "values", None) if isinstance(row, type(pytest.param())) else None for row in values]
     if isinstance(names, str):
-        return [{names: value} for value in values]
-    return [dict(zip(names, row, strict=True)) for row in values]
+        return [{names: kept[0] if kept else value} for kept, value in zip(rows, values, strict=True)]
+    return [dict(zip(names, kept or value, strict=True)) for kept, value in zip(rows, values, strict=True)]
 
 
 @cache

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from twofold.scratch import checks
+
 OPERATORS: dict[type, type] = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
@@ -66,6 +68,7 @@ class Site:
 
 
 Put = Callable[[Any], None]
+GUARDS = frozenset(name for name, value in vars(checks).items() if getattr(value, "__module__", "") == checks.__name__)
 
 
 def sites(tree: ast.Module, file: str, wanted: str | None = None) -> Iterator[Site]:
@@ -135,7 +138,7 @@ def places_of_block(block: Any, name: str) -> Iterator[Place]:
                 continue  # a docstring
             line, lines = head(statement), reach(statement)
             yield name, line, lines, block, partial(body.__setitem__, n), statement
-            if isinstance(statement, ast.Raise):
+            if isinstance(statement, ast.Raise) or is_refusal(statement):
                 continue
             for place in inner(statement, statement):
                 yield (name, line, lines, *place)
@@ -154,10 +157,23 @@ def inner(node: ast.AST, top: ast.AST) -> Iterator[tuple[ast.AST, Put, ast.AST]]
         else:
             children = [(partial(setattr, node, field), value)]
         for put, child in children:
-            if isinstance(child, ast.AST):
+            if isinstance(child, ast.AST) and not (isinstance(node, ast.Call) and is_said(node, child)):
                 yield node, put, child
                 if not is_negative(child):  # a constant by itself
                     yield from inner(child, top)
+
+
+def is_said(call: ast.Call, argument: ast.AST) -> bool:
+    """Whether it is a word of what a guard says: how it calls what it is given."""
+    guard = isinstance(call.func, ast.Name) and call.func.id in GUARDS
+    said = isinstance(argument, ast.JoinedStr) or isinstance(getattr(argument, "value", None), str)
+    return guard and (said or (isinstance(argument, ast.keyword) and argument.arg == "what"))
+
+
+def is_refusal(statement: ast.stmt) -> bool:
+    """What raises, by another name."""
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "refuse"
 
 
 def is_negative(node: ast.AST) -> bool:
