@@ -203,7 +203,7 @@ class Sequential(Module):
         for name, layer in named.items():
             if not isinstance(layer, Module):
                 raise TypeError(f"{kind} expected modules, found a {type(layer).__name__} for {name!r}")
-            if not isinstance(name, str) or not name or "." in name or name == "cache" or hasattr(self, name):
+            if not isinstance(name, str) or not name or "." in name or hasattr(self, name):
                 raise ValueError(f"{kind} expected names that say nothing else of a module, found {name!r}")
         vars(self).update(named)
 

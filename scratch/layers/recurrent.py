@@ -223,7 +223,7 @@ class LSTM(Recurrent):
         dout = self.sent(dout, steps, batch, z.dtype, alone).swapaxes(1, 2)  # -> (T, H, N)
         last_states = (None, None) if dstate is None else two(self, dstate, "gradients of two arrays (dh_n, dc_n)")
         dh, dc = (
-            np.zeros((hidden, batch), z.dtype) if given is None else given[0].T.copy()
+            np.zeros((hidden, batch), z.dtype) if given is None else given[0].T
             for given in (self.sent_last(last, batch, z.dtype, alone) for last in last_states)
         )
         dx = np.empty((steps, batch, self.input_size), dout.dtype)

@@ -25,6 +25,7 @@ from tests.scratch import (
     test_calls,
     test_contracts,
     test_fast_forms,
+    test_guards,
     test_initial_weights,
     test_layers,
     test_models,
@@ -46,7 +47,8 @@ from .plant import HOME, Change
 from .sites import Site
 
 HOMES = (test_modules, test_layers, test_optim, test_initial_weights, test_models, test_fast_forms, test_blocks)
-HOMES += (test_argument_order, test_arguments, test_calls, test_contracts, test_optimizer_contracts)
+HOMES += (test_argument_order, test_arguments, test_calls, test_contracts, test_guards)
+HOMES += (test_optimizer_contracts,)
 Lines = dict[str, Counter[int]]  # how often each runs, by file
 CHEAP = ("forward", "loss", "gradient", "grad_output")
 OTHERS = ("names", "load", "twice", "strides", "chunks", "exact", "memory", "numerical", "modes")
