@@ -208,7 +208,7 @@ def of_statement(node: ast.AST) -> Iterator[ast.AST]:
         case ast.If():
             yield altered(node, test=ast.Constant(True))
             yield altered(node, test=ast.Constant(False))
-        case ast.Return(value=ast.expr()):
+        case ast.Return(value=ast.expr() as value) if getattr(value, "value", ...) is not None:
             yield ast.Return(ast.Constant(None))
         case ast.With():
             yield ast.If(ast.Constant(True), node.body, [])
