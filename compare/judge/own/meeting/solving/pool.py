@@ -29,8 +29,10 @@ class Pool:
 
     def __contains__(self, value: Array) -> bool:
         """Whether it is there as a whole, or slice by slice along one of its axes."""
-        if self.find(value) is not None:
-            return True
+        return self.find(value) is not None or self.has_slices(value)
+
+    def has_slices(self, value: Array) -> bool:
+        """Whether it is there slice by slice along one of its axes."""
         for axis in range(min(value.ndim, 2) if value.ndim > 1 else 0):
             n = value.shape[axis]
             if n > 1 and value.size // n >= LEAST:
@@ -49,11 +51,12 @@ class Pool:
         if not slack < np.inf:
             return None
         first, last = bisect_left(sums, total - slack), bisect_right(sums, total + slack)
+        if first == last or not flat.max() > flat.min():
+            return None
+        size = np.abs(flat).max()
         for array in self.arrays[value.size][first:last]:
-            within = (COARSE if array.dtype == np.float32 else EXACT) * np.abs(flat).max()
-            if flat.max() > flat.min() and any(
-                np.abs(turned - value).max() <= within for turned in turnings(array, value.shape)
-            ):
+            within = (COARSE if array.dtype == np.float32 else EXACT) * size
+            if any(np.abs(turned - value).max() <= within for turned in turnings(array, value.shape)):
                 return array
         return None
 

@@ -247,15 +247,13 @@ class Search:
             values = [*map(Number, another.values())] if another else []
         chosen = "embedding" not in (group.kind if group else "")
         last = next((value for value, rests, _ in reversed(values) if rests), None)
-        told = []
-        for weak in (False, True):
-            there = [
-                (n, rests and not (chosen and self.is_choice(value)))
-                for n, (value, rests, moved) in enumerate(values, 1)
-                if (self.pool.find(value) is not None if moved and not weak else value in self.pool)
-            ]
-            told.append(1000 * there[-1][0] + len(there) if any(rests for _, rests in there) else 0)
-        return told[0], told[1], last
+        wholes, parts = [], []
+        for n, (value, rests, moved) in enumerate(values, 1):
+            whole = self.pool.find(value) is not None
+            if whole or self.pool.has_slices(value):
+                parts.append((n, rests and not (chosen and self.is_choice(value))))
+                wholes += parts[-1:] if whole or not moved else []
+        return reach(wholes), reach(parts), last
 
     def is_choice(self, value: Array) -> bool:
         """Whether all that it holds are entries of parameters, as a product with one-hot rows gives them."""
@@ -325,6 +323,11 @@ def unlike(arrays: Iterator[Array]) -> Iterator[Array]:
         if (key := array.tobytes()) not in met:
             met.add(key)
             yield array
+
+
+def reach(there: Sequence[tuple[int, bool]]) -> int:
+    """Of the values that are there, by number and whether they rest on what is tried."""
+    return 1000 * there[-1][0] + len(there) if any(rests for _, rests in there) else 0
 
 
 def negative(choice: Choice) -> bool:
