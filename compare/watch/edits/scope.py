@@ -180,7 +180,7 @@ class Scope:
         """What is bound ahead of the statement and enters no computation of the function: at most it is kept."""
         counted = set()
         for node in ast.walk(self.body):
-            if isinstance(node, ast.BinOp | ast.UnaryOp | ast.Compare | ast.Call):
+            if not isinstance(node, ast.Tuple | ast.List | ast.Dict | ast.Assign | ast.Return):
                 counted |= {text(part) for part in ast.iter_child_nodes(node) if isinstance(part, Operand)}
         ahead = {id(node) for node in self.before}
         bound = (n for n in ast.walk(self.body) if isinstance(n, Operand) and isinstance(n.ctx, ast.Store))

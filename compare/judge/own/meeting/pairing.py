@@ -146,7 +146,8 @@ def by_values(trial: "Trial", solved: Solved | None, hows: Sequence[tuple[Way, .
         pairing.rivals = tuple(told for told in others if told)
         return
     pairing.parted, pairing.unwatched = solved.parted, not solved.watched
-    more.sort(key=ways_of_writing)
+    if solved.parted is not None:  # of guesses the likeliest first
+        more.sort(key=ways_of_writing)
     ways = [solved.way, *(how for how in hows if how is not solved.way)]
     trial.include(more)
     trial.among(more, ways, pairing.runs + 2 * QUICK, solved.seen > 0)
