@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from twofold.scratch.checks import alike, logits, loss_gradient, number, refuse, shaped
+from twofold.scratch.checks import alike, logits, loss_gradient, number, numbers, plain, refuse, shaped
 from twofold.scratch.module import Array, Module, Parameter
 
 
@@ -171,11 +171,12 @@ class SparseAutoencoderLoss(Module):
             refuse(self, "rho in (0, 1)", rho)
 
     def forward(self, out: Array, target: Array) -> Array:
-        if np.ndim(out) != 2:
+        out, target = numbers(self, out), plain(self, "a target", target)
+        if out.ndim != 2:
             shaped(self, out, None, ("N", "pixels + hidden"))
-        if np.ndim(target) != 2:
+        if target.ndim != 2:
             shaped(self, target, None, ("N", "pixels"))
-        pixels = np.shape(target)[1]
+        pixels = target.shape[1]
         if pixels > out.shape[1] or len(out) == 0:
             refuse(self, "one record or more, the input no narrower than the target", f"{out.shape} and {target.shape}")
         reconstruction, target = alike(self, out[:, :pixels], target)

@@ -31,6 +31,8 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "dropout's gradient": (lambda: backward(scratch.Dropout(), X, X[:1]), "Dropout expected a gradient of shape"),
     "pooling's gradient": (lambda: backward(LoopMaxPool2d(2), X, X), "LoopMaxPool2d expected a gradient of shape"),
     "no axis": (lambda: scratch.LayerNorm(()), "LayerNorm expected a normalized_shape of one axis or more"),
+    "a list": (lambda: loss(X[0].tolist(), X[0]), "SparseAutoencoderLoss expected an input as a NumPy array"),
+    "a list for a target": (lambda: loss(X[0], X[0].tolist()), "SparseAutoencoderLoss expected a target as a NumPy"),
     "a record": (lambda: loss(X[0, 0], X[0]), r"expected an input of shape \(N, pixels \+ hidden\), found"),
     "a record's target": (lambda: loss(X[0], X[0, 0]), r"expected an input of shape \(N, pixels\), found"),
     "a wider target": (lambda: loss(X[0, :, :3], X[0]), "the input no narrower than the target"),
