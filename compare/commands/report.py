@@ -133,7 +133,7 @@ def lacked(pair: Pair, data: Path | None) -> str:
 
 
 def times(work: Work, place: str) -> list[StepTime]:
-    return timed(work.pair, load(work.pair.dataset, work.data), place)
+    return timed(work.pair, work.dataset(), place)
 
 
 def write_report(
@@ -142,12 +142,12 @@ def write_report(
     """report.json, made in this environment or another, and index.html, which is drawn of it."""
     content = json.loads(dumps(as_content(reports, made_in)))
     write_json(out / "report.json", content)
-    write(out / "index.html", drawn(content))
+    write(out / "index.html", drawn(content, of_content(content)))
     console.print(f"wrote {out / 'index.html'} and {out / 'report.json'}")
 
 
-def drawn(content: Any) -> str:
-    return page(of_content(content), content["environment"], content["written"])
+def drawn(content: Any, reports: Sequence[PairReport]) -> str:
+    return page(reports, content["environment"], content["written"])
 
 
 def again(file: Path, out: Path) -> Status:
@@ -155,7 +155,8 @@ def again(file: Path, out: Path) -> Status:
     expected = f"{file}: expected the report.json of a report of this version"
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        text, reports = drawn(content), of_content(content)
+        reports = of_content(content)
+        text = drawn(content, reports)
     except OSError as error:
         raise BadInput(f"{expected}, found: {error.strerror}") from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -216,8 +217,7 @@ def finished(folder: Path, work: Sequence[Work], places: list[str], seed: int) -
     for one in work:
         if not file_of(folder, one.pair.name).exists():
             continue
-        dataset = load(one.pair.dataset, one.data)
-        content = kept(folder, one.pair.name, made_of(about(one.pair, dataset), places, seed))
+        content = kept(folder, one.pair.name, made_of(about(one.pair, one.dataset()), places, seed))
         if content is not None and (report := from_kept(content)):
             found[one.pair.name] = report
     return found

@@ -56,11 +56,10 @@ def cell(findings: Sequence[Finding]) -> Cell:
         return Cell(SIGNS[verdict], "unsure", str(verdict))
     deciding = [finding for finding in findings if finding.verdict is verdict]
     ratio = max(map(worst_ratio, deciding))
-    told = f"{verdict}, {multiple(ratio)} floors" if any(map(measured, deciding)) else f"{verdict}, without rounding"
-    if verdict is Verdict.PASS:
-        number = multiple(ratio) if any(map(measured, deciding)) else SIGNS[verdict]
-        return Cell(number, f"within-{shade(ratio, WITHIN)}", told)
     number = multiple(ratio) if any(map(measured, deciding)) else ""
+    told = f"{verdict}, {number} floors" if number else f"{verdict}, without rounding"
+    if verdict is Verdict.PASS:
+        return Cell(number or SIGNS[verdict], f"within-{shade(ratio, WITHIN)}", told)
     return Cell(f"{SIGNS[verdict]} {number}".strip(), f"beyond-{shade(ratio, BEYOND)}", told)
 
 

@@ -34,11 +34,10 @@ def pair_content(report: PairReport) -> dict[str, Any]:
 
 def of_content(content: Any) -> list[PairReport]:
     """The reports that were written so. Raises ValueError, TypeError or KeyError for anything else."""
-    results, reports = iter(content["results"]), []
+    results, reports, hints = iter(content["results"]), [], get_type_hints(PairReport)
     for one in content["pairs"]:
         trials = [trial(kept, next(results, None)) for kept in one["trials"]]
         full_size = trials.pop() if one["full_size"] is None else read(str, one["full_size"])
-        hints = get_type_hints(PairReport)
         parts = {name: read(hints[name], one[name]) for name in PARTS}
         reports.append(PairReport(results=trials, full_size=full_size, **parts))
     if next(results, None) is not None:

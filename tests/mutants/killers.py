@@ -47,8 +47,7 @@ from .plant import HOME, Change
 from .sites import Site
 
 HOMES = (test_modules, test_layers, test_optim, test_initial_weights, test_models, test_fast_forms, test_blocks)
-HOMES += (test_argument_order, test_arguments, test_calls, test_contracts, test_guards)
-HOMES += (test_optimizer_contracts,)
+HOMES += (test_argument_order, test_arguments, test_calls, test_contracts, test_guards, test_optimizer_contracts)
 Lines = dict[str, Counter[int]]  # how often each runs, by file
 CHEAP = ("forward", "loss", "gradient", "grad_output")
 OTHERS = ("names", "load", "twice", "strides", "chunks", "exact", "memory", "numerical", "modes")
@@ -195,10 +194,10 @@ def calls(module: ModuleType) -> Iterator[tuple[str, Callable[[], object]]]:
 
 def arguments(names: Any, values: Any) -> list[dict[str, Any]]:
     """Rows as they stand, or as `pytest.param` has them."""
-    rows = [getattr(row, "values", None) if isinstance(row, type(pytest.param())) else None for row in values]
-    if isinstance(names, str):
-        return [{names: kept[0] if kept else value} for kept, value in zip(rows, values, strict=True)]
-    return [dict(zip(names, kept or value, strict=True)) for kept, value in zip(rows, values, strict=True)]
+    alone = isinstance(names, str)
+    plain = ((value,) if alone else value for value in values)
+    rows = (v.values if isinstance(v, type(pytest.param())) else row for v, row in zip(values, plain, strict=True))
+    return [dict(zip([names] if alone else names, row, strict=True)) for row in rows]
 
 
 @cache

@@ -15,19 +15,19 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.judge.evidence.draws import redrawn as drawn_state
-from twofold.compare.judge.own.meeting.candidates import MOST, candidates, explicit, listed, same_name
+from twofold.compare.judge.own.meeting.candidates import MOST, candidates, explicit, same_name
 from twofold.compare.judge.own.meeting.images import IMAGES, near, scalar
 from twofold.compare.judge.own.meeting.solving.solve import Solved, drawn_leaf, solve
+from twofold.compare.judge.own.meeting.ways import data_ways, turned_ways
 from twofold.compare.judge.own.telling.verdict import BadCall
 from twofold.compare.sides.foreign.calls import Foreign, Raw
-from twofold.compare.sides.foreign.data import Way, combinations, given, reshaped
+from twofold.compare.sides.foreign.data import Way, given, reshaped
 from twofold.compare.sides.foreign.layout import Entry, Layout
 from twofold.compare.sides.foreign.leaves import Leaf
 from twofold.compare.sides.foreign.reference import Run, UsersReference
 from twofold.scratch.module import Array
 
 QUICK = 12  # runs of layouts by order and shape before the values on the way are asked
-PROBABLE = 200  # combinations of data that torch is asked to take
 
 
 @dataclass
@@ -255,71 +255,6 @@ def lacking(layout: Layout, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, 
     """Torch's parameters that nothing stands for, as zeros: a bias may be missing."""
     mapped = {name for entry in layout.entries for name in entry.names}
     return {name: np.zeros(shape) for name, shape in shapes.items() if name not in mapped}
-
-
-def data_ways(
-    foreign: Foreign, reference: UsersReference, data: Sequence[Any], reference_data: Sequence[Any] | None
-) -> list[tuple[Way, ...]]:
-    """The ways of the data that torch takes. Raises BadCall."""
-    if reference_data is not None:
-        if len(reference_data) != len(data):
-            raise BadCall(f"reference_data: expected {len(data)} arrays as for scratch, found {len(reference_data)}")
-        if told := reference.takes(reference_data):
-            raise BadCall(f"the reference does not take reference_data: {told}")
-        return [tuple(same_as(value, torchs) for value, torchs in zip(data, reference_data, strict=True))]
-    found: list[tuple[Way, ...]] = []
-    refusals: dict[str, None] = {}
-    for strict in (True, False):
-        reference.strict = strict
-        for how in islice(combinations(data), PROBABLE):
-            if told := reference.takes(given(data, how)):
-                refusals.setdefault(told)
-            elif not found or not turns(how, found[0]):
-                found.append(how)
-            if len(found) >= 24:
-                break
-        if found:
-            return found
-    told = next(iter(refusals), "it is given nothing")
-    shown = listed([f"{np.shape(value)}" for value in data])
-    raise BadCall(
-        f"the reference does not take the data, of shapes {shown}: {told}; "
-        "pass them as it takes them: reference_data=(x, y)"
-    )
-
-
-def turned_ways(
-    reference: UsersReference, data: Sequence[Any], hows: Sequence[tuple[Way, ...]]
-) -> list[tuple[Way, ...]]:
-    """The ways with two axes exchanged that torch takes as well: where a layer has its steps first, values tell."""
-    found = []
-    for how in islice(combinations(data), PROBABLE):
-        one = [way.text for way in how if way.text]
-        turned = one and all(text.startswith(".transpose(1, 0") for text in one) and how not in hows
-        if turned and not reference.takes(given(data, how)):
-            found.append(how)
-    return found[:2]
-
-
-def turns(how: tuple[Way, ...], first: tuple[Way, ...]) -> bool:
-    """Whether it moves axes of an array of three or more that torch takes as it is: that would be another batch."""
-    return any(way.text.startswith(".transpose") and not taken.text for way, taken in zip(how, first, strict=True))
-
-
-def same_as(value: Any, torchs: Any) -> Way:
-    """The way from theirs to torch's that is given beside it; where there is none, what is given itself."""
-    from twofold.compare.sides.foreign.data import ways
-    from twofold.compare.sides.foreign.trees import array_in
-
-    want = array_in(torchs)
-    for way in ways(value):
-        try:
-            found = np.asarray(way.apply(value))
-        except Exception:  # a way that this array does not have
-            continue
-        if found.shape == want.shape and np.allclose(found.astype(float), want.astype(float), rtol=1e-6, atol=0):
-            return way
-    return Way("as given", lambda a: want)
 
 
 def agreement(raw: Raw, run: Run, layout: Layout) -> tuple[bool, int]:
