@@ -23,22 +23,12 @@ from twofold.compare.keeping import file_of, keep, kept
 from twofold.compare.output import make_folder, write, write_json
 from twofold.compare.pair import Pair
 from twofold.compare.records import read, written
-from twofold.compare.report.build import (
-    PairReport,
-    Work,
-    about,
-    as_kept,
-    from_kept,
-    made_of,
-    measured,
-    timed,
-    tried,
-    unmeasured,
-)
+from twofold.compare.report.build import Work, made_of, measured, timed, tried, unmeasured
 from twofold.compare.report.content import as_content, of_content
 from twofold.compare.report.diagnosis import diagnosis
 from twofold.compare.report.killing import escaped
 from twofold.compare.report.page import page
+from twofold.compare.report.pair import PairReport, about, as_kept, from_kept
 from twofold.compare.screen import Screen, Words
 from twofold.compare.sharding import Part, Shard, made_with
 from twofold.compare.sides import devices

@@ -7,8 +7,8 @@ from math import floor, inf, log10
 from twofold.compare.faults.matrix import Row
 from twofold.compare.judge.finding import Finding, Verdict, gravest
 from twofold.compare.judge.gates import LIMIT
-from twofold.compare.report.build import PairReport
 from twofold.compare.report.killing import count
+from twofold.compare.report.pair import PairReport
 
 SIGNS = {
     Verdict.PASS: "✓",

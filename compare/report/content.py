@@ -1,6 +1,7 @@
 """All that a report shows as JSON, and back: the page is drawn of nothing else."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, get_type_hints
 
@@ -8,7 +9,7 @@ from twofold.compare.faults.matrix import Row
 from twofold.compare.faults.summary import as_json as faults_as_json
 from twofold.compare.judge.battery import Result
 from twofold.compare.records import read, written
-from twofold.compare.report.build import PairReport, training_json
+from twofold.compare.report.pair import PairReport
 from twofold.compare.report.results import as_json, of_json
 
 # What a pair has besides its results, which stand with those of all pairs.
@@ -47,3 +48,17 @@ def of_content(content: Any) -> list[PairReport]:
 
 def trial(kept: Any, listed: Any) -> Result:
     return of_json(listed) if kept is None else read(Result, kept)
+
+
+def training_json(report: PairReport) -> dict[str, Any]:
+    times = [] if isinstance(report.times, str) else report.times
+    return {
+        "pair": report.about.name,
+        "data": report.about.source,
+        "dtype": "float64",
+        "steps": report.about.steps,
+        "largest_relative_difference": report.largest_difference,
+        "largest_relative_difference_of_twins": report.largest_twin_difference,
+        "sides": {side: {"raised": run} if isinstance(run, str) else asdict(run) for side, run in report.runs.items()},
+        "milliseconds_a_step": [asdict(time) for time in times],
+    }

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from twofold.compare.judge.battery import Result
 from twofold.compare.judge.finding import Divergence, Finding, Verdict
-from twofold.compare.report.build import About, PairReport
 from twofold.compare.report.following import clusters, decisive, side_of
 from twofold.compare.report.killing import escaped
+from twofold.compare.report.pair import About, PairReport
 from twofold.compare.report.verdicts import BLAMED, place, titled, undecided, unproven, verdict_of
 
 

@@ -11,12 +11,13 @@ from twofold.compare.judge.finding import Finding, Verdict
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.names import plain_lines
 from twofold.compare.report import plots
-from twofold.compare.report.build import LAST_STEPS, PairReport, Run
+from twofold.compare.report.build import LAST_STEPS
 from twofold.compare.report.cells import BEYOND, SIGNS, WITHIN, cell, cells, multiple, worst_ratio
 from twofold.compare.report.console import failing, flipped
 from twofold.compare.report.diagnosis import Diagnosis, diagnosis
 from twofold.compare.report.evidence import explanations
 from twofold.compare.report.killing import kill_matrix
+from twofold.compare.report.pair import PairReport, Run
 from twofold.compare.report.pictures.gates import gate_heat_map
 from twofold.compare.report.verdicts import trial_of
 

@@ -17,8 +17,8 @@ from twofold.compare.judge.battery import Result
 from twofold.compare.judge.evidence.branches import Flip
 from twofold.compare.judge.finding import Divergence, Quantity, Spot, Verdict
 from twofold.compare.records import NOT_FINITE
-from twofold.compare.report.build import PairReport
 from twofold.compare.report.content import PARTS
+from twofold.compare.report.pair import PairReport
 
 FILE = Path(__file__).with_name("report.schema.json")
 PLAIN = {str: "string", int: "integer", bool: "boolean", NoneType: "null"}

@@ -13,7 +13,7 @@ from twofold.compare.judge.checks.table import BATTERY
 from twofold.compare.judge.evidence.sensitivity import Sensitivity
 from twofold.compare.judge.finding import Blame, Divergence, Finding, Quantity, Spot, Verdict
 from twofold.compare.judge.gates import GateMap
-from twofold.compare.report.build import About, PairReport, Run
+from twofold.compare.report.pair import About, PairReport, Run
 
 MADE_IN = {
     "twofold": "1.0",

@@ -15,11 +15,11 @@ from twofold.compare.commands import report as command
 from twofold.compare.errors import BadInput, Status
 from twofold.compare.judge.finding import Finding, Verdict
 from twofold.compare.report import page as drawing
-from twofold.compare.report.build import PairReport
 from twofold.compare.report.cells import BEYOND, WITHIN, cell, multiple, shade
 from twofold.compare.report.content import as_content, of_content
 from twofold.compare.report.diagnosis import diagnosis
 from twofold.compare.report.page import page
+from twofold.compare.report.pair import PairReport
 from twofold.compare.strict import dumps
 
 VOID = {"meta", "img", "br", "link"}

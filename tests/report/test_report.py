@@ -25,9 +25,10 @@ from twofold.compare.keeping import kept
 from twofold.compare.pair import Case
 from twofold.compare.pairs import PAIRS
 from twofold.compare.report import build
-from twofold.compare.report.build import PairReport, Work, about, as_kept, from_kept, made_of, measure, planted
+from twofold.compare.report.build import Work, made_of, measure, planted
 from twofold.compare.report.killing import Faults
 from twofold.compare.report.page import gates_of
+from twofold.compare.report.pair import PairReport, about, as_kept, from_kept
 from twofold.compare.report.results import as_json
 from twofold.compare.threads import one_thread
 
