@@ -15,7 +15,8 @@ from twofold.compare.judge.evidence.rounding import perturbed
 def all_moved(seed: int) -> AbstractContextManager[Any]:
     """While it lasts, also in backward passes, what torch's operations compute is moved; views stay."""
     import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
+
+    from twofold.compare.sides.dispatch import DispatchMode
 
     def shift(tensor: Any) -> Any:
         half = tensor.dtype.itemsize == 2  # which NumPy has not: its unit is so many of float32's
@@ -24,7 +25,7 @@ def all_moved(seed: int) -> AbstractContextManager[Any]:
         away = perturbed(array, seed)
         return tensor.new_tensor(units * np.subtract(away, array, out=np.zeros_like(array), where=np.isfinite(array)))
 
-    class Moving(TorchDispatchMode):
+    class Moving(DispatchMode):
         def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             out = function(*args, **(kwargs or {}))
             if not isinstance(out, torch.Tensor) or not out.is_floating_point():

@@ -23,11 +23,11 @@ def unsteady_operation(run: Callable[[], object]) -> str:
 
 def listened(run: Callable[[], object]) -> list[Told]:
     """Every operation of a run in order."""
-    from torch.utils._python_dispatch import TorchDispatchMode
+    from twofold.compare.sides.dispatch import DispatchMode
 
     found: list[Told] = []
 
-    class Listening(TorchDispatchMode):
+    class Listening(DispatchMode):
         def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             given = digest((*args, *(kwargs or {}).values()))  # before it is written to
             out = function(*args, **(kwargs or {}))

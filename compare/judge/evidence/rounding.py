@@ -137,14 +137,15 @@ def _perturb_output(seed: int, module: Any, inputs: Any, out: Any) -> Any:
 def saturating(seed: int) -> Iterator[list[str]]:
     """Moves what tanh and sigmoid give before autograd keeps it for their slope, also within a cell; lists them."""
     import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
+
+    from twofold.compare.sides.dispatch import DispatchMode
 
     ops = torch.ops.aten
     moving = {ops.tanh, ops.sigmoid, ops.tanh_, ops.sigmoid_}
 
     met: list[str] = []
 
-    class Saturating(TorchDispatchMode):
+    class Saturating(DispatchMode):
         def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             out = function(*args, **(kwargs or {}))
             if function.overloadpacket not in moving:

@@ -86,8 +86,15 @@ class Layout:
 
     def users(self, leaf: Leaf) -> list[Entry]:
         """The entries that take any of a leaf."""
-        start, stop = self.span(leaf)
-        return [entry for entry in self.entries if ((entry.index >= start) & (entry.index < stop)).any()]
+        return self._takers[self.leaves.index(leaf)]
+
+    @cached_property
+    def _takers(self) -> list[list[Entry]]:
+        found: list[list[Entry]] = [[] for _ in self.leaves]
+        for entry in self.entries:
+            for n in np.unique(np.searchsorted(self.offsets, entry.index[entry.index >= 0], side="right") - 1):
+                found[n].append(entry)
+        return found
 
     def span(self, leaf: Leaf) -> tuple[int, int]:
         n = self.leaves.index(leaf)

@@ -7,9 +7,9 @@ import sys
 import sysconfig
 import types
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, MutableSequence
+from collections.abc import Callable, Mapping, MutableMapping, MutableSequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -78,17 +78,17 @@ def is_floating(value: Any) -> bool:
 
 
 def is_scalar(value: Any) -> bool:
-    return isinstance(value, float | np.floating)
+    return isinstance(value, SCALARS)
 
 
 def array_in(value: Any) -> Array:
     """A copy as an array of whatever holds numbers: an array, a tensor, a float, a list, an object's `data`."""
     if is_tensor(value):
         return np.array(value.detach().float().cpu() if value.dtype.itemsize == 2 else value.detach().cpu())
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return np.array([array_in(part) for part in value])
     held = getattr(value, "data", None)
-    if not isinstance(value, np.ndarray | np.generic) and held is not None and not isinstance(held, memoryview):
+    if not isinstance(value, (np.ndarray, np.generic)) and held is not None and not isinstance(held, memoryview):
         return array_in(held)
     return np.array(value)
 
@@ -99,6 +99,9 @@ LIBRARIES = tuple(
 OWN = __name__.partition(".")[0]
 # What a module of scratch remembers of its calls.
 CALLS = tuple(f"{OWN}.scratch.{part}" for part in ("calls", "passes", "tree"))
+# Asked for at every value: tuples, for a union is made anew each time.
+PLAIN = (type(None), str, bytes, int, float, complex, np.generic, type)
+SCALARS = (float, np.floating)
 OURS = (str(Path(__file__).parents[2]), str(Path(__file__).parents[3] / "scratch"))  # compare and scratch
 
 
@@ -121,12 +124,11 @@ def is_ours(file: str) -> bool:
     return file.startswith(OURS)
 
 
-def mentioned(code: types.CodeType) -> Iterator[str]:
+@lru_cache(1024)
+def mentioned(code: types.CodeType) -> tuple[str, ...]:
     """The names that a function's text looks up beyond its own variables, those of functions within it too."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from mentioned(constant)
+    within = (name for one in code.co_consts if isinstance(one, types.CodeType) for name in mentioned(one))
+    return tuple(dict.fromkeys((*code.co_names, *within)))
 
 
 @dataclass
@@ -174,10 +176,12 @@ class Reach:
         return found
 
     def _visit(self, value: Any, name: str, slot: Slot | None = None) -> None:
-        if slot is not None and (is_floating(value) or is_scalar(value)):
-            self.slots.append(slot)
-        if value is None or isinstance(value, str | bytes | int | float | complex | np.generic | type):
+        if isinstance(value, PLAIN):
+            if slot is not None and is_scalar(value):
+                self.slots.append(slot)
             return
+        if slot is not None and is_floating(value):
+            self.slots.append(slot)
         if id(value) in self._seen or type(value).__module__ in CALLS:
             return
         self._seen[id(value)] = value
@@ -190,7 +194,7 @@ class Reach:
         elif isinstance(value, MutableSequence | deque):
             self._lists.append(partial(_refill, value, list(value)))
             self._items(enumerate(value), value, name)
-        elif isinstance(value, tuple | frozenset | set):
+        elif isinstance(value, (tuple, frozenset, set)):
             if isinstance(value, set):
                 self._undo.append(partial(_refill_set, value, set(value)))
             self._items(enumerate(value), value, name)
@@ -262,7 +266,7 @@ class Reach:
 
     def _keep_classes(self, kind: type) -> None:
         for base in kind.__mro__:
-            if is_users(base) and id(base) not in self._seen:
+            if id(base) not in self._seen and is_users(base):
                 self._seen[id(base)] = base
                 self._keep_class(base)
 
@@ -329,7 +333,7 @@ class Reach:
         if id(function.__globals__) not in self._seen:
             self._seen[id(function.__globals__)] = function.__globals__
             self._undo.append(partial(_without_new, function.__globals__, set(function.__globals__)))
-        names = dict.fromkeys(mentioned(function.__code__))
+        names = mentioned(function.__code__)
         for key in names:
             if key not in function.__globals__:
                 continue
@@ -345,7 +349,7 @@ class Reach:
             return
         part = where[key]
         if isinstance(part, type):
-            if is_users(part) and id(part) not in self._seen:
+            if id(part) not in self._seen and is_users(part):
                 self._seen[id(part)] = part
                 self._keep_class(part)
             return

@@ -32,7 +32,8 @@ def clear_of_kinks(bout: Bout, new: Callable[[int], Draw]) -> Draw:
 def nearest(bout: Bout, one: Draw) -> float:
     """How near the reference comes to a kink, as a part of the tensor's largest entry; inf where it has none."""
     import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
+
+    from twofold.compare.sides.dispatch import DispatchMode
 
     ops = torch.ops.aten
     at_zero = {ops.relu, ops.relu_, ops.leaky_relu, ops.leaky_relu_, ops.abs, ops.threshold, ops.elu, ops.sign}
@@ -44,7 +45,7 @@ def nearest(bout: Bout, one: Draw) -> float:
         if largest > 0:
             found.append(float(values.min()) / largest)
 
-    class Watching(TorchDispatchMode):
+    class Watching(DispatchMode):
         def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             packet = function.overloadpacket
             if packet in at_zero and args[0].is_floating_point():

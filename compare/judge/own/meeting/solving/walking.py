@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,56 +50,46 @@ class Walk:
 
     def again(self, changed: Mapping[str, Array], fed: Array | None = None) -> list[Number] | None:
         """The values with other parameters in the steps, and which rest on them. None where that takes a run."""
-        made: dict[int, Any] = {}
+        whole = {name: torch.from_numpy(value.ravel()) for name, value in changed.items()}
+        made: dict[int, Tensor] = {}
         resting: set[int] = set()
         silent: set[int] = set()  # what nothing was added to, or what was taken times one
-        touched = False
         if fed is not None and (taken := self.taken()) is not None:
             made[id(taken)] = torch.from_numpy(np.array(fed))
-        whole = {name: torch.from_numpy(value.ravel()) for name, value in changed.items()}
-
-        def put(value: Any) -> Any:
-            nonlocal touched
-            if isinstance(value, Tensor):
-                touched = touched or id(value) in resting
-                if id(value) in made:
-                    return made[id(value)]
-                names, parts = self.pure.get(id(value), ((), ()))
-                if not set(names) & whole.keys():
-                    return value
-                if parts is None or not set(names) <= whole.keys():
-                    raise LookupError
-                found = sum(whole[name][part.long()] for name, part in zip(names, parts, strict=True))
-                made[id(value)] = found
-                resting.add(id(value))
-                touched = True
-                return found
-            return type(value)(map(put, value)) if type(value) in (list, tuple) else value
-
         try:
             with torch.no_grad():
-                for step in self.steps:
-                    touched = False
-                    args, kwargs = put(step.args), {key: put(value) for key, value in step.kwargs.items()}
-                    out = step.run(*args, **kwargs)
+                for step, given in self.with_tensors:
+                    fresh = {id(one): new for one in given if (new := self.anew(one, whole)) is not None}
+                    made.update(fresh)
+                    resting.update(fresh)
+                    if made.keys().isdisjoint(map(id, given)):
+                        continue
+                    out = step.run(*put(step.args, made), **{key: put(one, made) for key, one in step.kwargs.items()})
+                    touched = not resting.isdisjoint(map(id, given))
                     for old, new in zip(flat([step.out]), flat([out]), strict=True):
                         made[id(old)] = new
                         if touched:
                             resting.add(id(old))
-                            if any(one.shape == new.shape and torch.equal(one, new) for one in flat(args)):
+                            inputs = (made.get(id(one), one) for one in given)
+                            if any(one.shape == new.shape and torch.equal(one, new) for one in inputs):
                                 silent.add(id(old))
         except Exception:  # these do not fit one another, or it cannot be told what they are made of
             return None
         return self.numbers(made, resting - silent)
 
+    def anew(self, tensor: Tensor, whole: Mapping[str, Tensor]) -> Tensor | None:
+        """What is made of parameters alone, of these; None where they are not in it."""
+        names, parts = self.pure.get(id(tensor), ((), ()))
+        if whole.keys().isdisjoint(names):
+            return None
+        if parts is None or not whole.keys() >= set(names):
+            raise LookupError
+        first, *others = (whole[name][part.long()] for name, part in zip(names, parts, strict=True))
+        return sum(others, first)
+
     def numbers(self, made: Mapping[int, Tensor], resting: set[int]) -> list[Number]:
-        tensors = [
-            (made.get(id(old), old), id(old) in resting, step.moves) for step in self.steps for old in flat([step.out])
-        ]
         values = [
-            Number(array_of(tensor), rests, moved)
-            for tensor, rests, moved in tensors
-            if tensor.is_floating_point() and tensor.numel() >= LEAST
+            Number(made.get(id(old), old).numpy(force=True), id(old) in resting, moved) for old, moved in self.results
         ]
         for end in self.outputs if self.met is None else ():
             if end.ndim and end.numel() >= LEAST:
@@ -106,6 +97,24 @@ class Walk:
                 images = [image(value) for word, image in IMAGES.items() if word not in ("", "argmax")]
                 values += [Number(image, id(end) in resting, False) for image in images]
         return values
+
+    @cached_property
+    def with_tensors(self) -> list[tuple[Step, list[Tensor]]]:
+        """Each step with those that it was given."""
+        return [(step, list(flat([step.args, *step.kwargs.values()]))) for step in self.steps]
+
+    @cached_property
+    def results(self) -> list[tuple[Tensor, bool]]:
+        """What the steps gave that may be found again, and whether it was only moved."""
+        every = [(old, step.moves) for step in self.steps for old in flat([step.out])]
+        return [(old, moved) for old, moved in every if old.is_floating_point() and old.numel() >= LEAST]
+
+
+def put(value: Any, made: Mapping[int, Tensor]) -> Any:
+    """Arguments with what stands for their tensors now."""
+    if isinstance(value, Tensor):
+        return made.get(id(value), value)
+    return type(value)([put(one, made) for one in value]) if type(value) in (list, tuple) else value
 
 
 class Walker:
