@@ -64,11 +64,15 @@ class Outcome:
     seen: int = 0
 
 
+Score = tuple[int, int, Array | None]
+
+
 @dataclass
 class Tried:
-    """A solution's candidates for what comes next, and a run with one of them."""
+    """A solution's candidates for what comes next, a run with one of them, and what is known of them already."""
 
     wider: list[Solution] = field(default_factory=list)
+    known: dict[tuple[str, ...], Score] = field(default_factory=dict)  # by what they have besides the solution
     walk: Walk | None = None
 
 
@@ -83,6 +87,7 @@ class Search:
         self.of_source: dict[Source, Array] = {}
         self.again = 0
         self.weak: list[Solution] = []  # of which slices are there alone
+        self.known: dict[Solution, dict[tuple[str, ...], Score]] = {}  # of candidates of a lower rank
 
     def solve(self, given: Sequence[tuple[Unit, Choice]] = ()) -> Outcome:
         """From what is given to the end of torch's forward pass.
@@ -98,7 +103,7 @@ class Search:
         while beam and beam[0].met is not None:
             unbound: list[Solution] = []
             found: list[Solution] = []
-            self.weak = []
+            self.weak, self.known = [], {}
             for ranks in () if lost else RANKS:
                 found, wider = self.through(beam, ranks)
                 unbound = unbound or wider
@@ -172,7 +177,8 @@ class Search:
             choices = [] if self.again >= self.most else self.open(one, ranks[0], group)
             some = self.with_inputs(one) if fed and choices else [one]
             if 0 < len(choices) * len(some) <= BEAM:
-                tried.append(Tried([more.with_choice(choice) for more in some for choice in choices]))
+                known = {} if fed else self.known.setdefault(one, {})
+                tried.append(Tried([more.with_choice(choice) for more in some for choice in choices], known))
         while True:
             tried = [each for each in tried if each.wider]
             count = sum(len(each.wider) for each in tried)
@@ -181,9 +187,7 @@ class Search:
             self.again += count
             for each in tried:
                 each.walk = self.probe(each.wider[0], group)
-            scored = [
-                (*self.score(one.walk, wider, group), one, wider) for one in tried if one.walk for wider in one.wider
-            ]
+            scored = [(*self.score(one, wider, group), one, wider) for one in tried if one.walk for wider in one.wider]
             best = max((score for score, *_ in scored), default=0)
             if best:
                 found = [wider for score, *_, wider in scored if score == best][:KEPT]
@@ -233,7 +237,18 @@ class Search:
         axis = next((n for n in (value.ndim - 1, 1) if value.shape[n] == met.shape[0]), None)
         return axis is not None and self.pool.has_shifted(value, axis)
 
-    def score(self, walk: Walk, one: Solution, group: Unit | None) -> tuple[int, int, Array | None]:
+    def score(self, tried: Tried, wider: Solution, group: Unit) -> Score:
+        """Of a candidate, once."""
+        assert tried.walk is not None
+        if wider.fed:
+            return self.reached(tried.walk, wider, group)
+        choices = [choice for unit, choice in wider.chosen if together(group, unit)]
+        key = tuple(source.text if source else "" for choice in choices for source in choice)
+        if key not in tried.known:
+            tried.known[key] = self.reached(tried.walk, wider, group)
+        return tried.known[key]
+
+    def reached(self, walk: Walk, one: Solution, group: Unit) -> Score:
         """How much of what is computed is there, if any of it rests on what is tried; how far it reaches first.
 
         What only moves entries counts as a whole; then as well slice by slice, as heads are, which other orders of
