@@ -102,7 +102,7 @@ def reference_slope(bout: Bout, one: Draw, directions: Directions, within: float
             array + h * directions[f"data {n}"] if f"data {n}" in directions else array
             for n, array in enumerate(one.data)
         )
-        run = bout.golden(Draw(one.label, values, one.shares, data))
+        run = bout.golden(Draw(one.label, values, one.shares, data), backward=False)
         if run.loss is not None:
             return float(run.loss)
         return float(sum((out * bout.send(n, out)).sum() for n, out in enumerate(run.outputs)))

@@ -80,7 +80,9 @@ class Bout:
         kept = {torchs: values[f"buffer {own}"] for own, torchs in self.buffers.items() if f"buffer {own}" in values}
         return {**pairing.layout.to_torch(values, known), **pairing.extra, **kept}
 
-    def golden(self, one: Draw, dtype: str = "float64", moved: int | None = None, seen: Any = None) -> Run:
+    def golden(
+        self, one: Draw, dtype: str = "float64", moved: int | None = None, seen: Any = None, backward: bool = True
+    ) -> Run:
         """The reference's run on a draw; with a seed everything in it is moved by one unit in the last place.
 
         `seen` makes a context that the pass runs in.
@@ -98,7 +100,7 @@ class Bout:
             with under(masks), all_moved(moved) if moved is not None else seen() if seen else nullcontext():
                 yield
 
-        return self.reference.run(state, data, dtype, self.send, moving, training=self.training)
+        return self.reference.run(state, data, dtype, self.send, moving, backward, self.training)
 
     def masks_of(self, one: Draw) -> Sequence[Array | None]:
         """Of torch's dropouts, in the order in which they are met: what scratch left out on such a draw."""
