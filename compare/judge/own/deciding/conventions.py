@@ -15,7 +15,7 @@ from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors
 from twofold.compare.judge.own.meeting.images import near
 from twofold.scratch.module import Array
 
-ALIKE = 1e-9  # of a tensor's largest entry: under a convention that explains everything all agree so nearly
+ALIKE = 1e-11  # of a tensor's largest entry: under a convention that explains everything all agree so nearly
 LEFT = 1e-3  # of what was apart: more than that may not be left under it
 IN_LOG = (1e-7, 1e-8, 1e-12, 1e-10, 1e-15, 1e-9, 1e-6, 1e-5, 1e-11)
 

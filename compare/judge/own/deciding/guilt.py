@@ -51,9 +51,11 @@ def guilt(record: Record, failing: Compared, first: str) -> tuple[who.Told, Conv
             told = f"the gradient of {shown(bout, name)} has shape {ours[name].shape}, torch's {theirs[name].shape}"
             return who.Told("scratch", told, name), None
     known = convention(bout, one, ours, theirs)
+    if known is not None and known.reported and failing.failed != ["loss"]:
+        known = None  # what no gradient sees is not why gradients differ
     if known is not None and known.reported:
         return who.Told("conventions", f"{len(ours) - 1} other tensors agree, the loss alone does not"), known
-    own = who.own_derivatives(bout, one, ours, theirs)
+    own = who.own_derivatives(bout, one, ours, theirs, failing.failed)
     if own is not None and own.side in ("scratch", "reference"):
         if forward == ["loss"] == failing.failed:
             return who.Told("scratch", f"every gradient agrees, the loss alone does not: {own.reason}", "loss"), None

@@ -1,10 +1,13 @@
 """What is said of a difference: the tensor, who, why, and what to do."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from twofold.compare.judge.finding import Quantity
+from twofold.compare.judge.finding import Verdict as Judged
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.judge.own.contract import Breach, shown
 from twofold.compare.judge.own.deciding.apart import first_apart
@@ -21,6 +24,7 @@ from twofold.compare.judge.own.telling.verdict import Place, Verdict
 from twofold.compare.watch.edits.searching import edited
 
 TEXT = 90  # letters of a line that is shown
+LITTLE = 1e-6  # of a gradient's relative error: a forward pass that is off by less has not made it
 
 
 def told_breach(record: Record, breach: Breach) -> Verdict:
@@ -49,15 +53,19 @@ def told_different(record: Record, failing: Compared) -> Verdict:
     first = first_tensor(record, failing)
     told, known = guilt(record, failing, first)
     forward = first == "loss" or first.startswith("output")
-    if told.tensor in failing.failed and told.side == "scratch" and (not forward or is_misshapen(failing, told.tensor)):
+    besides = too_little(failing, told.tensor)
+    convicts = told.tensor in failing.failed and told.side == "scratch"
+    if convicts and (not forward or besides or is_misshapen(failing, told.tensor)):
         first = told.tensor
     quantity, name = failing.quantities[first], shown(bout, first)
-    found = parted_at(record, partial(parting_of, bout, failing)) if told.side != "reference" else None
+    apart = with_agreeing(failing, besides)
+    found = parted_at(record, partial(parting_of, bout, apart)) if told.side != "reference" else None
     mend = ""
-    if found is not None and told.side in ("scratch", "open"):
+    if found is not None and told.side in ("scratch", "open") and not besides:  # of two mistakes no edit mends both
         found, mend = edited(found, partial(mended, record, failing))
     lines = [line(name, differs(failing, first, quantity)), *(begins(found, mend) if found else [])]
-    lines += around(record, failing, first)
+    lines += [(shown(bout, one), beside(failing.quantities[one], name)) for one in besides]
+    lines += around(record, failing, first, besides)
     lines.append(("where", where(record, failing)))
     lines.append(("who", told.reason))
     cause, onward = (known.text, known.onward) if known else (cause_of(record, failing, first), "")
@@ -92,9 +100,31 @@ def counted(text: str, failing: Compared, first: str) -> str:
     return text if any(c.isdigit() for c in text) else f"{text} ({np.size(failing.golden.get(first, 0))} entries)"
 
 
-def around(record: Record, failing: Compared, first: str) -> list[tuple[str, str]]:
-    """What differs besides, counted, and what agrees."""
-    others = [shown(record.bout, key) for key in failing.failed if key != first]
+def too_little(failing: Compared, gradient: str) -> list[str]:
+    """What differs of a forward pass, where that is far too little to be why scratch's gradient is none of its own."""
+    forward = [name for name in failing.failed if name == "loss" or name.startswith("output")]
+    if not gradient.startswith("d ") or gradient not in failing.failed:
+        return []
+    sizes = [failing.quantities[name].relative for name in (*forward, gradient)]
+    if any(size is None for size in sizes):
+        return []
+    *smaller, largest = [size or 0.0 for size in sizes]
+    return forward if all(size <= LITTLE * largest for size in smaller) else []
+
+
+def with_agreeing(failing: Compared, names: Sequence[str]) -> Compared:
+    """As if these agreed."""
+    agreeing = {name: replace(failing.quantities[name], verdict=Judged.PASS) for name in names}
+    return replace(failing, quantities={**failing.quantities, **agreeing})
+
+
+def beside(quantity: Quantity, first: str) -> str:
+    return f"off by {quantity.relative:.2g} of its largest entry besides, too little to be why {first} is"
+
+
+def around(record: Record, failing: Compared, first: str, told: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """What differs besides and is not told, counted, and what agrees."""
+    others = [shown(record.bout, key) for key in failing.failed if key not in (first, *told)]
     agree = [shown(record.bout, key) for key in failing.quantities if key not in failing.failed]
     lines = []
     if others:
