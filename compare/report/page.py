@@ -20,6 +20,7 @@ from twofold.compare.report.killing import kill_matrix
 from twofold.compare.report.listing import listing
 from twofold.compare.report.pair import PairReport, Run
 from twofold.compare.report.pictures.gates import gate_heat_map
+from twofold.compare.report.spine import spine
 from twofold.compare.report.verdicts import trial_of
 
 GRAVE = (Verdict.FAIL, Verdict.VACUOUS, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE)
@@ -112,6 +113,7 @@ def section(report: PairReport, found: Diagnosis | None, checks: Sequence[str]) 
     return {
         "about": report.about,
         "sources": report.sources,
+        "spine": spine(report),
         "verdict": report.verdict,
         "sign": SIGNS[report.verdict],
         "cells": cells(report, checks),
