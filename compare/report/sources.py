@@ -18,6 +18,7 @@ from twofold.scratch.layers import loops
 ROOT = Path(scratch.__file__).parents[1]
 PLAIN = {"Conv2d": "LoopConv2d", "MaxPool2d": "LoopMaxPool2d"}  # a layer as the textbook has it, in loops.py
 SHARED = ("twofold.scratch.module:Module", "twofold.scratch.optimizer:Optimizer")  # what all have tells of none
+Definition = ast.stmt
 UNSAID = {"self", "rng", "params"}  # of a call
 
 
@@ -157,7 +158,7 @@ def pieces(module: str, name: str) -> tuple[Piece, ...]:
     return tuple(piece for node in definition(module, name) for piece in cut(found[0], found[1], node))
 
 
-def cut(file: str, text: str, node: ast.ClassDef | ast.FunctionDef) -> Iterator[Piece]:
+def cut(file: str, text: str, node: Definition) -> Iterator[Piece]:
     """A class where its methods begin, with the comments and decorators above each."""
     lines = text.splitlines()
     methods = [one for one in getattr(node, "body", []) if isinstance(one, ast.FunctionDef)]
@@ -167,11 +168,11 @@ def cut(file: str, text: str, node: ast.ClassDef | ast.FunctionDef) -> Iterator[
     ends = [*(start for start, _ in starts[1:]), (node.end_lineno or node.lineno) + 1]
     for (start, name), end in zip(starts, ends, strict=True):
         told = textwrap.dedent("\n".join(lines[start - 1 : end - 1])).rstrip()
-        yield Piece(name or node.name, file, start, told)
+        yield Piece(name or getattr(node, "name", ""), file, start, told)
 
 
-def first_line(lines: list[str], node: ast.ClassDef | ast.FunctionDef) -> int:
-    line = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+def first_line(lines: list[str], node: Definition) -> int:
+    line = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
     while line > 1 and lines[line - 2].lstrip().startswith("#"):
         line -= 1
     return line

@@ -143,15 +143,8 @@ TEXTS = {
 @pytest.mark.parametrize("what", TEXTS)
 def test_a_figure_is_read_without_its_colour(what: str) -> None:
     quantity, text = TEXTS[what]
-    told = bar(
-        [
-            row
-            for row in rows(net(Finding("forward", quantity.verdict, (replace(quantity, name="body"),))))[
-                "body"
-            ].figures
-        ],
-        80,
-    )
+    row = rows(net(Finding("forward", quantity.verdict, (replace(quantity, name="body"),))))["body"]
+    told = bar(row.figures, 80)
     assert told and told.text == text
 
 
