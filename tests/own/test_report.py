@@ -22,7 +22,7 @@ from twofold.compare.judge.finding import Quantity
 from twofold.compare.judge.finding import Verdict as Mark
 from twofold.compare.judge.own.judge import again
 from twofold.compare.judge.own.telling.verdict import Place
-from twofold.compare.report.own.page import page
+from twofold.compare.report.own.page import page, tensors
 from twofold.compare.report.own.sources import pieces_of
 from twofold.compare.report.sources import Piece
 
@@ -218,6 +218,22 @@ def test_torchs_own_is_told_by_how_it_is_built() -> None:
         "Sequential(\n  (0): ReLU()\n  (1): Mine()\n)",
         "torch.nn.functional.mse_loss",
     ]
+
+
+def test_a_torch_function_with_its_own_backward_is_shown_whole() -> None:
+    made = written("swish", EXAMPLE["autograd-function"].code.partition("verdict =")[0])
+    assert named(pieces_of(made.Swish.apply)) == ["Swish", "forward", "backward"]
+
+
+def test_a_tensor_that_any_run_proves_is_proven() -> None:
+    runs = (
+        Quantity("b, float64, other data", 1e-17, 1e-16, 0.1, Mark.VACUOUS),
+        Quantity("b, float64, random parameters", 2e-17, 1e-16, 0.2, Mark.PASS),
+    )
+    (told,) = tensors(runs, 80)
+    assert told.bar and (told.bar.text, len(told.figures)) == ("0.2", 2)
+    (told,) = tensors(runs[:1], 80)
+    assert told.bar and told.bar.text == "∅ 0.1"
 
 
 def test_the_command_is_that_of_a_file_or_keeps_the_numbers(stranger: Any) -> None:

@@ -93,8 +93,10 @@ def tensors(quantities: Sequence[Quantity], end: float) -> list[Tensor]:
     for quantity in quantities:
         name, _, trial = re.sub(r", (?=(b?float\d+)\b)", "\n", quantity.name, count=1).partition("\n")
         found.setdefault(name, []).append(Figure("", trial, quantity))
+    # one run that proves a tensor is enough
+    proven = {name: [f for f in told if f.quantity.verdict is not Mark.VACUOUS] or told for name, told in found.items()}
     ranked = [sorted(figures, key=lambda figure: figure.badness) for figures in found.values()]
-    return [Tensor(name, bar(figures, end), figures) for name, figures in zip(found, ranked, strict=True)]
+    return [Tensor(name, bar(proven[name], end), figures) for name, figures in zip(found, ranked, strict=True)]
 
 
 def first_open(found: Sequence[Tensor]) -> list[tuple[Tensor, bool]]:

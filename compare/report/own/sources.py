@@ -50,7 +50,7 @@ class Found:
                 self.visit(one)
         elif is_module(thing) and (inner := {type(one): None for one in thing.modules()}) != {type(thing): None}:
             self.visit(list(inner))
-        elif is_torchs(thing) or is_torchs(type(thing)):
+        elif is_torchs(thing) or (not isinstance(thing, type) and is_torchs(type(thing))):
             return
         elif code := code_of(thing):
             self.files.add(code.co_filename)
