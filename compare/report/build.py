@@ -21,6 +21,7 @@ from twofold.compare.pair import Pair, SideName
 from twofold.compare.processes import spread
 from twofold.compare.report.killing import Faults
 from twofold.compare.report.pair import About, PairReport, Run, about
+from twofold.compare.report.sources import sources
 from twofold.compare.threads import one_thread
 from twofold.compare.training.train import Configuration, Training
 
@@ -111,7 +112,9 @@ def examined(work: Work, places: list[str], seed: int, tell: Callable[[str], obj
     twin = tried(trained, pair, "reference", dataset, places[-1], tell, True)
     tell(f"{pair.name}: planting faults")
     faults = planted(pair, gravest(result.verdict for result in results))
-    return PairReport(about(pair, dataset, work.missing), results, full_size, runs, twin, faults, seed=seed)
+    report = PairReport(about(pair, dataset, work.missing), results, full_size, runs, twin, faults, seed=seed)
+    report.sources = sources(pair, [f.spot for result in report.judged for f in result.findings if f.spot])
+    return report
 
 
 def tried(make: Callable[..., T], *arguments: Any) -> T | str:

@@ -11,6 +11,7 @@ from twofold.compare.judge.battery import Result
 from twofold.compare.records import read, written
 from twofold.compare.report.pair import PairReport
 from twofold.compare.report.results import as_json, of_json
+from twofold.compare.report.sources import Source
 
 # What a pair has besides its results, which stand with those of all pairs.
 PARTS = ("about", "runs", "twin", "faults", "times", "stopped", "seed")
@@ -22,6 +23,7 @@ def as_content(reports: Sequence[PairReport], made_in: Mapping[str, Any] | None 
     content["written"] = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     content["training"] = [training_json(report) for report in reports if not report.stopped]
     content["faults"] = faults_as_json([r.faults for r in reports if isinstance(r.faults, Row)])
+    content["sources"] = {key: written(source) for report in reports for key, source in report.sources.items()}
     content["pairs"] = [pair_content(report) for report in reports]
     return content
 
@@ -30,17 +32,20 @@ def pair_content(report: PairReport) -> dict[str, Any]:
     """A trial that passes is read from `results`; others stand whole, for null there may be infinity or NaN."""
     kept = {name: written(getattr(report, name)) for name in PARTS}
     kept["trials"] = [None if result.passed else written(result) for result in report.judged]
+    kept["sources"] = list(report.sources)
     return kept | {"full_size": report.full_size if isinstance(report.full_size, str) else None}
 
 
 def of_content(content: Any) -> list[PairReport]:
     """The reports that were written so. Raises ValueError, TypeError or KeyError for anything else."""
     results, reports, hints = iter(content["results"]), [], get_type_hints(PairReport)
+    sources = read(dict[str, Source], content["sources"])
     for one in content["pairs"]:
         trials = [trial(kept, next(results, None)) for kept in one["trials"]]
         full_size = trials.pop() if one["full_size"] is None else read(str, one["full_size"])
         parts = {name: read(hints[name], one[name]) for name in PARTS}
-        reports.append(PairReport(results=trials, full_size=full_size, **parts))
+        own = {key: sources[key] for key in read(list[str], one["sources"])}
+        reports.append(PairReport(results=trials, full_size=full_size, sources=own, **parts))
     if next(results, None) is not None:
         raise ValueError("more results than pairs have")
     return reports

@@ -17,8 +17,10 @@ from twofold.compare.report.console import failing, flipped
 from twofold.compare.report.diagnosis import Diagnosis, diagnosis
 from twofold.compare.report.evidence import explanations
 from twofold.compare.report.killing import kill_matrix
+from twofold.compare.report.listing import listing
 from twofold.compare.report.pair import PairReport, Run
 from twofold.compare.report.pictures.gates import gate_heat_map
+from twofold.compare.report.spine import spine
 from twofold.compare.report.verdicts import trial_of
 
 GRAVE = (Verdict.FAIL, Verdict.VACUOUS, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE)
@@ -26,32 +28,42 @@ GRAVE = (Verdict.FAIL, Verdict.VACUOUS, Verdict.INCONCLUSIVE, Verdict.NOT_APPLIC
 
 def page(reports: Sequence[PairReport], made_in: Mapping[str, Any], written: str) -> str:
     """The whole report as one HTML text, pictures inside."""
+    checks = shown_checks([result for report in reports for result in report.results])
+    names = [check.name for check in checks]
+    found = {report.about.name: diagnosis(report) for report in reports}
+    groups = grouped([one for one in found.values() if one])
+    listed = listing(reports, [one.place for one in found.values() if one and one.place])
+    return (
+        templates()
+        .get_template("report.html")
+        .render(
+            reports=[section(report, found[report.about.name], names) for report in reports],
+            checks=[{"name": check.name, "proves": check.proves} for check in checks],
+            groups=groups,
+            sources=listed.sources,
+            marked=listed.marked,
+            title=title(reports, groups),
+            counts=counts(reports),
+            kills=kill_matrix({report.about.name: report.faults for report in reports}),
+            within=[multiple(end) for end in WITHIN],
+            beyond=[multiple(end) for end in BEYOND],
+            environment=made_in,
+            written=written,
+            limit=LIMIT,
+            last_steps=LAST_STEPS,
+        )
+    )
+
+
+def templates() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    templates = Environment(
+    return Environment(
         loader=PackageLoader("twofold.compare.report", "."),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=shown,
         trim_blocks=True,
-    )
-    checks = shown_checks([result for report in reports for result in report.results])
-    names = [check.name for check in checks]
-    found = {report.about.name: diagnosis(report) for report in reports}
-    groups = grouped([one for one in found.values() if one])
-    return templates.get_template("report.html").render(
-        reports=[section(report, found[report.about.name], names) for report in reports],
-        checks=[{"name": check.name, "proves": check.proves} for check in checks],
-        groups=groups,
-        title=title(reports, groups),
-        counts=counts(reports),
-        kills=kill_matrix({report.about.name: report.faults for report in reports}),
-        within=[multiple(end) for end in WITHIN],
-        beyond=[multiple(end) for end in BEYOND],
-        environment=made_in,
-        written=written,
-        limit=LIMIT,
-        last_steps=LAST_STEPS,
     )
 
 
@@ -107,6 +119,8 @@ def section(report: PairReport, found: Diagnosis | None, checks: Sequence[str]) 
     trials = [(trial_of(result), result) for result in report.results]
     return {
         "about": report.about,
+        "sources": report.sources,
+        "spine": spine(report),
         "verdict": report.verdict,
         "sign": SIGNS[report.verdict],
         "cells": cells(report, checks),

@@ -13,6 +13,7 @@ from twofold.compare.pair import Pair, SideName
 from twofold.compare.records import read, written
 from twofold.compare.report import plots
 from twofold.compare.report.killing import Faults, escaped
+from twofold.compare.report.sources import Source
 
 
 @dataclass
@@ -76,6 +77,7 @@ class PairReport:
     times: list[StepTime] | str = field(default_factory=list)  # taken last
     stopped: str = ""  # why nothing was measured
     seed: int = 0
+    sources: dict[str, Source] = field(default_factory=dict)  # the classes that it is made of
 
     @property
     def judged(self) -> list[Result]:
@@ -123,7 +125,7 @@ class PairReport:
 
 
 # Of a report what is measured and kept; times are taken last.
-KEPT = ("about", "results", "full_size", "runs", "twin", "faults", "stopped", "seed")
+KEPT = ("about", "results", "full_size", "runs", "twin", "faults", "stopped", "seed", "sources")
 
 
 def as_kept(report: PairReport) -> dict[str, Any]:

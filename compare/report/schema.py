@@ -19,6 +19,7 @@ from twofold.compare.judge.finding import Divergence, Quantity, Spot, Verdict
 from twofold.compare.records import NOT_FINITE
 from twofold.compare.report.content import PARTS
 from twofold.compare.report.pair import PairReport
+from twofold.compare.report.sources import Source
 
 FILE = Path(__file__).with_name("report.schema.json")
 PLAIN = {str: "string", int: "integer", bool: "boolean", NoneType: "null"}
@@ -82,6 +83,7 @@ def schema() -> dict[str, Any]:
     pair = {name: exact.of(hints[name]) for name in PARTS}
     pair["trials"] = {"type": "array", "items": exact.of(Result | None)}
     pair["full_size"] = exact.of(str | None)
+    pair["sources"] = exact.of(list[str])
     anything, text = {"type": "object"}, {"type": "string"}
     top = {
         "schema": {"const": 1},
@@ -90,6 +92,7 @@ def schema() -> dict[str, Any]:
         "written": text,
         "training": {"type": "array", "items": {"type": "object", "required": ["pair", "dtype", "steps", "sides"]}},
         "faults": {"type": "object", "required": ["schema", "faults", "sensitivity", "survivors"]},
+        "sources": exact.of(dict[str, Source]),
         "pairs": {"type": "array", "items": record(pair)},
     }
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "report.json"}

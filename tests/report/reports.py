@@ -14,6 +14,7 @@ from twofold.compare.judge.evidence.sensitivity import Sensitivity
 from twofold.compare.judge.finding import Blame, Divergence, Finding, Quantity, Spot, Verdict
 from twofold.compare.judge.gates import GateMap
 from twofold.compare.report.pair import About, PairReport, Run
+from twofold.compare.report.sources import Piece, Source
 
 MADE_IN = {
     "twofold": "1.0",
@@ -23,6 +24,25 @@ MADE_IN = {
     "numpy": "2",
     "torch": "2.14",
     "cuda": None,
+}
+
+LSTM_TEXT = "def backward(self, dout):\n    # back\n    df = dc * c[t] * f * (1 - f)\n    return 'dx', df"
+SOURCES = {
+    "nets:Net": Source(
+        "Net",
+        (
+            Piece("Net", "scratch/nets.py", 3, "class Net(Module):"),
+            Piece("backward", "scratch/nets.py", 5, "def backward(self, dout):\n    return dout"),
+        ),
+        (Piece("Net", "reference/nets.py", 7, "class Net(nn.Module):"), Piece("more", "reference/nets.py", 9, "more")),
+    ),
+    "lstm:LSTM": Source(
+        "LSTM",
+        (Piece("backward", "scratch/layers/lstm.py", 86, LSTM_TEXT),),
+        call="torch.nn.LSTM(input_size)",
+        bases=("nets:Net",),
+        plain=(Piece("plain", "scratch/layers/loops.py", 1, "for n in range(3):\n    pass"),),
+    ),
 }
 
 
@@ -71,7 +91,8 @@ def green(name: str = "green-mlp") -> PairReport:
     losses = [1.0, 0.5, 0.25, 0.2, 0.1]
     runs = {"scratch": run(losses), "reference": run([losses[0] * (1 + 1e-15), *losses[1:]])}
     times = [StepTime("float64", 1.0, 2.0, 0.5), StepTime("float32", 1.0, 1.0, 1.0)]
-    return PairReport(about(name), results, full_size, runs, run(losses), faults(name), times)  # type: ignore[arg-type]
+    report = PairReport(about(name), results, full_size, runs, run(losses), faults(name), times)  # type: ignore[arg-type]
+    return replace(report, sources=SOURCES)
 
 
 def fails(check: str, where: Divergence | None, **more: object) -> Finding:

@@ -90,12 +90,12 @@ def test_the_headline_is_the_diagnosis(kind: str) -> None:
 
 def test_every_pair_is_a_section_and_in_the_matrix_whatever_became_of_it() -> None:
     tree, names = Tree(of(*KINDS.values())), [report.about.name for report in KINDS.values()]
-    assert [a["id"] for a in tree.of("section")] == ["matrix", *names, "faults", "checks"]
+    assert [a["id"] for a in tree.of("section")] == ["matrix", *names, "faults", "sources", "checks"]
     links = [a["href"] for a in tree.of("a")]
     cells = len(drawing.BATTERY) + 3
     assert all(links.count(f"#{name}") >= cells + 2 for name in names)
     verdicts = [str(report.verdict) for report in KINDS.values()]
-    assert [read(f"<body>{text}").split()[-1] for text in tree.texts["h2"][1:-2]] == [
+    assert [read(f"<body>{text}").split()[-1] for text in tree.texts["h2"][1:-3]] == [
         "skipped" if verdict == "not applicable" else verdict for verdict in verdicts
     ]
 
@@ -211,8 +211,8 @@ def contrast(one: str, other: str) -> float:
 
 INKS = {
     "paper": ("ink", "soft", "link", "good", "bad", "unsure"),
-    "panel": ("ink", "soft"),
-    "alarm": ("ink", "bad"),
+    "panel": ("ink", "soft", "keyword", "string"),
+    "alarm": ("ink", "bad", "soft", "keyword", "string"),
     **{f"w{n}": ("ink",) for n in range(4)},
     "b0": ("b0-ink",),
     "b2": ("paper",),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -10,6 +11,8 @@ from twofold.compare.environment import environment
 from twofold.compare.errors import BadInput
 from twofold.compare.judge.finding import Quantity
 from twofold.compare.judge.own.telling.reproducing import Evidence, write
+from twofold.compare.output import try_file
+from twofold.compare.output import write as write_file
 from twofold.compare.strict import finite
 
 Outcome = Literal["same", "different", "undecided"]
@@ -17,6 +20,7 @@ Guilt = Literal["scratch", "reference", "conventions", "open"]
 
 MOST = 12  # lines that `str` gives
 WIDTH = 10  # of the word that begins a line
+PAGE = "twofold.compare.report.own.page"  # stands above all judges, and is asked for by name
 
 GUILTY = {
     "scratch": "scratch is wrong",
@@ -70,6 +74,8 @@ class Verdict:
     details: tuple[str, ...] = ()
     seconds: float = 0.0
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
+    sides: tuple[Any, ...] = field(default=(), repr=False, compare=False)  # scratch, reference and loss, as given
+    command: str = field(default="", compare=False)  # which shows it again
 
     @property
     def same(self) -> bool:
@@ -91,8 +97,14 @@ class Verdict:
             told = [*told[: MOST - 1], f"  {len(told) - MOST + 1} more lines: print(verdict.report())"]
         return "\n".join(told)
 
-    def report(self) -> str:
-        """All that is known: the verdict, then each comparison."""
+    def report(self, path: str | Path | None = None) -> str:
+        """All that is known: the verdict, then each comparison; also as a page of HTML, which is written to `path`.
+
+        The page has both sources beside each other. Raises BadInput where the file cannot be written.
+        """
+        if path is not None:
+            try_file(Path(path))
+            write_file(Path(path), import_module(PAGE).page(self))
         told = [self.headline, *(f"  {word:<{WIDTH}}{text}" for word, text in self.lines), *self.details, ""]
         told += [f"  {quantity.verdict:<14}{row(quantity)}" for quantity in self.quantities]
         told += ["", *(f"  not checked: {text}" for text in self.not_checked)]
@@ -103,7 +115,7 @@ class Verdict:
         plain = {
             key: asdict(value) if key == "place" else value
             for key, value in vars(self).items()
-            if key not in ("quantities", "evidence", "lines", "layout")
+            if key not in ("quantities", "evidence", "lines", "layout", "sides", "command")
         }
         quantities = [asdict(quantity) for quantity in self.quantities]
         told = {"headline": self.headline, "lines": [list(line) for line in self.lines], "layout": dict(self.layout)}
