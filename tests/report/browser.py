@@ -74,7 +74,7 @@ class Shown:
     def on_paper(self) -> "Shown":
         """A4 with margins of 12 mm."""
         self.tab.set_viewport_size({"width": 703, "height": 1031})
-        self.tab.emulate_media(color_scheme="light", media="print")
+        self.tab.emulate_media(media="print")
         return self
 
 

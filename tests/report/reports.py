@@ -6,6 +6,7 @@ from math import inf, nan
 import numpy as np
 
 from twofold.compare.bench.steps import StepTime
+from twofold.compare.faults import FAULTS
 from twofold.compare.faults.fault import Expected
 from twofold.compare.faults.matrix import Cell, Row
 from twofold.compare.judge.battery import Result
@@ -51,11 +52,11 @@ def run(losses: list[float]) -> Run:
 
 def faults(name: str, blame: str = "scratch") -> Row:
     cells = []
-    for n in range(6):
+    for n, fault in enumerate(FAULTS[:6]):
         expected = Expected("backward", ("fc",), ("gradient",), "scratch")
         where = Divergence("backward", "fc")
-        cell = Cell(f"fault-{n}", f"what people do wrong, {n}", name, expected, ("gradient",), where, "scratch")
-        cells.append(replace(cell, causes=(f"fault-{n}",)))
+        cell = Cell(fault.id, f"what people do wrong, {n}", name, expected, ("gradient",), where, "scratch")
+        cells.append(replace(cell, causes=(fault.id,)))
     cells[3] = replace(cells[3], blame=blame)
     seen = [
         Sensitivity(name, dtype, "fc.weight", size, size) for dtype, size in (("float64", 2e-12), ("float32", 1e-3))

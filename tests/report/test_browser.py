@@ -20,6 +20,11 @@ WIDER = """[...document.querySelectorAll('body *')]
 HIDDEN = """[...document.querySelectorAll('body *:not(button, script, template, noscript)')]
     .filter(one => !one.closest('svg') && !one.checkVisibility({checkVisibilityCSS: true, checkOpacity: true}))
     .map(one => one.outerHTML.slice(0, 100))"""
+SHUT = """[...document.querySelectorAll('details > :not(summary, nav)')]
+    .filter(one => !one.checkVisibility() || !one.getBoundingClientRect().height)
+    .map(one => one.outerHTML.slice(0, 100))"""
+CUT = """[...document.querySelectorAll('table:not(.kills), img, pre')]
+    .filter(one => one.getBoundingClientRect().right > innerWidth + 1).map(one => one.outerHTML.slice(0, 100))"""
 UNDRAWN = """[...document.images].filter(one => !one.naturalWidth).map(one => one.alt)"""
 FOCUS = """(() => {
     const one = document.activeElement, box = one.getBoundingClientRect(), style = getComputedStyle(one)
@@ -88,6 +93,14 @@ def whole(page: Shown) -> list[str]:
     return page.tab.evaluate(HIDDEN) + page.tab.evaluate(UNDRAWN)
 
 
+def prints(page: Shown) -> list[str]:
+    """On A4 every fold is open, nothing is cut off, and it is dark on light whatever the screen is."""
+    page.again()
+    page.on_paper()
+    light = page.tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    return page.tab.evaluate(SHUT) + page.tab.evaluate(CUT) + ["the paper is not white"] * (not light)
+
+
 CHECKS: dict[str, Callable[[Shown], list[str]]] = {
     check.__name__: check for check in (quiet, fits, leads, walked, accessible)
 }
@@ -103,6 +116,9 @@ MISTAKES = {
     "a command out of reach": (walked, 'class="command" tabindex="0"', 'class="command"'),
     "a picture without words": (accessible, 'alt="Both loss curves', 'data-alt="Both loss curves'),
     "a text too faint": (accessible, "--soft: #526077", "--soft: #b0b8c4"),
+    "a fold shut on paper": (prints, "content-visibility: visible", "content-visibility: hidden"),
+    "a table cut off on paper": (prints, "font-size: 6.4pt", "font-size: 12pt"),
+    "dark paper": (prints, "@media screen and", "@media"),
     "a section hidden": (whole, '<section id="faults"', '<section hidden id="faults"'),
     "a picture that is none": (whole, "data:image/png;base64,", "data:image/png;base64,AAAA"),
 }
@@ -146,9 +162,14 @@ def test_every_page_is_whole_without_scripts(name: str, size: str, pages: Any) -
     assert whole(pages(name, False).at(size, "light")) == []
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_prints_whole(name: str, pages: Any) -> None:
+    assert prints(pages(name).at("desktop", "dark")) == []
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_every_check_finds_what_it_is_for(mistake: str, pages: Any) -> None:
     check, *spoilt = MISTAKES[mistake]
     page = pages("failing", check is not whole, *spoilt)
-    assert check(page.at("projector", "light"))
+    assert check(page.at("projector", "dark" if check is prints else "light"))
     page.tab.context.close()
