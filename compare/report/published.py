@@ -8,20 +8,21 @@ from twofold.compare.judge.finding import Verdict
 from twofold.compare.published.figure import Basis, Figure
 from twofold.compare.report.cells import SIGNS
 
-COUNTED = {Basis.DIGIT: "to the digit", Basis.ENVELOPE: "inside the envelope"}
+COUNTED = (Basis.DIGIT, Basis.ENVELOPE)
 
 
 def shown(figures: Sequence[Figure]) -> dict[str, Any]:
     """Nothing for a pair of which nothing was printed."""
     if not figures:
         return {}
-    counted = [figure for figure in figures if figure.counts]
+    runs = [line(name, list(group)) for name, group in groupby(figures, key=lambda figure: figure.run)]
     return {
         "pair": figures[0].pair,
         "told": told(figures),
-        "disagrees": any(figure.disagrees for figure in counted),
+        "disagrees": any(figure.disagrees for figure in figures),
         "computed": any(figure.scratch is not None for figure in figures),
-        "runs": [line(name, list(group)) for name, group in groupby(figures, key=lambda figure: figure.run)],
+        "runs": runs,
+        "lacking": any(figure.basis is Basis.UNAVAILABLE for figure in figures) or any(run["reason"] for run in runs),
     }
 
 
@@ -33,9 +34,9 @@ def told(figures: Sequence[Figure]) -> str:
     agree = sum(not figure.disagrees for figure in counted)
     sentence = f"Of {len(figures):,} figures that the source printed both sides bring out {agree:,} of {len(counted):,}"
     rest = [
-        f"{sum(figure.basis is basis for figure in figures):,} {words}"
+        f"{count:,} {words}"
         for basis, words in ((Basis.NOT_INFORMATIVE, "not informative"), (Basis.UNAVAILABLE, "not available"))
-        if any(figure.basis is basis for figure in figures)
+        if (count := number(figures, basis))
     ]
     return "; ".join([f"{sentence} that can be judged", *rest])
 
@@ -47,9 +48,14 @@ def line(name: str, figures: Sequence[Figure]) -> dict[str, Any]:
         "name": name,
         "figures": figures,
         "counts": [agreeing([figure for figure in figures if figure.basis is basis]) for basis in COUNTED],
-        "others": [sum(figure.basis is basis for figure in figures) or "" for basis in Basis if basis not in COUNTED],
+        "vague": number(figures, Basis.NOT_INFORMATIVE) or "",
+        "absent": number(figures, Basis.UNAVAILABLE) or "",
         "reason": reasons.pop() if len(reasons) == 1 else "",
     }
+
+
+def number(figures: Sequence[Figure], basis: Basis) -> int:
+    return sum(figure.basis is basis for figure in figures)
 
 
 def agreeing(figures: Sequence[Figure]) -> dict[str, Any]:
