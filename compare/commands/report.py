@@ -22,6 +22,8 @@ from twofold.compare.judge.finding import status_of
 from twofold.compare.keeping import file_of, keep, kept
 from twofold.compare.output import make_folder, write, write_json
 from twofold.compare.pair import Pair
+from twofold.compare.published.figure import Figure
+from twofold.compare.published.kept import beside
 from twofold.compare.records import read, written
 from twofold.compare.report.build import Work, made_of, measured, timed, tried, unmeasured
 from twofold.compare.report.content import as_content, of_content
@@ -85,6 +87,8 @@ def run(
             progress.advance(task)
         tell("drawing")
         reports = [found[pair.name] for pair in pairs if pair.name in found]
+        for name, figures in beside([report.about.name for report in reports], data).items():
+            found[name].published = figures
         if shard:
             write_shard(console, out, Part(shard, of_run(pairs, places, seed), made_with()), reports)
         else:
@@ -171,7 +175,15 @@ def write_shard(console: Screen, out: Path, part: Part, reports: Sequence[PairRe
     """All that was measured, for `merge` to read."""
     places, seed = part.run["devices"], part.run["seed"]
     path = out / f"shard-{part.shard.number}-of-{part.shard.of}.json"
-    kept = [{"of": made_of(r.about, places, seed), "content": as_kept(r), "times": written(r.times)} for r in reports]
+    kept = [
+        {
+            "of": made_of(r.about, places, seed),
+            "content": as_kept(r),
+            "times": written(r.times),
+            "published": written(r.published),
+        }
+        for r in reports
+    ]
     write_json(path, {"schema": 1, "shard": sharding.as_json(part), "environment": environment(), "reports": kept})
     console.print(f"wrote {path}; `twofold merge` makes the report of all {part.shard.of}")
 
@@ -189,6 +201,7 @@ def read_shard(part: Part, content: Sequence[Any], data: Path | None) -> list[Pa
         if report is None:
             raise ValueError(pair.name)
         report.times = read(list[StepTime] | str, one["times"])
+        report.published = read(list[Figure], one["published"])
         reports.append(report)
     return reports
 

@@ -1,7 +1,7 @@
 """`twofold reproduce`: the published figures beside scratch's and the reference's."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
@@ -11,17 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
-from twofold.compare import keeping
-from twofold.compare.data.readers.files import first
 from twofold.compare.errors import BadInput, Status
 from twofold.compare.interrupts import Interrupted
 from twofold.compare.output import write_json
-from twofold.compare.published.figure import Basis, Figure, Run
+from twofold.compare.published.figure import Basis, Figure
+from twofold.compare.published.kept import OUT, finished, keep, name_of
 from twofold.compare.published.table import chosen, reproduced, runs
-from twofold.compare.records import read, written
 from twofold.compare.screen import Screen, Words
-
-OUT = Path("runs/reproduce")  # where each run is kept as soon as it is done
 
 
 def run(
@@ -51,7 +47,7 @@ def computed(
 ) -> list[Figure]:
     """All figures in the order of the table, with a bar over the runs; those that are kept are not computed again."""
     table = runs()
-    found = dict(finished(out, places, data)) if resume else {}
+    found = dict(finished(out, {place: table[place] for place in places}, data)) if resume else {}
     for figures in found.values():
         print_run(console, figures, " (finished before)")
     columns = (Words("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -61,35 +57,13 @@ def computed(
             for place, figures in reproduced([place for place in places if place not in found], data, jobs):
                 found[place] = figures
                 if figures[0].basis is not Basis.UNAVAILABLE:
-                    keeping.keep(out, name_of(table[place]), made_of(table[place], data), written(figures))
+                    keep(out, table[place], data, figures)
                 print_run(console, figures)
                 progress.update(task, advance=1, description=f"done: {name_of(table[place])}")
         except (Interrupted, KeyboardInterrupt):
             console.print(f"interrupted; {len(found)} of {len(places)} runs are done, --resume goes on", soft_wrap=True)
             raise
     return [figure for place in places for figure in found[place]]
-
-
-def finished(out: Path, places: Iterable[int], data: Path | None) -> Iterator[tuple[int, list[Figure]]]:
-    """What an earlier call kept of these runs, computed by the same code from the same files."""
-    table = runs()
-    for place in places:
-        if (content := keeping.kept(out, name_of(table[place]), made_of(table[place], data))) is not None:
-            try:
-                yield place, read(list[Figure], content)
-            except (ValueError, TypeError, KeyError):
-                continue  # a file that somebody changed: it is computed again
-
-
-def name_of(run: Run) -> str:
-    return f"{run.pair}, {run.name}"
-
-
-def made_of(run: Run, data: Path | None) -> dict[str, Any]:
-    """What a run's figures hang on."""
-    found = [first(data, names) for names in run.files] if data else []
-    files = {name: keeping.digest([(data / name).read_bytes()]) for name in found if data and name}
-    return {"run": name_of(run), "files": files, "with": keeping.versions()}
 
 
 def print_run(console: Screen, figures: Sequence[Figure], note: str = "") -> None:

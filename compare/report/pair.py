@@ -10,6 +10,7 @@ from twofold.compare.judge.battery import Result
 from twofold.compare.judge.finding import Verdict, gravest
 from twofold.compare.keeping import digest
 from twofold.compare.pair import Pair, SideName
+from twofold.compare.published.figure import Figure
 from twofold.compare.records import read, written
 from twofold.compare.report import plots
 from twofold.compare.report.killing import Faults, escaped
@@ -78,6 +79,7 @@ class PairReport:
     stopped: str = ""  # why nothing was measured
     seed: int = 0
     sources: dict[str, Source] = field(default_factory=dict)  # the classes that it is made of
+    published: list[Figure] = field(default_factory=list)  # what the source printed, beside what was kept of it
 
     @property
     def judged(self) -> list[Result]:
