@@ -9,6 +9,7 @@ from twofold.compare.judge.finding import Divergence, Finding, Verdict
 from twofold.compare.report.following import clusters, decisive, side_of
 from twofold.compare.report.killing import escaped
 from twofold.compare.report.pair import About, PairReport
+from twofold.compare.report.sources import raised_at
 from twofold.compare.report.verdicts import BLAMED, place, titled, undecided, unproven, verdict_of
 
 
@@ -69,7 +70,8 @@ def of_failure(report: PairReport, failing: Sequence[Result]) -> Diagnosis:
     result = failing[0]
     finding = decisive(result)
     assert finding is not None  # one fails
-    blame, spot = finding.blame.reason if finding.blame else "", finding.spot
+    blame = finding.blame.reason if finding.blame else ""
+    spot = finding.spot or raised_at(report.sources, finding.reason)
     cause = finding.probable_cause or finding.reason or blame
     here = result not in report.results
     trials = titled(failing, report.judged).removeprefix(result.pair)

@@ -1,6 +1,7 @@
 """The classes that a pair is made of, scratch's beside the reference's, method by method, as their files have them."""
 
 import ast
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from twofold.scratch.layers import loops
 ROOT = Path(scratch.__file__).parents[1]
 PLAIN = {"Conv2d": "LoopConv2d", "MaxPool2d": "LoopMaxPool2d"}  # a layer as the textbook has it, in loops.py
 SHARED = ("twofold.scratch.module:Module", "twofold.scratch.optimizer:Optimizer")  # what all have tells of none
+RAISED = re.compile(r" at (\w+\.py):(\d+)$")
 Definition = ast.stmt
 UNSAID = {"self", "rng", "params"}  # of a call
 
@@ -198,6 +200,15 @@ def home_of(module: str, name: str) -> str:
         if isinstance(node, ast.ImportFrom) and node.module and name in {alias.name for alias in node.names}:
             return node.module
     return module
+
+
+def raised_at(found: Mapping[str, Source], told: str) -> Spot | None:
+    """The line that raised, which is told by its file's name alone, where it is shown."""
+    at = RAISED.search(told)
+    for piece in (piece for source in found.values() for piece in source.scratch) if at else ():
+        if at and piece.file.rpartition("/")[2] == at[1] and piece.has(piece.file, int(at[2])):
+            return Spot(piece.file, int(at[2]), piece.text.split("\n")[int(at[2]) - piece.line].strip())
+    return None
 
 
 def around(spot: Spot) -> dict[str, Source]:

@@ -15,6 +15,7 @@ from twofold.compare.sides.trace import path_of
 
 SMALLEST = 0.01  # floors at which a bar begins
 DOWN, UP = ("forward", "loss"), ("gradient", "grad_output", "optimizer")  # the checks whose figures stand in a bar
+MOST = 6  # figures of other checks than those of the bars
 SENT = "gradient of the output"  # what the loss sends back
 JUDGED = (Verdict.FAIL, Verdict.VACUOUS, Verdict.INCONCLUSIVE, Verdict.PASS)
 
@@ -52,7 +53,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class Row:
-    """A module; `others` are the checks besides that fail for it, `raised` what is raised there."""
+    """A module; `others` are the checks that fail for it besides those of the bars, `raised` what is raised there.
+
+    Of the figures of others the worst are kept; `more` counts the rest.
+    """
 
     path: str
     name: str
@@ -61,14 +65,19 @@ class Row:
     down: Bar | None
     up: Bar | None
     figures: Sequence[Figure]
+    more: int = 0
     others: Sequence[str] = ()
     raised: str = ""
     open: bool = False
 
     @property
+    def beyond(self) -> bool:
+        """Whether a bar is."""
+        return any(bar.verdict is Verdict.FAIL for bar in (self.down, self.up) if bar)
+
+    @property
     def red(self) -> bool:
-        bars = [bar.verdict for bar in (self.down, self.up) if bar]
-        return Verdict.FAIL in bars or bool(self.others or self.raised)
+        return self.beyond or bool(self.others or self.raised)
 
 
 @dataclass(frozen=True)
@@ -93,9 +102,9 @@ def spine(report: PairReport) -> Spine:
 
 def row(path: str, kind: str, told: Sequence[Figure], raised: str, end: float) -> Row:
     named = path in ("", "loss", "optimizer")
-    shown = sorted(told, key=lambda figure: (not figure.up, figure.badness))
-    own = [figure for figure in shown if figure.check in DOWN + UP]
-    others = dict.fromkeys(figure.check for figure in shown if figure.check not in DOWN + UP)
+    ranked = sorted(told, key=lambda figure: (not figure.up, figure.badness))
+    own = [figure for figure in ranked if figure.check in DOWN + UP]
+    rest = sorted((figure for figure in ranked if figure.check not in DOWN + UP), key=lambda figure: figure.badness)
     return Row(
         path,
         {"": kind}.get(path, path.rpartition(".")[2]),
@@ -103,8 +112,9 @@ def row(path: str, kind: str, told: Sequence[Figure], raised: str, end: float) -
         0 if named else path.count(".") + 1,
         bar([figure for figure in own if not figure.up], end),
         bar([figure for figure in own if figure.up], end),
-        shown,
-        list(others),
+        [*own, *rest[:MOST]],
+        len(rest[MOST:]),
+        list(dict.fromkeys(figure.check for figure in rest)),
         raised,
     )
 

@@ -9,7 +9,7 @@ from html import unescape
 
 import pytest
 
-from tests.report.reports import KINDS, MADE_IN, SOURCES, green, lstm
+from tests.report.reports import KINDS, MADE_IN, SOURCES, green, lstm, raises
 from tests.report.test_page import of, undrawn
 from twofold.compare.judge.finding import Spot
 from twofold.compare.pair import Twin
@@ -108,6 +108,15 @@ def test_the_faulty_line_is_marked_and_linked_to() -> None:
     assert re.search(r'<details class="source" id="source-lstm-LSTM" open>', text)
     assert 'id="source-nets-Net">' in text
     assert 'class="row here"' not in of(green())
+
+
+def test_the_line_that_raises_is_marked_where_it_is_shown() -> None:
+    lines = "\n".join(["def forward(self, x):", *(f"    y{n} = x" for n in range(5))])
+    linear = Source("Linear", (Piece("forward", "scratch/layers/linear.py", 30, lines),))
+    text = of(replace(raises(), sources={"linear:Linear": linear}))
+    assert 'data-n="33"><span class="hidden">' in text and '">scratch/layers/linear.py:33</a>' in text
+    assert '<code class="line">y2 = x</code>' in text
+    assert 'class="row here"' not in of(raises())
 
 
 def test_a_line_that_two_classes_share_has_one_id() -> None:

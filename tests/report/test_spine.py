@@ -115,6 +115,17 @@ def test_another_check_that_fails_is_named_at_the_module() -> None:
     assert row.others == ["chunks"] and row.red and row.down and row.down.verdict is Verdict.PASS
 
 
+def test_of_other_checks_the_worst_are_told_and_the_rest_is_counted() -> None:
+    others = [found(check, body__fc__weight=90 + n, body__fc__bias=80) for n, check in enumerate(("sizes", "chunks"))]
+    many = [*others, found("modes", **{f"body__fc__w{n}": 50.0 for n in range(4)})]
+    row = rows(net(found("gradient", body__fc__weight=99), *many))["body.fc"]
+    assert [(f.check, f.ratio) for f in row.figures][:3] == [("gradient", 99), ("chunks", 91), ("sizes", 90)]
+    assert (len(row.figures), row.more, row.others) == (7, 2, ["chunks", "sizes", "modes"])
+    text = of(net(found("gradient", body__fc__weight=99), *many))
+    assert "And 2 more of other checks: chunks, sizes, modes." in text
+    assert "✗ chunks" not in text and "✗ chunks" in of(net(*many))  # a bar that is red says enough
+
+
 def test_what_is_raised_stands_at_its_module() -> None:
     row = {row.path: row for row in spine(raises()).rows}["fc"]
     assert row.raised.startswith("ValueError") and not row.down
@@ -153,7 +164,7 @@ def test_the_fold_has_the_tensors_gradients_first() -> None:
     fold = text[text.index('<details class="module" open>') :].partition("</details>")[0]
     table = [unescape(re.sub(r"<[^>]*>", " ", row)).split() for row in fold.split("<tr>")[2:]]
     assert [row[0] for row in table] == ["body.fc.weight", "body.fc.bias", "body.fc"]
-    assert table[0][1:5] == ["gradient", "fail", "9.9e-08", "99"]
+    assert (table[0][1:3], table[0][-3:]) == (["9.9e-08", "99"], ["gradient", "fail", "float64"])
 
 
 def test_a_module_without_a_figure_says_so() -> None:
