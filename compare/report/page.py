@@ -19,8 +19,7 @@ from twofold.compare.report.evidence import explanations
 from twofold.compare.report.killing import kill_matrix
 from twofold.compare.report.pair import PairReport, Run
 from twofold.compare.report.pictures.gates import gate_heat_map
-from twofold.compare.report.published import mark
-from twofold.compare.report.published import shown as published_figures
+from twofold.compare.report.published import beside_ours
 from twofold.compare.report.verdicts import trial_of
 
 GRAVE = (Verdict.FAIL, Verdict.VACUOUS, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE)
@@ -54,7 +53,6 @@ def page(reports: Sequence[PairReport], made_in: Mapping[str, Any], written: str
         written=written,
         limit=LIMIT,
         last_steps=LAST_STEPS,
-        mark=mark,
     )
 
 
@@ -131,7 +129,7 @@ def section(report: PairReport, found: Diagnosis | None, checks: Sequence[str]) 
         "bars": bars(report),
         "curves": curves(report),
         "step_times": step_times(report),
-        "published": published_figures(report.published),
+        "published": beside_ours(report.published),
     }
 
 
