@@ -20,8 +20,7 @@ from twofold.compare.report.killing import kill_matrix
 from twofold.compare.report.listing import listing
 from twofold.compare.report.pair import PairReport, Run
 from twofold.compare.report.pictures.gates import gate_heat_map
-from twofold.compare.report.published import mark
-from twofold.compare.report.published import shown as published_figures
+from twofold.compare.report.published import beside_ours
 from twofold.compare.report.spine import spine
 from twofold.compare.report.verdicts import trial_of
 
@@ -53,7 +52,6 @@ def page(reports: Sequence[PairReport], made_in: Mapping[str, Any], written: str
             written=written,
             limit=LIMIT,
             last_steps=LAST_STEPS,
-            mark=mark,
         )
     )
 
@@ -145,7 +143,7 @@ def section(report: PairReport, found: Diagnosis | None, checks: Sequence[str]) 
         "bars": bars(report),
         "curves": curves(report),
         "step_times": step_times(report),
-        "published": published_figures(report.published),
+        "published": beside_ours(report.published),
     }
 
 

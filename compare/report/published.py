@@ -11,7 +11,7 @@ from twofold.compare.report.cells import SIGNS
 COUNTED = (Basis.DIGIT, Basis.ENVELOPE)
 
 
-def shown(figures: Sequence[Figure]) -> dict[str, Any]:
+def beside_ours(figures: Sequence[Figure]) -> dict[str, Any]:
     """Nothing for a pair of which nothing was printed."""
     if not figures:
         return {}
@@ -46,7 +46,7 @@ def line(name: str, figures: Sequence[Figure]) -> dict[str, Any]:
     reasons = {figure.reason for figure in figures}
     return {
         "name": name,
-        "figures": figures,
+        "figures": [(figure, mark(figure)) for figure in figures],
         "counts": [agreeing([figure for figure in figures if figure.basis is basis]) for basis in COUNTED],
         "vague": number(figures, Basis.NOT_INFORMATIVE) or "",
         "absent": number(figures, Basis.UNAVAILABLE) or "",
