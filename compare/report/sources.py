@@ -4,7 +4,7 @@ import ast
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from inspect import getmro
@@ -97,12 +97,13 @@ def add(found: dict[str, Source], kind: type, reference: str = "") -> str:
     mine = pieces(home, name)
     if not mine:
         return ""
-    above = [base for base in getmro(kind)[1:2] if f"{base.__module__}:{base.__qualname__}" not in SHARED]
-    bases = [add(found, base, counterparts().get(base, "")) for base in above if base is not object]
     other = inherited(*reference.split(":")) if reference else ()
     call = "" if other or not reference else f"{reference.replace(':', '.')}({', '.join(arguments(kind))})"
     plain = pieces(loops.__name__, PLAIN[name]) if name in PLAIN and home.startswith(scratch.__name__) else ()
-    found[key] = Source(name, mine, other, call, tuple(filter(None, bases)), plain)
+    found[key] = Source(name, mine, other, call, plain=plain)
+    above = [base for base in getmro(kind)[1:2] if f"{base.__module__}:{base.__qualname__}" not in SHARED]
+    bases = [add(found, base, counterparts().get(base, "")) for base in above if base is not object]
+    found[key] = replace(found[key], bases=tuple(filter(None, bases)))
     return key
 
 

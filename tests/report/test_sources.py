@@ -77,6 +77,12 @@ def test_a_line_that_is_told_of_is_always_shown() -> None:
     assert sources(PAIRS["activity-lstm"], [Spot("/elsewhere/mine.py", 3, "")]).keys() <= ALL.keys()
 
 
+def test_a_class_comes_before_what_it_is_derived_from() -> None:
+    names = [source.name for source in sources(PAIRS["catcar-mlp"]).values()]
+    assert names[:3] == ["CatCarMLP", "Sequential", "Linear"]
+    assert names.index("HalfMSELoss") < names.index("MSELoss") < names.index("Loss")
+
+
 def test_a_model_that_cannot_be_built_has_its_source_all_the_same() -> None:
     pair = PAIRS["activity-lstm"]
     broken = replace(pair, model=Twin(pair.model.scratch, pair.model.reference, {"cell": "none"}))
