@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.image import imread
 
-from tests.report.browser import OPEN, PAGES, SIZES, Shown, browser, chromium, shown, written
+from tests.report.browser import OPEN, PAGES, SCHEMES, SIZES, Shown, browser, chromium, shown, written
+from tests.report.screenshots import pictures
 
 REQUIRED = "TWOFOLD_BROWSER"  # set to "required" where a test that is skipped for want of a browser is to fail
 pytestmark = pytest.mark.xdist_group("browser")
@@ -164,6 +166,19 @@ def test_every_page_is_whole_without_scripts(name: str, pages: Any) -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_prints_whole(name: str, pages: Any) -> None:
     assert prints(pages(name).at("desktop", "dark")) == []
+
+
+def test_a_page_is_taken_in_both_schemes_and_on_paper(
+    pages: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.report.screenshots.SIZES", ["phone"])
+    pictures(pages("raising"), tmp_path)
+    width, height = SIZES["phone"]
+    light, dark = (imread(tmp_path / f"raising-phone-{scheme}.png") for scheme in SCHEMES)
+    assert light.shape[:2] == dark.shape[:2] == (height, width)
+    assert (light[0, 0] != dark[0, 0]).any()
+    assert len(imread(tmp_path / "raising-phone-light-whole.png")) > height
+    assert (tmp_path / "raising.pdf").read_bytes().startswith(b"%PDF")
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
