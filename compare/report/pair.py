@@ -11,8 +11,8 @@ from twofold.compare.judge.finding import Verdict, gravest
 from twofold.compare.keeping import digest
 from twofold.compare.pair import Pair, SideName
 from twofold.compare.records import read, written
-from twofold.compare.report import plots
 from twofold.compare.report.killing import Faults, escaped
+from twofold.compare.report.plots.sides import relative_distance
 
 
 @dataclass
@@ -119,7 +119,7 @@ class PairReport:
         reference = self.runs.get("reference", "")
         if isinstance(run, str) or isinstance(reference, str):
             return nan
-        return float(plots.relative_distance(run.losses, reference.losses).max())
+        return float(relative_distance(run.losses, reference.losses).max())
 
 
 # Of a report what is measured and kept; times are taken last.

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from twofold.compare.report.plots import png, sheet
+from twofold.compare.report.plots.sheet import Drawing, drawn, sheet
 from twofold.compare.training.metrics import confusion
 from twofold.scratch.module import Array
 
@@ -17,7 +17,8 @@ def classes_of(values: Array) -> Array:
     return values.argmax(axis=1) if values.ndim == 2 else values
 
 
-def confusion_matrices(sets: Sequence[tuple[str, Array, Array]], classes: Sequence[str], heading: str) -> bytes:
+@drawn
+def confusion_matrices(sets: Sequence[tuple[str, Array, Array]], classes: Sequence[str], heading: str) -> Drawing:
     """Counts by actual (rows) and predicted class (columns) for each (set, outputs, targets); colours are by row."""
     side = 2.6 + 0.48 * len(classes)
     drawing = sheet(side * len(sets), side, images=True)
@@ -25,7 +26,7 @@ def confusion_matrices(sets: Sequence[tuple[str, Array, Array]], classes: Sequen
         counts = confusion(classes_of(outs), classes_of(targets), len(classes))
         draw(drawing.add_subplot(1, len(sets), place), counts, classes, name)
     drawing.suptitle(heading)
-    return png(drawing)
+    return drawing
 
 
 def draw(axis: Any, counts: Array, classes: Sequence[str], name: str) -> None:

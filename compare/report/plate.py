@@ -1,0 +1,58 @@
+"""A picture of the page, with the sentence that says what to see in it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from twofold.compare.names import plain_lines
+from twofold.compare.report.plots.hues import style
+from twofold.compare.report.plots.sheet import Drawing
+from twofold.compare.report.plots.svg import panels, whole
+
+TAGS = "svg|g|path|text|tspan|use|image|defs"
+FOREIGN = re.compile(rf"<(?!/?(?:{TAGS})\b)|\son\w+\s*=|script:|https?:|url\(", re.IGNORECASE)
+PICTURE = re.compile(r'<svg class="plot".*?</svg>', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Plate:
+    """Panels that wrap; without any the sentence says why."""
+
+    title: str
+    told: str
+    panels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(FOREIGN.search(re.sub(r">[^<]*<", "><", panel)) for panel in self.panels):
+            raise ValueError("found more than a picture")
+
+
+def plate(title: str, told: str, drawing: Drawing, alts: Sequence[str] = (), together: bool = False) -> Plate:
+    """The drawing's axes as panels or `together`, each named by one of `alts` or by the sentence."""
+    found = [whole(drawing)] if together else panels(drawing)
+    names = list(alts) or [told if len(found) == 1 else f"{told} Part {n} of {len(found)}." for n in counted(found)]
+    return Plate(title, told, tuple(named(panel, name) for panel, name in zip(found, names, strict=True)))
+
+
+def counted(found: Sequence[str]) -> range:
+    return range(1, len(found) + 1)
+
+
+def named(panel: str, alt: str) -> str:
+    return panel.replace('role="img"', f'role="img" aria-label="{escape(plain_lines(alt))}"', 1)
+
+
+def dressed(page: str) -> str:
+    """The page with what its pictures look like in one style sheet, and with the ids of each picture its own."""
+    looks: dict[str, str] = {}
+    count = iter(range(page.count('<svg class="plot"')))
+
+    def one(found: re.Match[str]) -> str:
+        own = next(count)
+        text = re.sub(r'(id="|href="#)(m[0-9a-f]+)"', rf'\g<1>k{own}-\2"', found[0])
+        return re.sub(r' style="([^"]*)"', lambda look: f' class="{looks.setdefault(look[1], f"p{len(looks)}")}"', text)
+
+    body = PICTURE.sub(one, page)
+    rules = "\n".join(f".{name} {{ {look} }}" for look, name in looks.items())
+    return body.replace("/* pictures */", f"{style()}\n{rules}", 1)
