@@ -140,6 +140,7 @@ def section(report: PairReport, found: Diagnosis | None, checks: Sequence[str]) 
         "floors": plates.floors(report),
         "curves": plates.curves(report),
         "step_times": plates.times(report),
+        "learned": plates.learned(report),
     }
 
 

@@ -12,6 +12,7 @@ from twofold.compare.keeping import digest
 from twofold.compare.pair import Pair, SideName
 from twofold.compare.records import read, written
 from twofold.compare.report.killing import Faults, escaped
+from twofold.compare.report.plate import Plate
 from twofold.compare.report.plots.sides import relative_distance
 
 
@@ -22,6 +23,7 @@ class Run:
     losses: list[float]
     metrics: dict[str, float]  # in training mode over the last steps, then in evaluation mode on the test set
     seconds: float
+    pictures: list[Plate] = field(default_factory=list)  # of what was learned
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The pictures of the page, each with a sentence that says what to see in it, or the sentence alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import median
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from twofold.compare.judge.battery import DTYPES, Result
 from twofold.compare.judge.checks.table import BATTERY
 from twofold.compare.judge.gates import LIMIT
+from twofold.compare.pair import SideName
 from twofold.compare.report.cells import multiple, worst_ratio
 from twofold.compare.report.killing import least_sensitive
 from twofold.compare.report.pair import PairReport, Run
@@ -78,6 +80,25 @@ def gates(results: Sequence[Result]) -> Plate | None:
             drawing = gate_heat_map(found)
             return plate(f"Errors of {where} by time step and gate, {trial_of(result)}", f"{found.line()}.", drawing)
     return None
+
+
+def learned(report: PairReport) -> list[Plate]:
+    """What both sides have learned: once where their pictures are the same."""
+    sides = {name: run.pictures for name, run in report.runs.items() if isinstance(run, Run)}
+    titles = dict.fromkeys(one.title for plates in sides.values() for one in plates)
+    return [together(title, sides) for title in titles]
+
+
+def together(title: str, sides: Mapping[SideName, Sequence[Plate]]) -> Plate:
+    own = {name: one for name, plates in sides.items() for one in plates if one.title == title}
+    first, *others = own.values()
+    if not others:
+        return first
+    if all(other.panels == first.panels and other.told == first.told for other in others):
+        return replace(first, told=f"{first.told} Both sides' are the same.")
+    told = " ".join(f"{name.capitalize()}: {one.told}" for name, one in own.items())
+    panels = tuple(panel for one in own.values() for panel in one.panels)
+    return Plate(f"{title}, scratch's and the reference's", told, panels)
 
 
 def kills(faults: Sequence[dict]) -> Plate | None:

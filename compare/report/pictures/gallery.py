@@ -118,11 +118,17 @@ def weighted_layers(training: Training) -> list[Weighted]:
     ]
 
 
-def moved(training: Training, layer: Weighted) -> str:
-    """How far a weight has come from where it began: what looks like noise may be just that."""
+def way(training: Training, layer: Weighted) -> float:
+    """How far a weight has come from where it began, as a part of what it was."""
     name = f"{layer.path}.weight" if layer.path else "weight"
     first = training.pair.initial_state(training.configuration.seed)
     (ratio,) = update_ratios({name: first[name]}, {name: layer.weight}).values()
+    return ratio
+
+
+def moved(training: Training, layer: Weighted) -> str:
+    """The same in words: what looks like noise may be just that."""
+    ratio = way(training, layer)
     return f"{f'moved by {100 * ratio:.3g} % from' if ratio else 'still'} their random first values"
 
 
@@ -141,14 +147,18 @@ def hidden(training: Training) -> Drawings:
     if not layers or not isinstance(layers[0].module, scratch.Linear):
         return
     first, last, turned = layers[0], layers[-1], data.name in TRANSPOSED
-    pixels = first.weight.shape[1]
-    if pixels != data.train.inputs[0].size or plane_shape(pixels) is None:
+    if not sees_pixels(first, data):
         return
     above, what = heading(training, f"{first.path}, the first layer"), "units: what each weighs of the input"
     yield "hidden", hidden_units(first.weight, turned, what, above, moved(training, first))
     if data.train.inputs.shape == data.train.targets.shape and last.weight.shape == first.weight.shape[::-1]:
         above, what = heading(training, f"{last.path}, the last layer"), "units: what each adds to the output"
         yield "decoder", hidden_units(last.weight.T, turned, what, above, moved(training, last))
+
+
+def sees_pixels(layer: Weighted, data: Dataset) -> bool:
+    pixels = layer.weight.shape[1]
+    return pixels == data.train.inputs[0].size and plane_shape(pixels) is not None
 
 
 def patches(training: Training) -> Drawings:

@@ -3,7 +3,7 @@
 import base64
 import io
 
-QUALITY = 55
+QUALITY = 40
 SMALL = 600  # bytes, below which nothing is to be gained
 HEAD = "data:image/png;base64,"
 

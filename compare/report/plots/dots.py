@@ -28,7 +28,7 @@ def dots(rows: Rows, label: str, line: float | None = None, told: str = "", limi
         draw(axis, some, high)
         axis.set(xlabel=label, xlim=(low, high), ylim=(len(some) - 0.5, -1 if told else -0.5), xscale="log")
         powers = np.arange(np.ceil(np.log10(low)), np.log10(high))
-        powers = powers[:: max(1, -(-len(powers) // 6))]
+        powers = powers[:: max(1, -(-len(powers) // 5))]
         axis.set_xticks(10.0**powers, [f"{10.0**power:g}" for power in powers])
         axis.minorticks_off()
         if line is not None:

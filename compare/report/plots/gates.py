@@ -1,6 +1,5 @@
 """Where a recurrent layer differs, by time step and gate."""
 
-import textwrap
 from collections.abc import Iterator
 from itertools import groupby
 
@@ -19,12 +18,11 @@ INKS = {"beyond-1": "#ffffff", "beyond-2": HUES["within-0"][0]}
 
 @drawn
 def gate_heat_map(found: GateMap, heading: str = "") -> Drawing:
-    """Errors in floors, in the shades of the page's matrix; what fails is outlined. The title is the map in words."""
+    """Errors in floors, in the shades of the page's matrix; what fails is outlined."""
     from matplotlib.patches import Patch, Rectangle
 
     steps, gates = found.ratios.shape
-    title = textwrap.fill(found.line(), 62)
-    drawing, (axis,) = figure(1, 5.2, 1.5 + 0.34 * gates + 0.2 * title.count("\n"))
+    drawing, (axis,) = figure(1, 4.6, 1.3 + 0.34 * gates)
     for gate, start, end, place in runs(found):
         shape = (start - 0.5, gate - 0.5), end - start, 1
         axis.add_patch(Rectangle(*shape, facecolor=HUES[SHADES[place]][0], edgecolor=RULE, lw=0.5))
@@ -34,15 +32,14 @@ def gate_heat_map(found: GateMap, heading: str = "") -> Drawing:
     for step, gate in np.ndindex(steps, gates) if steps <= WRITTEN else ():
         ratio = float(np.nan_to_num(found.ratios[step, gate], nan=np.inf, posinf=np.inf))
         color = INKS.get(SHADES[shade(ratio, ENDS)], INK)
-        axis.text(step, gate, multiple(ratio), ha="center", va="center", fontsize=8, color=color)
+        axis.text(step, gate, multiple(ratio), ha="center", va="center", fontsize=9, color=color)
     axis.set(xlim=(-0.5, steps - 0.5), ylim=(gates - 0.5, -0.5), xlabel="time step t", ylabel="gate")
     axis.set_yticks(range(gates), found.gates)
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.grid(False)
-    axis.set_title(title, fontsize=10)
     used = sorted({place for *_, place in runs(found)})
     keys = [Patch(facecolor=HUES[SHADES[n]][0], edgecolor=RULE, label=told(n)) for n in used]
-    axis.legend(handles=keys, loc="upper left", bbox_to_anchor=(0, -0.16 - 0.3 / gates), ncols=4, fontsize=8)
+    axis.legend(handles=keys, loc="upper left", bbox_to_anchor=(0, -0.1 - 0.5 / gates), ncols=4)
     if heading:
         drawing.suptitle(heading, fontsize=11)
     return drawing

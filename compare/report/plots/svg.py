@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from html import escape
+from itertools import groupby
 from typing import Any
 from xml.etree import ElementTree
 
@@ -85,13 +86,15 @@ def element(part: Any) -> Iterator[str]:
             yield f"<defs>{content}</defs>" if content else ""
         elif content:
             yield f"<g{kept}>{content}</g>" if kept else content
-    elif kind in ("path", "text", "tspan", "use", "image"):
+    elif kind in ("path", "text", "use", "image"):
         yield drawn_part(part, kind)
 
 
 def drawn_part(part: Any, kind: str) -> str:
     given, looks = part.attrib, look(part)
     if kind == "path":
+        if "d" not in given:
+            return ""
         if "id" not in given and "stroke:" not in looks and "fill:none" in looks:
             return ""
         name = f' id="{given["id"]}"' if "id" in given else ""
@@ -101,8 +104,16 @@ def drawn_part(part: Any, kind: str) -> str:
         return f'<use href="{given[LINK]}"{kept}/>'
     if kind == "image":
         return f'<image href="{smaller(given[LINK])}"{kept}/>'
-    text = escape(plain_lines((part.text or "").strip()))
-    return f"<{kind}{kept}>{text}{''.join(inside(part))}</{kind}>"
+    return f"<text{kept}>{escape(plain_lines((part.text or '').strip()))}{''.join(powers(part))}</text>"
+
+
+def powers(part: Any) -> Iterator[str]:
+    """What a formula is made of: what stands on one line and looks alike as one."""
+    for (line, looks), some in groupby(part, lambda one: (one.attrib["y"], look(one))):
+        pieces = list(some)
+        text = "".join(one.text or "" for one in pieces)
+        left = re.sub(r"\d+\.\d+", shorter, pieces[0].attrib["x"].split()[0])
+        yield f'<tspan x="{left}" y="{number(float(line), 2)}"{styling(looks)}>{escape(text)}</tspan>'
 
 
 def attributes(part: Any, kind: str) -> str:
