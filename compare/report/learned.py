@@ -25,12 +25,14 @@ from twofold.compare.report.pictures.predictions import NextWord, next_words, wa
 from twofold.compare.report.pictures.weights import filters, hidden_units
 from twofold.compare.report.plate import Plate, plate
 from twofold.compare.report.plots.gradients import gradient_curves
+from twofold.compare.report.plots.sheet import Drawing
 from twofold.compare.training.gradients import Watched
 from twofold.compare.training.metrics import confusion
 from twofold.compare.training.train import Training
 from twofold.scratch.module import Array
 
 IMAGES, UNITS, WORDS, SAYINGS = 8, 32, 4, 3
+WIDEST = 4.8  # inches
 SEEN = 0.25  # of itself that a weight has moved: with less it shows the noise that it began as
 Plates = Iterator[Plate]
 
@@ -50,13 +52,15 @@ def classified(training: Training) -> Plates:
     counts = confusion(classes_of(outs), classes_of(targets), len(data.classes))
     drawing = confusion_matrices([named], data.classes, "")
     drawing.axes[0].set_title("")
+    drawing.set_size_inches(*np.minimum(drawing.get_size_inches(), WIDEST))
     yield plate("Confusion on the test set", told_confusion(counts, data.classes), drawing)
     if (images := images_of(data, data.test)) is not None:
         found = mistakes(outs, targets, data.classes, IMAGES)
         title = "Misclassified" if (classes_of(outs) != classes_of(targets)).any() else "Nearly misclassified"
         drawing = mistakes_picture(images, found, "", columns=4)
         drawing.suptitle("")
-        yield plate(title, f"{found.title}: {'; '.join(found.captions)}.", drawing, together=True)
+        alt = f"{found.title}: {'; '.join(found.captions)}."
+        yield plate(title, f"{found.title}.", drawing, [alt], together=True)
 
 
 def told_confusion(counts: Array, classes: Sequence[str]) -> str:
@@ -93,8 +97,8 @@ def weight_plate(
     told = f"The weights of {layer.path} have moved by {100 * far:.3g} % from their random first values"
     if far < SEEN:
         return Plate(title, f"{told}: a picture would show the noise that they began as.")
-    some = f", the first {len(shown)} of {len(weight)}" if len(shown) < len(weight) else f", {len(weight)}"
-    told += f"{some}; white is positive, black negative, each by its largest weight."
+    some = f"the first {len(shown)} of {len(weight)} are" if len(shown) < len(weight) else f"all {len(weight)} are"
+    told += f"; {some} shown, each by its largest weight: white is positive, black negative."
     drawing = draw(shown)
     drawing.axes[0].set_title("")  # type: ignore[attr-defined]
     return plate(title, told, drawing)
@@ -140,6 +144,7 @@ def said(record: NextWord) -> str:
 def gradients(watched: Watched) -> Plate:
     """On their way back, over the steps that were watched."""
     drawing = gradient_curves(watched)
+    legends_below(drawing)
     titles = [axis.get_title() for axis in drawing.axes]
     norms = [(row.value, row.name) for row in watched.rows if row.kind == "output" and row.value > 0]
     told = f"At {len({row.step for row in watched.rows})} of the steps"
@@ -147,6 +152,17 @@ def gradients(watched: Watched) -> Plate:
         (low, least), (high, most) = min(norms), max(norms)
         told += f" norms lie between {low:.1e} ({least}) and {high:.1e} ({most})"
     return plate("Gradients and updates", f"{told}.", drawing, [f"{title}. {told}." for title in titles])
+
+
+def legends_below(drawing: Drawing) -> None:
+    """So that panels are as narrow as a phone."""
+    most = max(len(axis.get_lines()) for axis in drawing.axes)
+    drawing.set_size_inches(4.4 * len(drawing.axes), 3.1 + 0.1 * most)
+    for axis in drawing.axes:
+        legend = axis.get_legend()
+        legend.set(loc="upper left", bbox_to_anchor=(0, -0.2))
+        for text in legend.get_texts():
+            text.set_fontsize(9)
 
 
 MAKERS: tuple[Callable[[Training], Plates], ...] = (classified, weights)

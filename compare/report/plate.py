@@ -50,7 +50,9 @@ def dressed(page: str) -> str:
 
     def one(found: re.Match[str]) -> str:
         own = next(count)
-        text = re.sub(r'(id="|href="#)(m[0-9a-f]+)"', rf'\g<1>k{own}-\2"', found[0])
+        ids: dict[str, str] = {}
+        mark = re.compile(r'(id="|href="#)(m[0-9a-f]+)"')
+        text = mark.sub(lambda one: f'{one[1]}{ids.setdefault(one[2], f"k{own}-{len(ids)}")}"', found[0])
         return re.sub(r' style="([^"]*)"', lambda look: f' class="{looks.setdefault(look[1], f"p{len(looks)}")}"', text)
 
     body = PICTURE.sub(one, page)

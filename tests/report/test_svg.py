@@ -85,7 +85,7 @@ def test_curves_tell_their_steps() -> None:
     text = whole(drawing)
     hints = re.findall(r'<g class="hint"><path d="[^"]+"/><text y="-4">([^<]*)</text></g>', text)
     assert 0 < len(hints) <= STRIPS and len(text) < 16_000
-    assert hints[-1].startswith("step 300: scratch 0.1, reference 0.1, apart 4e-16")
+    assert hints[-1].startswith("step 300: both 0.1, apart 4e-16; one ulp ")
     over, apart = drawing.axes
     assert [line.get_label() for line in over.get_lines()] == ["reference", "scratch"]
     assert over.get_ylabel() == "loss, mean of 3"

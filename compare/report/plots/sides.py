@@ -12,7 +12,7 @@ from twofold.compare.report.plots.svg import HINT
 
 EPS = float(np.finfo(np.float64).eps)
 EQUAL = EPS / 8  # where a distance of 0 stands on a logarithmic scale
-POINTS, STRIPS = 120, 36  # of a curve, and of what tells the steps
+POINTS, STRIPS = 100, 30  # of a curve, and of what tells the steps
 LINES: dict[str, dict[str, Any]] = {
     "reference": {"color": REFERENCE, "lw": 4, "alpha": 0.4, "label": "reference"},
     "scratch": {"color": SCRATCH, "lw": 1.1, "ls": (0, (4, 1.5)), "label": "scratch"},
@@ -71,12 +71,18 @@ def strips(axis: Any, scratch: Sequence[float], reference: Sequence[float], *dis
 
     height = 2.15 if len(axis.figure.axes) > 1 else 1
     for start, end in blocks_of(len(reference), STRIPS):
-        apart, twin = (values[end - 1] for values in distances)
-        told = f"step {end}: scratch {scratch[end - 1]:.5g}, reference {reference[end - 1]:.5g}"
-        told += f", apart {apart:.0e}; one ulp {twin:.0e}" if apart else f", equal; one ulp {twin:.0e}"
+        told = f"step {end}: {told_apart(scratch[end - 1], reference[end - 1], *(one[end - 1] for one in distances))}"
         strip = Rectangle((start + 0.5, 0), end - start, height, transform=axis.get_xaxis_transform(), color=INK)
         strip.set(gid=f"{HINT}{told}", clip_on=False, in_layout=False, alpha=0)
         axis.add_patch(strip)
+
+
+def told_apart(scratch: float, reference: float, apart: float, ulp: float) -> str:
+    ours, theirs = f"{scratch:.5g}", f"{reference:.5g}"
+    if not apart:
+        return f"both {ours}, equal; one ulp {ulp:.0e}"
+    sides = f"both {ours}" if ours == theirs else f"scratch {ours}, reference {theirs}"
+    return f"{sides}, apart {apart:.0e}; one ulp {ulp:.0e}"
 
 
 def envelope_of(twin: Sequence[float], reference: Sequence[float]) -> np.ndarray:

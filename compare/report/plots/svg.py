@@ -108,12 +108,12 @@ def drawn_part(part: Any, kind: str) -> str:
 
 
 def powers(part: Any) -> Iterator[str]:
-    """What a formula is made of: what stands on one line and looks alike as one."""
-    for (line, looks), some in groupby(part, lambda one: (one.attrib["y"], look(one))):
-        pieces = list(some)
-        text = "".join(one.text or "" for one in pieces)
-        left = re.sub(r"\d+\.\d+", shorter, pieces[0].attrib["x"].split()[0])
-        yield f'<tspan x="{left}" y="{number(float(line), 2)}"{styling(looks)}>{escape(text)}</tspan>'
+    """What a formula is made of: what stands on one line and looks alike as one, each behind the one before."""
+    height = 0.0
+    for (line, looks), some in groupby(part, lambda one: (float(one.attrib["y"]), look(one))):
+        text = "".join(one.text or "" for one in some)
+        yield f'<tspan dy="{number(line - height)}"{styling(looks)}>{escape(text)}</tspan>'
+        height = line
 
 
 def attributes(part: Any, kind: str) -> str:

@@ -14,7 +14,15 @@ from twofold.compare.training.metrics import LABELS
 # Each with dashes and a mark of its own, narrow over wide: told apart without colour, and seen where they coincide.
 SETS: dict[str, dict[str, Any]] = {
     "train": {"color": TRAIN, "lw": 1.5, "marker": "s", "ms": 4},
-    "validation": {"color": VALIDATION, "lw": 4, "marker": "D", "ms": 9, "ls": (0, (1, 0.5)), "zorder": 1.9},
+    "validation": {
+        "color": VALIDATION,
+        "lw": 4,
+        "marker": "D",
+        "ms": 9,
+        "alpha": 0.55,
+        "ls": (0, (1, 0.5)),
+        "zorder": 1.9,
+    },
     "test": {"color": TEST, "lw": 1.2, "marker": "o", "ms": 5, "ls": (0, (4, 2))},
 }
 # The metric that a loss is but for a factor, and what part of it the loss is.
