@@ -24,6 +24,7 @@ from twofold.compare.report.pictures.mistakes import mistakes, mistakes_picture
 from twofold.compare.report.pictures.predictions import NextWord, next_words, waves
 from twofold.compare.report.pictures.weights import filters, hidden_units
 from twofold.compare.report.plate import Plate, plate
+from twofold.compare.report.plots.bitmaps import EXACT
 from twofold.compare.report.plots.gradients import gradient_curves
 from twofold.compare.report.plots.sheet import Drawing
 from twofold.compare.training.gradients import Watched
@@ -77,7 +78,7 @@ def weights(training: Training) -> Plates:
     layers, data = weighted_layers(training), training.dataset
     first, last = layers[0], layers[-1]
     if isinstance(first.module, scratch.Conv2d):
-        yield weight_plate(training, first, "Filters", lambda weight: filters(weight, ""), first.weight)
+        yield weight_plate(training, first, "Filters", filters_of, first.weight)
     elif isinstance(first.module, scratch.Linear) and sees_pixels(first, data):
         turned = data.name in TRANSPOSED
         yield weight_plate(training, first, "Hidden units", units_of(turned), first.weight)
@@ -85,12 +86,18 @@ def weights(training: Training) -> Plates:
             yield weight_plate(training, last, "What hidden units add", units_of(turned), last.weight.T)
 
 
-def units_of(turned: bool) -> Callable[[Array], object]:
+def filters_of(weight: Array) -> Drawing:
+    drawing = filters(weight, "")
+    drawing.axes[0].images[0].set_gid(EXACT)
+    return drawing
+
+
+def units_of(turned: bool) -> Callable[[Array], Drawing]:
     return lambda weight: hidden_units(weight, turned, "units", "")
 
 
 def weight_plate(
-    training: Training, layer: Weighted, title: str, draw: Callable[[Array], object], weight: Array
+    training: Training, layer: Weighted, title: str, draw: Callable[[Array], Drawing], weight: Array
 ) -> Plate:
     """Without a picture where it would be one of noise."""
     far, shown = way(training, layer), weight[:UNITS]
@@ -100,7 +107,7 @@ def weight_plate(
     some = f"the first {len(shown)} of {len(weight)} are" if len(shown) < len(weight) else f"all {len(weight)} are"
     told += f"; {some} shown, each by its largest weight: white is positive, black negative."
     drawing = draw(shown)
-    drawing.axes[0].set_title("")  # type: ignore[attr-defined]
+    drawing.axes[0].set_title("")
     return plate(title, told, drawing)
 
 

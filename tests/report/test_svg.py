@@ -55,6 +55,7 @@ def test_a_picture_is_the_same_each_time_and_as_png_too() -> None:
     ("path", "short"),
     [
         ("M 10 20 L 30 20 L 45.04 20 L 45.04 10 z", "M10 20h35v-10z"),
+        ("M 10 20 L 30 20 L 30 40 L 10 20 z", "M10 20h20v20z"),
         ("M 10 20 L 20 30 L 30 20 L 31.26 20.5", "M10 20l10 10 10-10 1.3 .5"),
         ("M 0 0.5 C 0.25 0.5 0.5 0.25 0.5 0 L 0 0", "M0 .5c.25 0 .5-.25 .5-.5h-.5"),
         ("M 100 0 L 120 0 L 90 0 M 100 50 L 100.01 50", "M100 0h20h-30M100 50"),
@@ -74,7 +75,14 @@ def test_bitmaps_are_small_and_whole() -> None:
     buffer = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)).save(buffer, "png")
     source = HEAD + base64.b64encode(buffer.getvalue()).decode()
-    found = smaller(source)
+    for exact in (True, False):
+        check_bitmap(source, smaller(source, exact))
+    assert len(smaller(source, False)) < len(smaller(source, True))
+
+
+def check_bitmap(source: str, found: str) -> None:
+    from PIL import Image
+
     assert found.startswith("data:image/webp;base64,") and len(found) < len(source)
     with Image.open(io.BytesIO(base64.b64decode(found.partition(",")[2]))) as image:
         assert image.size == (64, 64)
@@ -83,7 +91,9 @@ def test_bitmaps_are_small_and_whole() -> None:
 def test_curves_tell_their_steps() -> None:
     drawing = both_curves(NEAR, LOSSES, NEAR)  # type: ignore[arg-type]
     text = whole(drawing)
-    hints = re.findall(r'<g class="hint"><path d="[^"]+"/><text y="-4">([^<]*)</text></g>', text)
+    hints = re.findall(
+        r'<g class="hint"><path d="M[-\d. ]+h[\d.]+v-[\d.]+h-[\d.]+z"/><text y="-4">([^<]*)</text></g>', text
+    )
     assert 0 < len(hints) <= STRIPS and len(text) < 16_000
     assert hints[-1].startswith("step 300: both 0.1, apart 4e-16; one ulp ")
     over, apart = drawing.axes

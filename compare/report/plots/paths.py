@@ -37,6 +37,8 @@ def relative(tokens: list[str], unit: int) -> Iterator[Part]:
         if not count:
             here = start
             yield "z", []
+        elif letter == "L" and tuple(values) == start and tokens[at : at + 1] in (["z"], ["Z"]):
+            continue  # which goes there by itself
         elif letter == "M":
             here = start = values[0], values[1]
             yield "M", values

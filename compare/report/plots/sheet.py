@@ -15,6 +15,7 @@ Drawing = Any  # a figure of matplotlib
 P = ParamSpec("P")
 # The style sheet of all pictures, over matplotlib's own defaults and not those of the user.
 STYLE: dict[str, Any] = {
+    "axes.axisbelow": True,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.spines.right": False,

@@ -42,6 +42,7 @@ def both_curves(scratch: Sequence[float], reference: Sequence[float], twin: Sequ
     count_along((below or [over])[0], "step", len(reference))
     for axis in drawing.axes:
         axis.set_xlim(*((0.5, 1.5) if len(reference) == 1 else (0, len(reference) + 1)))
+    drawing.draw_without_rendering()  # places the axes
     strips(drawing.axes[-1], scratch, reference, distance, envelope)
     return drawing
 
@@ -69,7 +70,8 @@ def strips(axis: Any, scratch: Sequence[float], reference: Sequence[float], *dis
     """Over all axes what tells the step that the pointer is at, the last of a few where there are many."""
     from matplotlib.patches import Rectangle
 
-    height = 2.15 if len(axis.figure.axes) > 1 else 1
+    first, last = axis.figure.axes[0].get_position(), axis.get_position()
+    height = (first.y1 - last.y0) / last.height
     for start, end in blocks_of(len(reference), STRIPS):
         told = f"step {end}: {told_apart(scratch[end - 1], reference[end - 1], *(one[end - 1] for one in distances))}"
         strip = Rectangle((start + 0.5, 0), end - start, height, transform=axis.get_xaxis_transform(), color=INK)

@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from twofold.compare.names import plain_lines
-from twofold.compare.report.plots.bitmaps import smaller
+from twofold.compare.report.plots.bitmaps import EXACT, smaller
 from twofold.compare.report.plots.hues import NAMES
 from twofold.compare.report.plots.paths import compact, number
 from twofold.compare.report.plots.sheet import Drawing, literal, styled
@@ -103,7 +103,7 @@ def drawn_part(part: Any, kind: str) -> str:
     if kind == "use":
         return f'<use href="{given[LINK]}"{kept}/>'
     if kind == "image":
-        return f'<image href="{smaller(given[LINK])}"{kept}/>'
+        return f'<image href="{smaller(given[LINK], given.get("id") == EXACT)}"{kept}/>'
     return f"<text{kept}>{escape(plain_lines((part.text or '').strip()))}{''.join(powers(part))}</text>"
 
 
