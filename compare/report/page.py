@@ -64,6 +64,7 @@ def overviews(reports: Sequence[PairReport], kills: Mapping[str, Any]) -> dict[s
         "sensitivity": plates.sensitivity(reports),
         "speed": plates.speed(reports),
         "cost": plates.cost(reports),
+        "scale": plates.scale(reports),
     }
 
 

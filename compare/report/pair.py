@@ -39,6 +39,7 @@ class About:
     note: str = ""
     data: str = ""  # digest of the records
     missing: str = ""  # the files that --data lacks
+    parameters: int = 0  # numbers in the model at recipe size; 0 where it cannot be built
 
 
 def about(pair: Pair, dataset: Dataset | None, missing: str = "") -> About:
@@ -51,6 +52,7 @@ def about(pair: Pair, dataset: Dataset | None, missing: str = "") -> About:
         pair.recipe.report_steps,
         {**classes(pair), **{key: name.rpartition(":")[2] for key, name in named.items()}},
         missing=missing,
+        parameters=count(pair),
     )
     if dataset is None:
         return found
@@ -63,6 +65,13 @@ def classes(pair: Pair) -> dict[str, str]:
         return {path: type(module).__name__ for path, module in pair.model.build("scratch").named_modules()}
     except Exception:  # which is told where it is judged
         return {}
+
+
+def count(pair: Pair) -> int:
+    try:
+        return sum(parameter.data.size for _, parameter in pair.model.build("scratch").named_parameters())
+    except Exception:  # as above
+        return 0
 
 
 @dataclass

@@ -17,6 +17,7 @@ from twofold.compare.report.plate import Plate, plate
 from twofold.compare.report.plots.dots import dots
 from twofold.compare.report.plots.gates import gate_heat_map
 from twofold.compare.report.plots.matrix import kill_map
+from twofold.compare.report.plots.scale import Cost, costs
 from twofold.compare.report.plots.sides import both_curves, relative_distance, step_times
 from twofold.compare.report.verdicts import trial_of
 
@@ -59,9 +60,13 @@ def curves(report: PairReport) -> Plate | None:
     if equal == len(apart):
         told += "; every one is equal bit for bit."
     else:
-        told += f"; they are equal bit for bit in {equal} steps and at most {np.nanmax(apart):.1e} of the loss apart, "
-        told += f"where one ulp carries the reference {np.nanmax(own):.1e} away."
+        told += f"; they are equal bit for bit in {equal} steps and at most {largest(apart):.1e} of the loss apart, "
+        told += f"where one ulp carries the reference {largest(own):.1e} away."
     return plate("Both losses over each other", told, both_curves(scratch, reference, twin), together=True)
+
+
+def largest(values: np.ndarray) -> float:
+    return float(max(values[np.isfinite(values)], default=np.nan))
 
 
 def times(report: PairReport) -> Plate | None:
@@ -69,7 +74,7 @@ def times(report: PairReport) -> Plate | None:
         return None
     told = ", ".join(f"{time.ratio:.2f} times the reference's in {time.dtype}" for time in report.times)
     drawing = step_times([(time.dtype, time.scratch, time.reference) for time in report.times])
-    return plate("Time per training step", f"Scratch's step takes {told}.", drawing)
+    return plate("Milliseconds a step", f"Scratch's step takes {told}.", drawing)
 
 
 def gates(results: Sequence[Result]) -> Plate | None:
@@ -170,6 +175,24 @@ def cost(reports: Sequence[PairReport]) -> Plate | None:
     told = f"All checks of {len(rows)} pairs took {whole:,.0f} s together, those of {rows[0][0]} the longest: "
     told += f"{sum(rows[0][1].values()):.1f} s; the middle pair {median(sum(s.values()) for _, s in rows):.1f} s."
     return plate("What judging a pair costs", told, dots(rows, "seconds of all checks"))
+
+
+def scale(reports: Sequence[PairReport]) -> Plate | None:
+    """What a judged gradient and a step cost at recipe size, over the size of the model."""
+    rows = []
+    for report in reports:
+        whole, size = report.full_size, report.about.parameters
+        times = [] if isinstance(report.times, str) else [time for time in report.times if time.dtype == "float64"]
+        if size and not isinstance(whole, str) and whole.seconds > 0:
+            steps = (times[0].scratch / 1e3, times[0].reference / 1e3) if times else (None, None)
+            rows.append(Cost(report.about.name, size, whole.seconds, *steps))
+    if len({row.parameters for row in rows}) < 2:
+        return None
+    least, most = (find(rows, key=lambda row: row.parameters) for find in (min, max))
+    told = f"From {least.parameters:,} parameters ({least.name}) to {most.parameters:,} ({most.name}), "
+    told += f"{most.parameters / least.parameters:,.0f} times as many, judging one gradient in float64 takes "
+    told += f"{most.judged / least.judged:,.1f} times as long: {least.judged:.2g} s and {most.judged:.2g} s."
+    return plate("Cost at scale, in float64 at recipe size", told, costs(rows))
 
 
 def listed(names: Sequence[str]) -> str:

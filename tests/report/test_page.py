@@ -70,7 +70,7 @@ class Tree(HTMLParser):
 @pytest.fixture(autouse=True)
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures have tests of their own."""
-    for name in ("dots", "both_curves", "step_times", "gate_heat_map", "kill_map"):
+    for name in ("dots", "both_curves", "step_times", "gate_heat_map", "kill_map", "costs"):
         monkeypatch.setattr(plates, name, lambda *_, **__: None)
     monkeypatch.setattr(plates, "plate", lambda title, told, *_, **__: Plate(title, told, (PANEL,)))
 

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -183,4 +184,10 @@ def test_a_pair_s_pictures_say_what_to_see() -> None:
     for one in shown:
         assert one and all(f'aria-label="{one.told[:20]}' in panel.replace("&#x27;", "'") for panel in one.panels)
     together = [plates.speed([report]), plates.speed([report, green("other")]), plates.sensitivity([report])]
+    larger = replace(green("larger"), about=replace(report.about, name="larger", parameters=10_000))
+    together.append(plates.scale([report, larger]))
+    assert (
+        together[-1]
+        and "10 times as many, judging one gradient in float64 takes 1.0 times as long" in together[-1].told
+    )
     assert together[0] is None and all(one and one.panels for one in together[1:])
