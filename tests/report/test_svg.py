@@ -148,6 +148,9 @@ def test_a_page_s_looks_stand_once_and_ids_are_its_own() -> None:
         '<svg onload="x()"></svg>',
         '<svg><image href="https://x.org/a.png"/></svg>',
         '<svg><path style="fill:url(#a)"/></svg>',
+        '<svg><use href="javascript:x()"/></svg>',
+        '<!DOCTYPE svg [<!ENTITY a "b">]><svg>&a;</svg>',
+        "<svg><path></svg>",
     ],
 )
 def test_a_plate_holds_pictures_and_nothing_else(panel: str) -> None:
