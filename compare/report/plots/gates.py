@@ -25,7 +25,9 @@ def gate_heat_map(found: GateMap, heading: str = "") -> Drawing:
     drawing, (axis,) = figure(1, 4.6, 1.3 + 0.34 * gates)
     for gate, start, end, place in runs(found):
         shape = (start - 0.5, gate - 0.5), end - start, 1
-        axis.add_patch(Rectangle(*shape, facecolor=HUES[SHADES[place]][0], edgecolor=RULE, lw=0.5))
+        beyond = steps > WRITTEN and place >= len(WITHIN)
+        edge = {"edgecolor": INK, "lw": 1.2} if beyond else {"edgecolor": RULE, "lw": 0.5 * (steps <= WRITTEN)}
+        axis.add_patch(Rectangle(*shape, facecolor=HUES[SHADES[place]][0], zorder=1.1 if beyond else 1, **edge))
     for step, gate in np.argwhere(found.failing):
         if steps <= WRITTEN:
             axis.add_patch(Rectangle((step - 0.5, gate - 0.5), 1, 1, fill=False, edgecolor=INK, lw=1.2))
@@ -39,7 +41,7 @@ def gate_heat_map(found: GateMap, heading: str = "") -> Drawing:
     axis.grid(False)
     used = sorted({place for *_, place in runs(found)})
     keys = [Patch(facecolor=HUES[SHADES[n]][0], edgecolor=RULE, label=told(n)) for n in used]
-    axis.legend(handles=keys, loc="upper left", bbox_to_anchor=(0, -0.1 - 0.5 / gates), ncols=4)
+    axis.legend(handles=keys, loc="upper left", bbox_to_anchor=(0, -0.1 - 0.5 / gates), ncols=3)
     if heading:
         drawing.suptitle(heading, fontsize=11)
     return drawing
