@@ -31,7 +31,10 @@ def cuda() -> str:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures are laid out and written as empty files: rendering them is most of a short training's time."""
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, file, **how: file.write(b"\x89PNG"))
+    empty = {"png": b"\x89PNG", "svg": b'<svg viewBox="0 0 9 9"/>'}
+    monkeypatch.setattr(
+        "matplotlib.figure.Figure.savefig", lambda figure, file, **how: file.write(empty[how["format"]])
+    )
 
 
 @pytest.fixture

@@ -80,16 +80,18 @@ def run(
     for line in (*means(rows), *differences(rows, judged)):
         console.print(line, soft_wrap=True)
     if out and any(row.kind == "growth" and row.timing for row in rows):
-        from twofold.compare.report.pictures.growth import growth_curves
+        from twofold.compare.report.plots.growth import growth_curves
+        from twofold.compare.report.plots.sheet import png
 
         picture = out / "growth.png"
-        write(picture, growth_curves([row for row in rows if row.kind == "growth"]))
+        write(picture, png(growth_curves([row for row in rows if row.kind == "growth"])))
         console.print(f"wrote {picture}", soft_wrap=True)
     if out and any(row.width for row in judged):
-        from twofold.compare.report.pictures.judging import judging_curves
+        from twofold.compare.report.plots.judging import judging_curves
+        from twofold.compare.report.plots.sheet import png
 
         picture = out / "judging.png"
-        write(picture, judging_curves([row for row in judged if row.width]))
+        write(picture, png(judging_curves([row for row in judged if row.width])))
         console.print(f"wrote {picture}", soft_wrap=True)
     if json_file:
         write_json(json_file, as_json(found, rows, peaks, judged))

@@ -130,11 +130,12 @@ def swept(
 
 def write_norms(plans: Sequence[sweep.Planned], dataset: Dataset, path: Path) -> None:
     """How large gradients are on their way back at the first batch, layer by layer, a line a net."""
-    from twofold.compare.report.pictures.gradients import layer_norms
+    from twofold.compare.report.plots.gradients import layer_norms
+    from twofold.compare.report.plots.sheet import png
     from twofold.compare.training.gradients import first_batch
 
     nets = [(label(plan.point), Training(plan.pair, dataset, plan.configuration)) for plan in plans]
-    write(path, layer_norms(first_batch(nets), "gradients by layer, first batch"))
+    write(path, png(layer_norms(first_batch(nets), "gradients by layer, first batch")))
 
 
 def recipes(wanted: Wanted) -> dict[str, Pair]:
@@ -274,6 +275,7 @@ def word_table(context: str, finished: Sequence[Trained]) -> Table:
 
 
 def write_picture(pair: Pair, finished: Sequence[Trained], by: str, path: Path) -> None:
-    from twofold.compare.report.pictures.curves import sweep_curves
+    from twofold.compare.report.plots.sheet import png
+    from twofold.compare.report.plots.sweep import sweep_curves
 
-    write(path, sweep_curves(pair, finished, sweep.best(finished, by)))
+    write(path, png(sweep_curves(pair, finished, sweep.best(finished, by))))

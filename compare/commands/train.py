@@ -253,10 +253,11 @@ def last_kept(path: Path) -> str:
 
 
 def write_gradients(watched: Watched, out: Path) -> Path:
-    from twofold.compare.report.pictures.gradients import gradient_curves
+    from twofold.compare.report.plots.gradients import gradient_curves
+    from twofold.compare.report.plots.sheet import png
 
     path = out / "gradients.png"
-    write(path, gradient_curves(watched))
+    write(path, png(gradient_curves(watched)))
     return path
 
 

@@ -1,7 +1,7 @@
 """What is measured of each pair for a report; what could not be says why."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,13 +20,17 @@ from twofold.compare.keeping import versions
 from twofold.compare.pair import Pair, SideName
 from twofold.compare.processes import spread
 from twofold.compare.report.killing import Faults
+from twofold.compare.report.learned import gradients, learned
 from twofold.compare.report.pair import About, PairReport, Run, about
+from twofold.compare.report.plate import Plate
 from twofold.compare.report.sources import sources
 from twofold.compare.threads import one_thread
+from twofold.compare.training.gradients import Watched
 from twofold.compare.training.train import Configuration, Training
 
 # At recipe size one float64 gradient is compared; the rest of the battery runs at check size.
 LAST_STEPS = 20
+WATCHED = 4  # steps at which scratch's gradients are measured on their way back
 SIDES: tuple[SideName, ...] = ("scratch", "reference")
 FULL_SIZE_CHECKS = ("forward", "gradient", "grad_output")
 
@@ -157,14 +161,30 @@ def trained(
     )
     if twin:
         training.side.load(perturbed(training.side.state(), seed=0))
-    seconds = 0.0
+    watched, seconds = Watched(training), 0.0
+    seen = set() if twin or backend == "reference" else spread_over(pair.recipe.report_steps)
     for step in range(pair.recipe.report_steps):
         if step % 10 == 0:
             tell(f"{pair.name}: {backend}{' twin' if twin else ''} step {step} of {pair.recipe.report_steps}")
+        if step in seen:
+            watched.record(*training.batch(training.step_in_epoch))
         training.one_step()
+        watched.stepped()
         if training.step_in_epoch == training.steps_an_epoch:
             seconds += training.seconds
             training.next_epoch()
     metrics = {f"training {name}": value for name, value in training.over_last(LAST_STEPS).items()}
     metrics |= {name.replace("_", " "): value for name, value in training.tested().items()}
-    return Run(training.steps["loss"], metrics, seconds + training.seconds)
+    run = Run(training.steps["loss"], metrics, seconds + training.seconds)
+    return run if twin else replace(run, pictures=pictures(training, watched))
+
+
+def spread_over(steps: int) -> set[int]:
+    return {n * (steps - 1) // max(1, WATCHED - 1) for n in range(WATCHED)}
+
+
+def pictures(training: Training, watched: Watched) -> list[Plate]:
+    """None of them is worth a report."""
+    found = [tried(learned, training), *([tried(gradients, watched)] if watched.rows else [])]
+    told = [[Plate("Pictures", f"They could not be drawn: {one}.")] if isinstance(one, str) else one for one in found]
+    return [plate for one in told for plate in (one if isinstance(one, list) else [one])]

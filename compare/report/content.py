@@ -9,7 +9,7 @@ from twofold.compare.faults.matrix import Row
 from twofold.compare.faults.summary import as_json as faults_as_json
 from twofold.compare.judge.battery import Result
 from twofold.compare.records import read, written
-from twofold.compare.report.pair import PairReport
+from twofold.compare.report.pair import PairReport, Run
 from twofold.compare.report.results import as_json, of_json
 from twofold.compare.report.sources import Source
 
@@ -64,6 +64,11 @@ def training_json(report: PairReport) -> dict[str, Any]:
         "steps": report.about.steps,
         "largest_relative_difference": report.largest_difference,
         "largest_relative_difference_of_twins": report.largest_twin_difference,
-        "sides": {side: {"raised": run} if isinstance(run, str) else asdict(run) for side, run in report.runs.items()},
+        "sides": {side: {"raised": run} if isinstance(run, str) else figures(run) for side, run in report.runs.items()},
         "milliseconds_a_step": [asdict(time) for time in times],
     }
+
+
+def figures(run: Run) -> dict[str, Any]:
+    """A training without its pictures, which stand with its pair."""
+    return {"losses": run.losses, "metrics": run.metrics, "seconds": run.seconds}

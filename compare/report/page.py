@@ -1,25 +1,24 @@
 """The page: the diagnosis or the verdict first, then pairs x checks, then each pair."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twofold.compare.faults.matrix import Row
 from twofold.compare.judge.battery import DTYPES, Result
 from twofold.compare.judge.checks.table import BATTERY, Check, battery_on
-from twofold.compare.judge.finding import Finding, Verdict
+from twofold.compare.judge.finding import Verdict
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.names import plain_lines
-from twofold.compare.report import plots
+from twofold.compare.report import plates
 from twofold.compare.report.build import LAST_STEPS
-from twofold.compare.report.cells import BEYOND, SIGNS, WITHIN, cell, cells, multiple, worst_ratio
+from twofold.compare.report.cells import BEYOND, SIGNS, WITHIN, cell, cells, multiple
 from twofold.compare.report.console import failing, flipped
 from twofold.compare.report.diagnosis import Diagnosis, diagnosis
 from twofold.compare.report.evidence import explanations
 from twofold.compare.report.killing import kill_matrix
 from twofold.compare.report.listing import listing
 from twofold.compare.report.pair import PairReport, Run
-from twofold.compare.report.pictures.gates import gate_heat_map
+from twofold.compare.report.plate import dressed
 from twofold.compare.report.published import beside_ours
 from twofold.compare.report.spine import spine
 from twofold.compare.report.verdicts import trial_of
@@ -34,7 +33,8 @@ def page(reports: Sequence[PairReport], made_in: Mapping[str, Any], written: str
     found = {report.about.name: diagnosis(report) for report in reports}
     groups = grouped([one for one in found.values() if one])
     listed = listing(reports, [one.place for one in found.values() if one and one.place])
-    return (
+    kills = kill_matrix({report.about.name: report.faults for report in reports})
+    text = (
         templates()
         .get_template("report.html")
         .render(
@@ -45,7 +45,8 @@ def page(reports: Sequence[PairReport], made_in: Mapping[str, Any], written: str
             marked=listed.marked,
             title=title(reports, groups),
             counts=counts(reports),
-            kills=kill_matrix({report.about.name: report.faults for report in reports}),
+            kills=kills,
+            pictures=overviews(reports, kills),
             within=[multiple(end) for end in WITHIN],
             beyond=[multiple(end) for end in BEYOND],
             environment=made_in,
@@ -54,6 +55,7 @@ def page(reports: Sequence[PairReport], made_in: Mapping[str, Any], written: str
             last_steps=LAST_STEPS,
         )
     )
+    return dressed(text)
 
 
 def templates() -> Any:
@@ -66,6 +68,17 @@ def templates() -> Any:
         finalize=shown,
         trim_blocks=True,
     )
+
+
+def overviews(reports: Sequence[PairReport], kills: Mapping[str, Any]) -> dict[str, Any]:
+    """The pictures of all pairs together."""
+    return {
+        "kills": plates.kills(kills["faults"]),
+        "sensitivity": plates.sensitivity(reports),
+        "speed": plates.speed(reports),
+        "cost": plates.cost(reports),
+        "scale": plates.scale(reports),
+    }
 
 
 def grouped(found: Sequence[Diagnosis]) -> list[list[Diagnosis]]:
@@ -132,7 +145,7 @@ def section(report: PairReport, found: Diagnosis | None, checks: Sequence[str]) 
         "explanations": [text for result in report.judged for text in explanations(result)],
         "flips": flipped(report.judged),
         "verdicts": failing(report.judged),
-        "gates": gates_of(report.judged),
+        "gates": plates.gates(report.judged),
         "stopped": report.stopped,
         "runs": {side: run for side, run in report.runs.items() if isinstance(run, Run)},
         "raised": training_raised(report),
@@ -140,9 +153,10 @@ def section(report: PairReport, found: Diagnosis | None, checks: Sequence[str]) 
         "twin_difference": report.largest_twin_difference,
         "times": [] if isinstance(report.times, str) else report.times,
         "untimed": report.times if isinstance(report.times, str) else "",
-        "bars": bars(report),
-        "curves": curves(report),
-        "step_times": step_times(report),
+        "floors": plates.floors(report),
+        "curves": plates.curves(report),
+        "step_times": plates.times(report),
+        "learned": plates.learned(report),
         "published": beside_ours(report.published),
     }
 
@@ -151,44 +165,3 @@ def training_raised(report: PairReport) -> list[str]:
     found = [f"{name}: {run}" for name, run in report.runs.items() if isinstance(run, str)]
     twin = [f"the reference's twin: {report.twin}"] if isinstance(report.twin, str) else []
     return [] if report.stopped else [*found, *twin]
-
-
-def bars(report: PairReport) -> str:
-    """Of the checks that measure anything; "" where none does. Off the scale is drawn at its end."""
-    found = [
-        (check.name, {trial_of(r): scaled(f) for r in report.results for f in r.findings if f.check == check.name})
-        for check in BATTERY
-    ]
-    rows = [(name, ratios) for name, ratios in found if any(ratios.values())]
-    return embedded(plots.error_bars(rows, LIMIT)) if rows else ""
-
-
-def scaled(finding: Finding) -> float:
-    """What raised was not measured, and has no bar."""
-    return min(worst_ratio(finding), 10 * LIMIT) if finding.quantities else 0.0
-
-
-def curves(report: PairReport) -> str:
-    scratch, reference, twin = report.runs.get("scratch"), report.runs.get("reference"), report.twin
-    if isinstance(scratch, Run) and isinstance(reference, Run) and isinstance(twin, Run):
-        return embedded(plots.both_curves(scratch.losses, reference.losses, twin.losses))
-    return ""
-
-
-def step_times(report: PairReport) -> str:
-    if isinstance(report.times, str) or not report.times:
-        return ""
-    return embedded(plots.step_times([(time.dtype, time.scratch, time.reference) for time in report.times]))
-
-
-def gates_of(results: Sequence[Result]) -> str:
-    """The map of the recurrent layer that differs first, of the first trial that has one; else ""."""
-    for result in results:
-        if result.cause and result.cause.gates and result.cause.first_divergence:
-            heading = f"{result.cause.first_divergence.module}, {trial_of(result)}"
-            return embedded(gate_heat_map(result.cause.gates, heading))
-    return ""
-
-
-def embedded(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode()

@@ -12,8 +12,9 @@ from twofold.compare.keeping import digest
 from twofold.compare.pair import Pair, SideName
 from twofold.compare.published.figure import Figure
 from twofold.compare.records import read, written
-from twofold.compare.report import plots
 from twofold.compare.report.killing import Faults, escaped
+from twofold.compare.report.plate import Plate
+from twofold.compare.report.plots.sides import relative_distance
 from twofold.compare.report.sources import Source
 
 
@@ -24,6 +25,7 @@ class Run:
     losses: list[float]
     metrics: dict[str, float]  # in training mode over the last steps, then in evaluation mode on the test set
     seconds: float
+    pictures: list[Plate] = field(default_factory=list)  # of what was learned
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class About:
     note: str = ""
     data: str = ""  # digest of the records
     missing: str = ""  # the files that --data lacks
+    parameters: int = 0  # numbers in the model at recipe size; 0 where it cannot be built
 
 
 def about(pair: Pair, dataset: Dataset | None, missing: str = "") -> About:
@@ -51,6 +54,7 @@ def about(pair: Pair, dataset: Dataset | None, missing: str = "") -> About:
         pair.recipe.report_steps,
         {**classes(pair), **{key: name.rpartition(":")[2] for key, name in named.items()}},
         missing=missing,
+        parameters=count(pair),
     )
     if dataset is None:
         return found
@@ -63,6 +67,13 @@ def classes(pair: Pair) -> dict[str, str]:
         return {path: type(module).__name__ for path, module in pair.model.build("scratch").named_modules()}
     except Exception:  # which is told where it is judged
         return {}
+
+
+def count(pair: Pair) -> int:
+    try:
+        return sum(parameter.data.size for _, parameter in pair.model.build("scratch").named_parameters())
+    except Exception:  # as above
+        return 0
 
 
 @dataclass
@@ -123,7 +134,7 @@ class PairReport:
         reference = self.runs.get("reference", "")
         if isinstance(run, str) or isinstance(reference, str):
             return nan
-        return float(plots.relative_distance(run.losses, reference.losses).max())
+        return float(relative_distance(run.losses, reference.losses).max())
 
 
 # Of a report what is measured and kept; times are taken last.

@@ -17,7 +17,7 @@ from twofold.compare.bench.rows import Peak
 from twofold.compare.bench.steps import growth_rows
 from twofold.compare.cli import main
 from twofold.compare.pairs import PAIRS
-from twofold.compare.report.pictures.growth import growth_curves
+from twofold.compare.report.plots.growth import growth_curves
 
 pytestmark = pytest.mark.usefixtures("brief")
 
@@ -32,8 +32,10 @@ def twofold(*arguments: object) -> int:
 def test_growth_and_its_picture() -> None:
     found = list(growth_rows(CATCAR, CARS))
     assert [(row.kind, row.batch) for row in found] == [("growth", 1), ("growth", 3)]
-    assert growth_curves([*found, *(replace(row, name="another") for row in found)]).startswith(b"\x89PNG")
-    assert growth_curves([replace(found[0], timing=None), found[1]]).startswith(b"\x89PNG")
+    both = [*found, *(replace(row, name="another") for row in found)]
+    assert [axis.get_title() for axis in growth_curves(both).axes] == ["catcar-mlp", "another"]
+    (axis,) = growth_curves([replace(found[0], timing=None), found[1]]).axes
+    assert [list(line.get_xdata()) for line in axis.get_lines()] == [[3]] * 3
 
 
 def test_a_child_measures_at_least_the_parameters_and_their_gradients(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_a_reader_that_leaves_is_no_difference() -> None:
 @pytest.mark.parametrize("surrounding", [{"MPLBACKEND": "nonsense"}, {"MPLBACKEND": "qtagg", "COLUMNS": "0"}], ids=str)
 def test_surroundings_that_are_none_of_ours(surrounding: dict[str, str], tmp_path: Path) -> None:
     """A process of its own, for matplotlib reads them when it is imported."""
-    code = "from twofold.compare.report import plots; plots.figure(1); import os; print(os.environ['MPLBACKEND'])"
+    code = "from twofold.compare.report.plots import sheet; sheet.figure(1); import os; print(os.environ['MPLBACKEND'])"
     run = [sys.executable, "-c", code]
     done = subprocess.run(run, cwd=ROOT, env=surrounding, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, f"{surrounding['MPLBACKEND']}\n"), done.stderr

@@ -18,10 +18,10 @@ from tests.training.test_sweep import PAIR, SMALL
 from twofold.compare.commands.sweep import word_table
 from twofold.compare.names import plain
 from twofold.compare.pairs import FILES, PAIRS
-from twofold.compare.report import plots
 from twofold.compare.report.page import shown
 from twofold.compare.report.pictures.confusion import confusion_matrices
 from twofold.compare.report.pictures.predictions import as_text, next_words
+from twofold.compare.report.plots import sheet
 from twofold.compare.screen import Screen
 from twofold.compare.training.sweep import Trained
 
@@ -103,7 +103,7 @@ DRAWN = ["$\\frac{$ _x^2 $", "one\ntwo\r\nthree", "[/] \x1b[31mred \udcff \u202e
 @pytest.mark.parametrize("name", DRAWN, ids=ascii)
 def test_a_picture_shows_a_name_as_it_is(name: str) -> None:
     """In headings, legends, labels and ticks, and beside powers of ten, which are formulas."""
-    drawing, (axis, bars) = plots.figure(2)
+    drawing, (axis, bars) = sheet.figure(2)
     axis.semilogy([1, 2], [1e-4, 1e4], label=name)
     axis.set(title=name, xlabel=name)
     axis.legend()
@@ -112,19 +112,19 @@ def test_a_picture_shows_a_name_as_it_is(name: str) -> None:
     drawing.suptitle(name)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert plots.png(drawing).startswith(b"\x89PNG")
+        assert sheet.png(drawing).startswith(b"\x89PNG")
     lines = ["\n".join(map(plain, name.split("\n")))]
     assert sum(text in lines for text in texts(drawing)) == 8  # a tick has two labels
     of_names = [text for text in drawing.findobj(Text) if text.get_text() in lines]
     assert not any(text.get_parse_math() for text in of_names)
-    (powers,) = [found for found in drawing.findobj(Axis) if plots.powers(found)]
+    (powers,) = [found for found in drawing.findobj(Axis) if sheet.powers(found)]
     assert all(tick.label1.get_parse_math() for tick in powers.get_major_ticks())
 
 
 def test_class_names_with_dollars_are_no_formulas() -> None:
     classes = ("$a$", "\\frac{$")
     outs, targets = np.eye(2), np.array([0, 1])
-    assert confusion_matrices([("$x", outs, targets)], classes, "cost $5 and $6").startswith(b"\x89PNG")
+    assert sheet.png(confusion_matrices([("$x", outs, targets)], classes, "cost $5 and $6")).startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("word", HOSTILE, ids=ascii)

@@ -108,7 +108,6 @@ def test_a_sweep_on_the_device(device: str, tmp_path: Path) -> None:
 def test_a_report_on_the_device(device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("twofold.compare.report.build.planted", lambda pair, verdict: "none is planted here")
     monkeypatch.setattr("twofold.compare.commands.report.timed", lambda pair, dataset, place: [])
-    monkeypatch.setattr("twofold.compare.report.plots.step_times", lambda rows: b"")
     twofold("report", "catcar-mlp", "--device", device, "--jobs", 1, "--out", tmp_path)
     results = json.loads((tmp_path / "report.json").read_text())["results"]
     assert [result["device"] for result in results] == [device] * 3

@@ -50,7 +50,7 @@ SOURCES = {
 
 def about(name: str) -> About:
     layers = {"": "Net", "recurrent": "LSTM", "fc": "Linear", "loss": "CrossEntropyLoss", "optimizer": "Adam"}
-    return About(name, f"The pair {name}", 32, 5, layers, "embedded", "It is small.", "digest")
+    return About(name, f"The pair {name}", 32, 5, layers, "embedded", "It is small.", "digest", parameters=1000)
 
 
 def passing(check: str, ratio: float) -> Finding:

@@ -6,16 +6,8 @@ import numpy as np
 import pytest
 
 from tests.training.small import at_check_size
-from twofold.compare.report.pictures import gradients
-from twofold.compare.report.pictures.gradients import gradient_curves, layer_norms
+from twofold.compare.report.plots.gradients import gradient_curves, layer_norms
 from twofold.compare.training.gradients import Row, Watched, first_batch
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    found: list[Any] = []
-    monkeypatch.setattr(gradients, "png", lambda drawing: found.append(drawing) or b"")
-    return found
 
 
 def watched(name: str, steps: int, every: int = 1) -> Watched:
@@ -33,10 +25,10 @@ def labels(axis: Any) -> list[str]:
     return [text.get_text() for text in axis.get_legend().get_texts()]
 
 
-def test_layers_and_updates_over_the_steps(drawn: list[Any]) -> None:
+def test_layers_and_updates_over_the_steps() -> None:
     found = watched("fc-net-adagrad", 5, every=2)
-    gradient_curves(found)
-    first, last = drawn[0].axes
+    drawing = gradient_curves(found)
+    first, last = drawing.axes
     assert labels(first) == ["fc1", "fc2", "fc3"]
     assert labels(last) == [f"fc{n}.{kind}" for n in (1, 2, 3) for kind in ("weight", "bias")]
     assert [axis.get_yscale() for axis in (first, last)] == ["log", "log"]
@@ -48,14 +40,14 @@ def test_layers_and_updates_over_the_steps(drawn: list[Any]) -> None:
     bias = last.get_lines()[1].get_ydata()
     assert np.isnan(bias[0]), "a bias leaves 0 by no ratio"
     assert np.isfinite(bias[1:]).all()
-    assert drawn[0].get_suptitle() == "fc-net-adagrad, scratch: gradients and updates"
+    assert drawing.get_suptitle() == "fc-net-adagrad, scratch: gradients and updates"
     for axis in (first, last):
         assert all(np.log10(limit) == pytest.approx(round(np.log10(limit))) for limit in axis.get_ylim())
 
 
-def test_time_steps_at_a_few_training_steps(drawn: list[Any]) -> None:
-    gradient_curves(watched("activity-gru", 9))
-    _, middle, _ = drawn[0].axes
+def test_time_steps_at_a_few_training_steps() -> None:
+    drawing = gradient_curves(watched("activity-gru", 9))
+    _, middle, _ = drawing.axes
     assert labels(middle) == ["step 1", "step 3", "step 5", "step 7", "step 9"]
     assert middle.get_xlabel() == "time step t"
     assert middle.get_title() == "recurrent: gradient of its state through time"
@@ -63,21 +55,21 @@ def test_time_steps_at_a_few_training_steps(drawn: list[Any]) -> None:
     assert not middle.texts
 
 
-def test_where_a_truncation_cuts(drawn: list[Any]) -> None:
-    gradient_curves(watched("activity-rnn-truncated-clipped", 2))
-    first, middle, _ = drawn[0].axes
+def test_where_a_truncation_cuts() -> None:
+    drawing = gradient_curves(watched("activity-rnn-truncated-clipped", 2))
+    first, middle, _ = drawing.axes
     assert labels(first)[0] == "recurrent", "the second call's output under the layer's name"
     assert [text.get_text() for text in middle.texts] == ["exactly 0\nup to t = 2"]
     for line in middle.get_lines():
         assert np.isnan(line.get_ydata()).tolist() == [True] * 3 + [False] * 4
 
 
-def test_what_is_zero_throughout_says_so(drawn: list[Any]) -> None:
+def test_what_is_zero_throughout_says_so() -> None:
     found = Watched(at_check_size("fc-net"))
     found.rows = [Row(n, kind, name, None, v) for n in (1, 2) for kind, name, v in VALUES]  # type: ignore[arg-type]
-    gradient_curves(found)
-    assert labels(drawn[0].axes[0]) == ["fc1: 0 throughout", "fc2"]
-    assert drawn[0].axes[0].get_ylim() == (0.1, 1)
+    drawing = gradient_curves(found)
+    assert labels(drawing.axes[0]) == ["fc1: 0 throughout", "fc2"]
+    assert drawing.axes[0].get_ylim() == (0.1, 1)
 
 
 VALUES = (
@@ -89,19 +81,19 @@ VALUES = (
 )
 
 
-def test_a_single_step_is_dots(drawn: list[Any]) -> None:
-    gradient_curves(watched("fc-net-adam", 1))
-    assert all(line.get_marker() for line in drawn[0].axes[0].get_lines())
+def test_a_single_step_is_dots() -> None:
+    drawing = gradient_curves(watched("fc-net-adam", 1))
+    assert all(line.get_marker() for line in drawing.axes[0].get_lines())
 
 
-def test_a_line_a_net_over_its_layers(drawn: list[Any]) -> None:
+def test_a_line_a_net_over_its_layers() -> None:
     nets = first_batch([(name, at_check_size(name)) for name in ("fc-net-sigmoid", "fc-net-two-layer")])
-    layer_norms(nets, "by activation")
-    (axis,) = drawn[0].axes
+    drawing = layer_norms(nets, "by activation")
+    (axis,) = drawing.axes
     assert labels(axis) == ["fc-net-sigmoid", "fc-net-two-layer"]
     assert [text.get_text() for text in axis.get_xticklabels()] == ["fc1", "fc2", "fc3", "fc4"]
     np.testing.assert_array_equal(axis.get_lines()[0].get_ydata(), list(nets[0][1].values()))
     assert len({line.get_marker() for line in axis.get_lines()}) == 2
-    assert drawn[0].get_suptitle() == "by activation"
-    layer_norms([*nets, *first_batch([("rnn", at_check_size("activity-rnn"))])], "others")
-    assert [text.get_text() for text in drawn[1].axes[0].get_xticklabels()] == ["1", "2", "3", "4"]
+    assert drawing.get_suptitle() == "by activation"
+    drawing = layer_norms([*nets, *first_batch([("rnn", at_check_size("activity-rnn"))])], "others")
+    assert [text.get_text() for text in drawing.axes[0].get_xticklabels()] == ["1", "2", "3", "4"]

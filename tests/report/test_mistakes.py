@@ -8,21 +8,13 @@ import pytest
 
 from tests.report.test_pictures import GIVEN, trained
 from twofold.compare.data import Split
-from twofold.compare.report.pictures import mistakes, mosaic, predictions, samples
+from twofold.compare.report.pictures import mosaic, predictions, samples
 from twofold.compare.report.pictures.gallery import first_filters, gallery, hidden, images_of, misclassified
 from twofold.compare.report.pictures.mistakes import Mistakes, mistakes_picture
 from twofold.compare.report.pictures.mistakes import mistakes as found_mistakes
 from twofold.compare.training.train import Configuration, Training, outputs
 
 DIGITS = tuple("0123456789")
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    found: list[Any] = []
-    for module in (mistakes, mosaic, predictions, samples):
-        monkeypatch.setattr(module, "png", lambda drawing: found.append(drawing) or b"")
-    return found
 
 
 def scores(said: list[int], classes: int = 10, sure: float = 1.0) -> np.ndarray:
@@ -49,23 +41,24 @@ def test_without_a_mistake_those_that_it_was_least_sure_of() -> None:
     assert (signs.places, signs.captions) == ([1], ["cat, not car"])
 
 
-def test_captions_stand_over_their_images(drawn: list[Any]) -> None:
+def test_captions_stand_over_their_images() -> None:
     images = np.random.default_rng(0).random((4, 5, 6))
-    mistakes_picture(images, Mistakes([2, 0], ["3, is 8", "0, is 6"], "2 of 4"), "net")
-    assert [axis.get_title() for axis in drawn[0].axes] == ["3, is 8", "0, is 6"]
-    for axis, place in zip(drawn[0].axes, (2, 0), strict=True):
+    drawing = mistakes_picture(images, Mistakes([2, 0], ["3, is 8", "0, is 6"], "2 of 4"), "net")
+    assert [axis.get_title() for axis in drawing.axes] == ["3, is 8", "0, is 6"]
+    for axis, place in zip(drawing.axes, (2, 0), strict=True):
         np.testing.assert_array_equal(axis.get_images()[0].get_array(), mosaic.pixels(images)[place])
-    assert drawn[0].get_suptitle() == "net\n2 of 4"
-    mistakes_picture(np.random.default_rng(0).random((1, 3, 5, 6)), Mistakes([0], ["crescent, is house"], ""), "")
-    assert drawn[1].axes[0].get_title() == "crescent,\nis house"
-    assert drawn[1].axes[0].get_images()[0].get_array().shape == (5, 6, 3)
+    assert drawing.get_suptitle() == "net\n2 of 4"
+    other = mistakes_picture(
+        np.random.default_rng(0).random((1, 3, 5, 6)), Mistakes([0], ["crescent, is house"], ""), ""
+    )
+    assert other.axes[0].get_title() == "crescent,\nis house"
+    assert other.axes[0].get_images()[0].get_array().shape == (5, 6, 3)
 
 
 @pytest.mark.parametrize("given", ["signs", "filters", "letters", "colour"])
-def test_a_trained_net_s_mistakes_are_those_of_its_accuracy(given: str, drawn: list[Any]) -> None:
+def test_a_trained_net_s_mistakes_are_those_of_its_accuracy(given: str) -> None:
     training = trained(*GIVEN[given][:2])
-    list(misclassified(training))
-    test, (figure,) = training.dataset.test, drawn
+    test, ((_, figure),) = training.dataset.test, misclassified(training)
     outs, targets = outputs(training.side, test)[1], test.targets
     right = outs.argmax(1) == targets if outs.shape[1] > 1 else ((outs > 0) == (targets > 0))[:, 0]
     count = f"{(~right).sum()} of 4" if not right.all() else "none of 4"
@@ -73,13 +66,13 @@ def test_a_trained_net_s_mistakes_are_those_of_its_accuracy(given: str, drawn: l
     assert "epoch 1, 3 steps" in figure.get_suptitle()
 
 
-def test_example_images_have_their_class_beside_them(drawn: list[Any]) -> None:
+def test_example_images_have_their_class_beside_them() -> None:
     labels = np.array([1, 0, 1, 1])
     images = np.stack([np.full((4, 4), 9.0 * n) for n in range(4)])
     images[:, 0, 0] -= 1  # each has two values
-    samples.examples(images, labels, ("cat", "car", "none"), np.random.default_rng(0), "catcar")
-    assert [[text.get_text() for text in axis.texts] for axis in drawn[0].axes] == [["cat"], ["car"], ["none"]]
-    pictures = [axis.get_images() for axis in drawn[0].axes]
+    drawing = samples.examples(images, labels, ("cat", "car", "none"), np.random.default_rng(0), "catcar")
+    assert [[text.get_text() for text in axis.texts] for axis in drawing.axes] == [["cat"], ["car"], ["none"]]
+    pictures = [axis.get_images() for axis in drawing.axes]
     assert [len(shown) for shown in pictures] == [1, 1, 0]
     (one,), (three,), _ = pictures
     places = [[bool(picture.get_array()[1, 1 + 5 * n, 0] == 0) for n in range(4)] for picture in (one, three)]
@@ -115,12 +108,10 @@ def below(figure: Any) -> str:
     return figure.get_supxlabel()
 
 
-def test_weights_say_which_they_are_and_how_far_they_have_come(drawn: list[Any]) -> None:
+def test_weights_say_which_they_are_and_how_far_they_have_come() -> None:
     pair, data, _ = GIVEN["signs"]
     fresh = Training(pair, data, Configuration(pair.name, "scratch", "float64", "cpu", 0, "embedded"))
-    for training in (fresh, trained(pair, data)):
-        list(hidden(training))
-    first, later = drawn
+    ((_, first),), ((_, later),) = hidden(fresh), hidden(trained(pair, data))
     assert first.get_suptitle() == "catcar-mlp, scratch, untrained: fc1, the first layer"
     assert below(first).endswith("; still their random first values")
     assert later.get_suptitle() == "catcar-mlp, scratch, epoch 1, 3 steps: fc1, the first layer"
@@ -130,21 +121,19 @@ def test_weights_say_which_they_are_and_how_far_they_have_come(drawn: list[Any])
     assert later.axes[0].get_title() == "3 units: what each weighs of the input"
 
 
-def test_filters_and_decoders_say_of_which_layer(drawn: list[Any]) -> None:
-    list(first_filters(trained(*GIVEN["filters"][:2])))
-    list(hidden(trained(*GIVEN["autoencoder"][:2])))
-    assert [figure.get_suptitle().partition(": ")[2] for figure in drawn] == [
+def test_filters_and_decoders_say_of_which_layer() -> None:
+    drawn = [*first_filters(trained(*GIVEN["filters"][:2])), *hidden(trained(*GIVEN["autoencoder"][:2]))]
+    assert [figure.get_suptitle().partition(": ")[2] for _, figure in drawn] == [
         "conv1, the first layer",
         "encoder, the first layer",
         "decoder, the last layer",
     ]
-    assert all("moved by" in below(figure) for figure in drawn)
+    assert all("moved by" in below(figure) for _, figure in drawn)
 
 
-def test_a_wave_s_windows_follow_each_other_in_one_axis(drawn: list[Any]) -> None:
+def test_a_wave_s_windows_follow_each_other_in_one_axis() -> None:
     sets = [("training", np.zeros((3, 1)), np.ones((3, 1))), ("validation", np.full((2, 1), 3.0), np.ones((2, 1)))]
-    predictions.waves(sets, "wave")
-    (axis,) = drawn[0].axes
+    (axis,) = predictions.waves(sets, "wave").axes
     curves = [list(line.get_xdata()) for line in axis.get_lines() if len(set(line.get_xdata())) > 1]
     assert curves == [[0, 1, 2], [0, 1, 2], [3, 4], [3, 4]]
     assert [text.get_text() for text in axis.texts] == ["training: MSE 1", "validation: MSE 4"]

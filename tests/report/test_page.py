@@ -15,13 +15,16 @@ from twofold.compare.commands import report as command
 from twofold.compare.errors import BadInput, Status
 from twofold.compare.judge.finding import Finding, Verdict
 from twofold.compare.report import page as drawing
+from twofold.compare.report import plates
 from twofold.compare.report.cells import BEYOND, WITHIN, cell, multiple, shade
 from twofold.compare.report.content import as_content, of_content
 from twofold.compare.report.diagnosis import diagnosis
 from twofold.compare.report.page import page
 from twofold.compare.report.pair import PairReport
+from twofold.compare.report.plate import Plate
 from twofold.compare.strict import dumps
 
+PANEL = '<svg class="plot" role="img" aria-label="a picture"></svg>'
 VOID = {"meta", "img", "br", "link"}
 # The headline of a page with this pair alone, and the status that a report with it ends with.
 TOLD = {
@@ -67,9 +70,9 @@ class Tree(HTMLParser):
 @pytest.fixture(autouse=True)
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures have tests of their own."""
-    for name in ("error_bars", "both_curves", "step_times"):
-        monkeypatch.setattr(drawing.plots, name, lambda *_: b"picture")
-    monkeypatch.setattr(drawing, "gate_heat_map", lambda *_: b"picture")
+    for name in ("dots", "both_curves", "step_times", "gate_heat_map", "kill_map", "costs"):
+        monkeypatch.setattr(plates, name, lambda *_, **__: None)
+    monkeypatch.setattr(plates, "plate", lambda title, told, *_, **__: Plate(title, told, (PANEL,)))
 
 
 def of(*reports: PairReport) -> str:
@@ -90,7 +93,7 @@ def test_the_headline_is_the_diagnosis(kind: str) -> None:
 
 def test_every_pair_is_a_section_and_in_the_matrix_whatever_became_of_it() -> None:
     tree, names = Tree(of(*KINDS.values())), [report.about.name for report in KINDS.values()]
-    assert [a["id"] for a in tree.of("section")] == ["matrix", *names, "faults", "sources", "checks"]
+    assert [a["id"] for a in tree.of("section")] == ["matrix", *names, "faults", "speed", "sources", "checks"]
     links = [a["href"] for a in tree.of("a")]
     cells = len(drawing.BATTERY) + 3
     assert all(links.count(f"#{name}") >= cells + 2 for name in names)
@@ -190,7 +193,7 @@ def test_the_structure_of_the_page() -> None:
     assert all(later <= level + 1 for level, later in pairwise(levels))
     assert len(tree.of("caption")) == len(tree.of("table"))
     assert all(a.get("scope") in ("col", "row", "rowgroup") for a in tree.of("th"))
-    assert all(a.get("alt") for a in tree.of("img"))
+    assert all(a.get("aria-label") and a["role"] == "img" for a in tree.of("svg")) and not tree.of("img")
     ids = [a["id"] for _, a in tree.found if "id" in a]
     assert len(ids) == len(set(ids))
     assert {a["href"] for a in tree.of("a")} <= {f"#{name}" for name in ids}
@@ -243,12 +246,13 @@ def test_shades_are_even_on_a_log_scale_and_end_at_the_limit() -> None:
     assert told == ["0.0", "0.4", "8.0", "10", "999", "1e15", "∞"]
 
 
-def test_what_raises_has_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_raises_has_no_dot(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Any] = []
-    monkeypatch.setattr(drawing.plots, "error_bars", lambda rows, limit: drawn.append(rows) or b"picture")
-    assert "Largest error of each check" not in of(raises()) and not drawn
-    of(lstm())
-    assert dict(drawn[0])["gradient"] == {"float64": 80, "float32": 80}
+    monkeypatch.setattr(plates, "dots", lambda rows, *_, **__: drawn.append(rows))
+    assert plates.floors(raises()) is None and not drawn
+    shown = plates.floors(lstm())
+    assert dict(drawn[0])["gradient"] == {"float64": 2e15, "float32": 2e15}
+    assert shown and shown.told.startswith("The largest error is 1e15 floors, in gradient (float64); 3 of ")
 
 
 def test_what_raises_is_shaded_as_what_has_no_bound() -> None:

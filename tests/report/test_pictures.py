@@ -12,16 +12,17 @@ from tests.training.small import Silent
 from twofold.compare.data import Dataset, Split
 from twofold.compare.pair import Pair, Recipe
 from twofold.compare.pairs import PAIRS
-from twofold.compare.report import plots
 from twofold.compare.report.pictures import gallery, predictions
 from twofold.compare.report.pictures.confusion import classes_of, confusion_matrices
-from twofold.compare.report.pictures.curves import named, sweep_curves
 from twofold.compare.report.pictures.filtering import filtered, photograph
 from twofold.compare.report.pictures.gallery import PATCH, shown_patch
 from twofold.compare.report.pictures.mosaic import GAP, mosaic, pixels, signed
 from twofold.compare.report.pictures.predictions import NextWord, as_text, next_words
 from twofold.compare.report.pictures.samples import patches
 from twofold.compare.report.pictures.weights import columns_of, filters, hidden_units, plane_shape
+from twofold.compare.report.plots.sheet import Drawing, png
+from twofold.compare.report.plots.sides import step_times
+from twofold.compare.report.plots.sweep import named, sweep_curves
 from twofold.compare.training.metrics import confusion
 from twofold.compare.training.sweep import Trained
 from twofold.compare.training.train import Configuration, Training, evaluate
@@ -30,10 +31,10 @@ RNG = np.random.default_rng(0)
 WORDS = tuple(f"w{n}" for n in range(13))
 
 
-def size(png: bytes) -> tuple[int, int]:
+def size(drawing: Drawing | bytes) -> tuple[int, int]:
     from PIL import Image
 
-    with Image.open(io.BytesIO(png)) as image:
+    with Image.open(io.BytesIO(drawing if isinstance(drawing, bytes) else png(drawing))) as image:
         image.load()
         return image.size
 
@@ -60,7 +61,7 @@ def test_confusion_picture_names_its_axes() -> None:
     draw(axis, np.array([[3, 1], [0, 4]]), ("cat", "car"), "test")
     assert (axis.get_ylabel(), axis.get_xlabel()) == ("actual", "predicted")
     assert [text.get_text() for text in axis.get_yticklabels()] == ["cat", "car"]
-    assert [text.get_text() for text in axis.texts] == ["3", "1", "0", "4"]
+    assert [text.get_text() for text in axis.texts] == ["3", "1", "4"]
     assert axis.get_title() == "test: 87.50 % of 8 right"
     outs, targets = RNG.standard_normal((9, 3)), RNG.integers(0, 3, 9)
     assert size(confusion_matrices([("test", outs, targets)], ("a", "b", "c"), "heading"))[0] > 200
@@ -91,9 +92,9 @@ def test_planes(count: int, shape: tuple[int, ...] | None) -> None:
 def test_images_that_are_stored_transposed_are_shown_upright() -> None:
     weight = RNG.standard_normal((6, 16))
     turned = weight.reshape(6, 4, 4).swapaxes(1, 2).reshape(6, 16)
-    upright = hidden_units(weight, False, "hidden units", "heading")
-    assert hidden_units(turned, True, "hidden units", "heading") == upright
-    assert hidden_units(turned, False, "hidden units", "heading") != upright
+    upright = png(hidden_units(weight, False, "hidden units", "heading"))
+    assert png(hidden_units(turned, True, "hidden units", "heading")) == upright
+    assert png(hidden_units(turned, False, "hidden units", "heading")) != upright
 
 
 def test_filters_and_their_limit() -> None:
@@ -120,11 +121,11 @@ def test_the_two_filters_by_hand() -> None:
 def test_patches_are_the_same_in_colour_and_preprocessed() -> None:
     """The picture follows the records: other records after the chosen range change nothing."""
     raw, prepared = RNG.random((9, 3, 4, 4)), RNG.random((7, 16))
-    first = patches(raw, prepared, np.random.default_rng(1), "heading")
+    first = png(patches(raw, prepared, np.random.default_rng(1), "heading"))
     raw[7:] = 0  # of the test split
-    assert patches(raw, prepared, np.random.default_rng(1), "heading") == first
+    assert png(patches(raw, prepared, np.random.default_rng(1), "heading")) == first
     raw[0] = 0
-    assert patches(raw, prepared, np.random.default_rng(1), "heading") != first
+    assert png(patches(raw, prepared, np.random.default_rng(1), "heading")) != first
 
 
 def dataset(name: str, inputs: np.ndarray, targets: np.ndarray, classes: tuple[str, ...] = (), **more: Any) -> Dataset:
@@ -284,11 +285,8 @@ def test_sweep_curves_name_at_most_twelve() -> None:
         assert size(sweep_curves(CATCAR, points[:count], best))[0] > 600
 
 
-def test_times_of_a_step_are_written_out_and_keep_clear_of_the_legend(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plots, "png", lambda drawing: drawing)
-    drawing: Any = plots.step_times([("float64", 1103.2, 1380.4), ("float32", 0.0981, 559.6)])
-    (axis,) = drawing.axes
-    assert [text.get_text() for text in axis.texts] == ["1,103 ms", "0.0981 ms", "1,380 ms", "560 ms"]
-    drawing.canvas.draw()
-    legend = axis.get_legend().get_window_extent()
-    assert not any(text.get_window_extent().overlaps(legend) for text in axis.texts)
+def test_times_of_a_step_are_written_out_beside_their_sides() -> None:
+    (axis,) = step_times([("float64", 1103.2, 1380.4), ("float32", 0.0981, 559.6)]).axes
+    assert [text.get_text() for text in axis.texts] == ["1,103 ms", "1,380 ms", "0.0981 ms", "560 ms"]
+    sides = [f"{side}, {dtype}" for dtype in ("float64", "float32") for side in ("scratch", "reference")]
+    assert [text.get_text() for text in axis.get_yticklabels()] == sides

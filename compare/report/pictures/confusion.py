@@ -5,9 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from twofold.compare.report.plots import png, sheet
+from twofold.compare.report.plots.hues import COUNT, INK
+from twofold.compare.report.plots.sheet import Drawing, drawn, sheet
 from twofold.compare.training.metrics import confusion
 from twofold.scratch.module import Array
+
+DARKEST = 0.55  # of the shades, so that a count is read on it in either scheme
 
 
 def classes_of(values: Array) -> Array:
@@ -17,7 +20,8 @@ def classes_of(values: Array) -> Array:
     return values.argmax(axis=1) if values.ndim == 2 else values
 
 
-def confusion_matrices(sets: Sequence[tuple[str, Array, Array]], classes: Sequence[str], heading: str) -> bytes:
+@drawn
+def confusion_matrices(sets: Sequence[tuple[str, Array, Array]], classes: Sequence[str], heading: str) -> Drawing:
     """Counts by actual (rows) and predicted class (columns) for each (set, outputs, targets); colours are by row."""
     side = 2.6 + 0.48 * len(classes)
     drawing = sheet(side * len(sets), side, images=True)
@@ -25,15 +29,18 @@ def confusion_matrices(sets: Sequence[tuple[str, Array, Array]], classes: Sequen
         counts = confusion(classes_of(outs), classes_of(targets), len(classes))
         draw(drawing.add_subplot(1, len(sets), place), counts, classes, name)
     drawing.suptitle(heading)
-    return png(drawing)
+    return drawing
 
 
 def draw(axis: Any, counts: Array, classes: Sequence[str], name: str) -> None:
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.ndindex(*counts.shape):
-        color = "white" if share[row, column] > 0.5 else "black" if counts[row, column] else "#a3a3a3"
-        axis.text(column, row, counts[row, column], ha="center", va="center", fontsize=8, color=color)
+    from matplotlib.colors import to_rgb
+
+    shades = np.empty((*counts.shape, 4))
+    shades[..., :3] = to_rgb(COUNT)
+    shades[..., 3] = DARKEST * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axis.imshow(shades, interpolation="none")
+    for row, column in np.argwhere(counts):
+        axis.text(column, row, counts[row, column], ha="center", va="center", fontsize=8, color=INK)
     places, slanted = range(len(classes)), max(map(len, classes)) > 4
     axis.set_xticks(places, classes, rotation=45 if slanted else 0, ha="right" if slanted else "center")
     axis.set_yticks(places, classes)

@@ -7,6 +7,7 @@ import numpy as np
 from twofold import scratch
 from twofold.compare.environment import import_matplotlib
 from twofold.compare.report.pictures.mosaic import panels
+from twofold.compare.report.plots.sheet import Drawing
 from twofold.scratch.module import Array
 
 GREY = (0.3, 0.6, 0.1)  # of red, green and blue
@@ -36,7 +37,7 @@ def photograph() -> Array:
     return np.asarray(cut).transpose(2, 0, 1)
 
 
-def filtered_picture(image: Array, heading: str) -> bytes:
+def filtered_picture(image: Array, heading: str) -> Drawing:
     """An image (3, H, W) in [0, 255] beside its grey and its horizontal edges, as scratch.Conv2d gives them."""
     shown = [image.transpose(1, 2, 0), *filtered(image)]
     titles = ["original", "grey filter", "horizontal edges of the blue"]

@@ -7,13 +7,14 @@ import numpy as np
 
 from twofold import scratch
 from twofold.compare.data import Dataset, Split
-from twofold.compare.report import plots
 from twofold.compare.report.pictures import samples
 from twofold.compare.report.pictures.confusion import classes_of, confusion_matrices
 from twofold.compare.report.pictures.filtering import filtered_picture, photograph
 from twofold.compare.report.pictures.mistakes import mistakes, mistakes_picture
 from twofold.compare.report.pictures.predictions import as_text, next_words, waves
 from twofold.compare.report.pictures.weights import filters, hidden_units, plane_shape
+from twofold.compare.report.plots.sheet import Drawing, png
+from twofold.compare.report.plots.training import training_curves
 from twofold.compare.training.gradients import update_ratios
 from twofold.compare.training.train import Training, outputs
 from twofold.scratch.module import Array, Parameter
@@ -22,17 +23,19 @@ MOST_CLASSES = 12
 PATCH = 92
 TRIGRAMS = 10
 TRANSPOSED = ("catcar",)  # data sets whose images are stored turned about their diagonal
-Files = Iterator[tuple[str, bytes]]
+Drawings = Iterator[tuple[str, Drawing | str]]  # by name; a text is one
 
 
-def gallery(training: Training) -> Files:
+def gallery(training: Training) -> Iterator[tuple[str, bytes]]:
     """Names and contents of all files; predictions are those of the weights that the training now has."""
+    for name, drawing in drawings(training):
+        yield (f"{name}.txt", drawing.encode()) if isinstance(drawing, str) else (f"{name}.png", png(drawing))
+
+
+def drawings(training: Training) -> Drawings:
     backend = training.configuration.backend
     if training.steps:
-        yield (
-            "curves.png",
-            plots.training_curves(training.pair, backend, training.steps, training.epochs, training.within),
-        )
+        yield "curves", training_curves(training.pair, backend, training.steps, training.epochs, training.within)
     for make in (*ANY, *OF_DATA.get(training.dataset.name, ())):
         yield from make(training)
 
@@ -63,11 +66,11 @@ def has_few_classes(data: Dataset) -> bool:
     return 2 <= len(data.classes) <= MOST_CLASSES and (indices or signs)
 
 
-def confusions(training: Training) -> Files:
+def confusions(training: Training) -> Drawings:
     data = training.dataset
     if has_few_classes(data):
         sets = [predicted(training, "training", data.train), predicted(training, "test", data.test)]
-        yield "confusion.png", confusion_matrices(sets, data.classes, heading(training, "confusion"))
+        yield "confusion", confusion_matrices(sets, data.classes, heading(training, "confusion"))
 
 
 def images_of(data: Dataset, split: Split) -> Array | None:
@@ -80,21 +83,21 @@ def images_of(data: Dataset, split: Split) -> Array | None:
     return images.swapaxes(-1, -2) if data.name in TRANSPOSED else images
 
 
-def misclassified(training: Training) -> Files:
+def misclassified(training: Training) -> Drawings:
     """Where images have one of a few classes."""
     data = training.dataset
     if has_few_classes(data) and (images := images_of(data, data.test)) is not None:
         _, outs, targets = predicted(training, "test", data.test)
         found = mistakes(outs, targets, data.classes)
-        yield "misclassified.png", mistakes_picture(images, found, heading(training, "what it said, and what is right"))
+        yield "misclassified", mistakes_picture(images, found, heading(training, "what it said, and what is right"))
 
 
-def examples(training: Training) -> Files:
+def examples(training: Training) -> Drawings:
     data, rng = training.dataset, np.random.default_rng(training.configuration.seed)
     images, labels = images_of(data, data.train), classes_of(data.train.targets)
     if images is not None:
         heading = f"{data.name}, random training records of each class"
-        yield "samples.png", samples.examples(images, labels, data.classes, rng, heading)
+        yield "samples", samples.examples(images, labels, data.classes, rng, heading)
 
 
 class Weighted(NamedTuple):
@@ -115,44 +118,54 @@ def weighted_layers(training: Training) -> list[Weighted]:
     ]
 
 
-def moved(training: Training, layer: Weighted) -> str:
-    """How far a weight has come from where it began: what looks like noise may be just that."""
+def way(training: Training, layer: Weighted) -> float:
+    """How far a weight has come from where it began, as a part of what it was."""
     name = f"{layer.path}.weight" if layer.path else "weight"
     first = training.pair.initial_state(training.configuration.seed)
     (ratio,) = update_ratios({name: first[name]}, {name: layer.weight}).values()
+    return ratio
+
+
+def moved(training: Training, layer: Weighted) -> str:
+    """The same in words: what looks like noise may be just that."""
+    ratio = way(training, layer)
     return f"{f'moved by {100 * ratio:.3g} % from' if ratio else 'still'} their random first values"
 
 
-def first_filters(training: Training) -> Files:
+def first_filters(training: Training) -> Drawings:
     """Where the first layer is a convolution."""
     layers = weighted_layers(training)
     if layers and isinstance(layers[0].module, scratch.Conv2d):
         first = layers[0]
         what = f"{first.path}, the first layer"
-        yield "filters.png", filters(first.weight, heading(training, what), moved(training, first))
+        yield "filters", filters(first.weight, heading(training, what), moved(training, first))
 
 
-def hidden(training: Training) -> Files:
+def hidden(training: Training) -> Drawings:
     """Where the first layer is linear and its inputs are the pixels of an image; an autoencoder's last layer too."""
     layers, data = weighted_layers(training), training.dataset
     if not layers or not isinstance(layers[0].module, scratch.Linear):
         return
     first, last, turned = layers[0], layers[-1], data.name in TRANSPOSED
-    pixels = first.weight.shape[1]
-    if pixels != data.train.inputs[0].size or plane_shape(pixels) is None:
+    if not sees_pixels(first, data):
         return
     above, what = heading(training, f"{first.path}, the first layer"), "units: what each weighs of the input"
-    yield "hidden.png", hidden_units(first.weight, turned, what, above, moved(training, first))
+    yield "hidden", hidden_units(first.weight, turned, what, above, moved(training, first))
     if data.train.inputs.shape == data.train.targets.shape and last.weight.shape == first.weight.shape[::-1]:
         above, what = heading(training, f"{last.path}, the last layer"), "units: what each adds to the output"
-        yield "decoder.png", hidden_units(last.weight.T, turned, what, above, moved(training, last))
+        yield "decoder", hidden_units(last.weight.T, turned, what, above, moved(training, last))
 
 
-def patches(training: Training) -> Files:
+def sees_pixels(layer: Weighted, data: Dataset) -> bool:
+    pixels = layer.weight.shape[1]
+    return pixels == data.train.inputs[0].size and plane_shape(pixels) is not None
+
+
+def patches(training: Training) -> Drawings:
     data, rng = training.dataset, np.random.default_rng(training.configuration.seed)
     if data.raw is not None:
         source = "of the embedded set" if data.source == "embedded" else f"from {data.source}"
-        yield "patches.png", samples.patches(data.raw, data.train.inputs, rng, f"random training patches {source}")
+        yield "patches", samples.patches(data.raw, data.train.inputs, rng, f"random training patches {source}")
 
 
 def shown_patch(data: Dataset) -> tuple[int, str]:
@@ -164,44 +177,44 @@ def shown_patch(data: Dataset) -> tuple[int, str]:
     return number, f"training patch {number}"
 
 
-def reconstruction(training: Training) -> Files:
+def reconstruction(training: Training) -> Drawings:
     split = training.dataset.train
     number, what = shown_patch(training.dataset)
     one = Split(split.inputs[number : number + 1], split.targets[number : number + 1])
     _, outs, targets = predicted(training, "training", one)
     out = outs[0, : targets.shape[1]]
-    yield "reconstruction.png", samples.reconstruction(targets[0], out, heading(training, what))
+    yield "reconstruction", samples.reconstruction(targets[0], out, heading(training, what))
 
 
-def wave(training: Training) -> Files:
+def wave(training: Training) -> Drawings:
     data = training.dataset
     others = ("validation", data.validation) if data.validation else ("test", data.test)
     sets = [predicted(training, *named) for named in (("training", data.train), others)]
-    yield "predictions.png", waves(sets, heading(training, f"the next value of the {data.name} wave"))
+    yield "predictions", waves(sets, heading(training, f"the next value of the {data.name} wave"))
 
 
-def words(training: Training) -> Files:
+def words(training: Training) -> Drawings:
     """The most probable next words for records spread over the test set."""
     test = training.dataset.test
     chosen = np.unique(np.linspace(0, len(test) - 1, TRIGRAMS).astype(int)).tolist()
     found = next_words(training.side, test, chosen, training.dataset.classes)
-    yield "words.txt", as_text(found).encode()
+    yield "words", as_text(found)
 
 
-def letters(training: Training) -> Files:
+def letters(training: Training) -> Drawings:
     data, rng = training.dataset, np.random.default_rng(training.configuration.seed)
     drawn = samples.letters(data.train.inputs, data.train.targets, data.classes, rng, f"{data.name}, training records")
-    yield "letters.png", drawn
+    yield "letters", drawn
 
 
-def filtered(training: Training) -> Files:
+def filtered(training: Training) -> Drawings:
     """Where the first layer is a convolution over red, green and blue."""
     layers = weighted_layers(training)
     if layers and isinstance(layers[0].module, scratch.Conv2d) and layers[0].weight.shape[1] == 3:
-        yield "filtered.png", filtered_picture(photograph(), "two filters set by hand, by scratch.Conv2d")
+        yield "filtered", filtered_picture(photograph(), "two filters set by hand, by scratch.Conv2d")
 
 
-Maker = Callable[[Training], Files]
+Maker = Callable[[Training], Drawings]
 ANY: tuple[Maker, ...] = (confusions, misclassified, first_filters, hidden)
 OF_DATA: dict[str, tuple[Maker, ...]] = {
     "trigrams": (words,),

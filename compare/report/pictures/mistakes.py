@@ -7,7 +7,7 @@ import numpy as np
 
 from twofold.compare.report.pictures.confusion import classes_of
 from twofold.compare.report.pictures.mosaic import frames, pixels, show
-from twofold.compare.report.plots import png
+from twofold.compare.report.plots.sheet import Drawing, drawn
 from twofold.scratch.module import Array
 
 MOST, COLUMNS = 24, 8
@@ -44,13 +44,14 @@ def mistakes(outs: Array, targets: Array, classes: Sequence[str], most: int = MO
     return Mistakes(places.tolist(), captions, title)
 
 
-def mistakes_picture(images: Array, found: Mistakes, heading: str) -> bytes:
+@drawn
+def mistakes_picture(images: Array, found: Mistakes, heading: str, columns: int = COLUMNS) -> Drawing:
     """The images (N, H, W) or (N, 3, H, W) of the found places, each under what the net said and what it is."""
     shown = pixels(images[found.places])
     broken = max(map(len, found.captions)) > LONG
-    drawing, axes = frames(len(shown), 1.1, 1.5 if broken else 1.35, columns=min(COLUMNS, len(shown)))
+    drawing, axes = frames(len(shown), 1.1, 1.5 if broken else 1.35, columns=min(columns, len(shown)))
     for axis, image, caption in zip(axes, shown, found.captions, strict=True):
         show(axis, image if image.ndim == 2 else image.transpose(1, 2, 0), "")
         axis.set_title(caption.replace(", ", ",\n") if broken else caption, fontsize=9)
     drawing.suptitle(f"{heading}\n{found.title}", fontsize=11)
-    return png(drawing)
+    return drawing

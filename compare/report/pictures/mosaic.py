@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from twofold.compare.report.plots import png, sheet
+from twofold.compare.report.plots.sheet import Drawing, drawn, sheet
 from twofold.scratch.module import Array
 
 GAP = (0.75, 0.85, 0.95)
@@ -39,7 +39,8 @@ def mosaic(images: Array, columns: int, gap: int = 1) -> Array:
     return canvas
 
 
-def panels(images: Sequence[Array], titles: Sequence[str], heading: str, width: float = 3.2, note: str = "") -> bytes:
+@drawn
+def panels(images: Sequence[Array], titles: Sequence[str], heading: str, width: float = 3.2, note: str = "") -> Drawing:
     """Images (H, W, 3) or (H, W) in [0, 1] side by side, each with its title; a heading above all, a note below."""
     tallest = max(image.shape[0] / image.shape[1] for image in images)
     drawing, axes = frames(len(images), width, (width - 0.2) * tallest + (0.9 if note else 0.7))
@@ -48,7 +49,7 @@ def panels(images: Sequence[Array], titles: Sequence[str], heading: str, width: 
     drawing.suptitle(heading, fontsize=11)
     if note:
         drawing.supxlabel(note, fontsize=8)
-    return png(drawing)
+    return drawing
 
 
 def frames(count: int, width: float, height: float, columns: int | None = None) -> tuple[Any, list[Any]]:
@@ -63,5 +64,5 @@ def frames(count: int, width: float, height: float, columns: int | None = None) 
 
 
 def show(axis: Any, image: Array, title: str) -> None:
-    axis.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axis.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="none")
     axis.set_title(title, fontsize=10)

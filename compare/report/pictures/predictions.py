@@ -7,7 +7,8 @@ import numpy as np
 
 from twofold.compare.data import Split
 from twofold.compare.names import plain
-from twofold.compare.report.plots import TEST, TRAIN, figure, png
+from twofold.compare.report.plots.hues import TEST, TRAIN
+from twofold.compare.report.plots.sheet import Drawing, drawn, figure
 from twofold.compare.sides import Side
 from twofold.compare.training.train import outputs
 from twofold.scratch.module import Array
@@ -15,7 +16,8 @@ from twofold.scratch.module import Array
 MOST_PROBABLE = 10
 
 
-def waves(sets: Sequence[tuple[str, Array, Array]], heading: str) -> bytes:
+@drawn
+def waves(sets: Sequence[tuple[str, Array, Array]], heading: str) -> Drawing:
     """Predictions over true values for each (set, outputs, targets), record for record, one set after the other."""
     drawing, (axis,) = figure(1, 11, 3.8)
     start = 0
@@ -34,7 +36,7 @@ def waves(sets: Sequence[tuple[str, Array, Array]], heading: str) -> bytes:
     axis.margins(x=0.01)
     axis.legend(frameon=False, ncols=2, loc="upper left", bbox_to_anchor=(0, -0.16))
     drawing.suptitle(heading)
-    return png(drawing)
+    return drawing
 
 
 @dataclass(frozen=True)

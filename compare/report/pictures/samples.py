@@ -6,14 +6,14 @@ import numpy as np
 from numpy.random import Generator
 
 from twofold.compare.report.pictures.mosaic import frames, mosaic, panels, pixels, show
-from twofold.compare.report.plots import png
+from twofold.compare.report.plots.sheet import Drawing, drawn
 from twofold.scratch.module import Array
 
 PATCHES = 200
 EXAMPLES = 10  # of each class
 
 
-def patches(raw: Array, prepared: Array, rng: Generator, heading: str) -> bytes:
+def patches(raw: Array, prepared: Array, rng: Generator, heading: str) -> Drawing:
     """The same random patches in colour (N, 3, H, W) and as the model gets them (M, H * W), M at most N."""
     chosen = np.sort(rng.choice(len(prepared), min(PATCHES, len(prepared)), replace=False))
     grey = prepared[chosen].reshape(-1, *raw.shape[2:])
@@ -32,7 +32,7 @@ def pixels_together(colour: Array) -> Array:
     return (colour - colour.min()) / (colour.max() - colour.min())
 
 
-def reconstruction(patch: Array, out: Array, heading: str) -> bytes:
+def reconstruction(patch: Array, out: Array, heading: str) -> Drawing:
     """A patch (H * H,) beside what an autoencoder makes of it, on one scale, and their difference."""
     side = int(np.sqrt(patch.size))
     images = pixels(np.stack([patch, out]).reshape(1, 2, side, side))[0]
@@ -42,7 +42,8 @@ def reconstruction(patch: Array, out: Array, heading: str) -> bytes:
     return panels([*images, (1 + difference / (largest or 1)) / 2], titles, heading)
 
 
-def examples(images: Array, labels: Array, classes: Sequence[str], rng: Generator, heading: str) -> bytes:
+@drawn
+def examples(images: Array, labels: Array, classes: Sequence[str], rng: Generator, heading: str) -> Drawing:
     """A row a class of random images (N, H, W) or (N, 3, H, W), labels (N,), the class's name beside it."""
     drawing, axes = frames(len(classes), 0.62 * EXAMPLES, 0.66 + 1 / len(classes), columns=1)
     for n, (axis, name) in enumerate(zip(axes, classes, strict=True)):
@@ -53,10 +54,11 @@ def examples(images: Array, labels: Array, classes: Sequence[str], rng: Generato
             show(axis, mosaic(pixels(images[chosen]), EXAMPLES), "")
     drawing.suptitle(heading, fontsize=11)
     drawing.supxlabel("each image from its lowest to its highest value", fontsize=8)
-    return png(drawing)
+    return drawing
 
 
-def letters(images: Array, labels: Array, classes: Sequence[str], rng: Generator, heading: str) -> bytes:
+@drawn
+def letters(images: Array, labels: Array, classes: Sequence[str], rng: Generator, heading: str) -> Drawing:
     """Ten random images (N, H * H) in two rows, each under its name."""
     chosen = rng.choice(len(images), min(10, len(images)), replace=False)
     side = int(np.sqrt(images.shape[1]))
@@ -64,4 +66,4 @@ def letters(images: Array, labels: Array, classes: Sequence[str], rng: Generator
     for axis, n in zip(axes, chosen, strict=True):
         show(axis, pixels(images[n].reshape(1, side, side))[0], classes[labels[n]])
     drawing.suptitle(heading)
-    return png(drawing)
+    return drawing

@@ -3,6 +3,7 @@
 import math
 
 from twofold.compare.report.pictures.mosaic import mosaic, panels, signed
+from twofold.compare.report.plots.sheet import Drawing
 from twofold.scratch.module import Array
 
 MOST = 104  # images in one picture
@@ -10,7 +11,7 @@ GREY = "white is positive, black negative; each image by its largest weight"
 COLOUR = "bright is positive, dark negative; each image by its largest weight"
 
 
-def filters(weight: Array, heading: str, note: str = "") -> bytes:
+def filters(weight: Array, heading: str, note: str = "") -> Drawing:
     """A convolution's weight (out, in, kh, kw): in colour for three planes, else one grey image a filter and plane.
 
     `note` is what is to be said of the weights beside their range.
@@ -29,7 +30,7 @@ def plane_shape(pixels: int) -> tuple[int, ...] | None:
     return None
 
 
-def hidden_units(weight: Array, transposed: bool, what: str, heading: str, note: str = "") -> bytes:
+def hidden_units(weight: Array, transposed: bool, what: str, heading: str, note: str = "") -> Drawing:
     """Rows of (units, pixels) as images, turned about their diagonal where the data are stored so."""
     shape = plane_shape(weight.shape[1])
     assert shape is not None
@@ -37,7 +38,7 @@ def hidden_units(weight: Array, transposed: bool, what: str, heading: str, note:
     return grid(images.swapaxes(-1, -2) if transposed else images, f"{len(weight):,} {what}", heading, note)
 
 
-def grid(images: Array, title: str, heading: str, note: str) -> bytes:
+def grid(images: Array, title: str, heading: str, note: str) -> Drawing:
     shown = images[:MOST]
     title = title if len(shown) == len(images) else f"{title}, the first {MOST} images"
     columns = columns_of(len(shown))

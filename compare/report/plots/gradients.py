@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from twofold.compare.report.plots import count_along, figure, png
+from twofold.compare.report.plots.hues import RULE, series
+from twofold.compare.report.plots.scales import count_along
+from twofold.compare.report.plots.sheet import Drawing, drawn, figure
 from twofold.compare.training.gradients import Kind, Watched, path_of
 
 TIMES = 5  # training steps whose gradients through time are drawn
@@ -15,7 +17,8 @@ MARKS = "osD^vPX"
 Curve = list[tuple[int, float]]  # (step or time, value)
 
 
-def gradient_curves(watched: Watched) -> bytes:
+@drawn
+def gradient_curves(watched: Watched) -> Drawing:
     """Norms of gradients by layer over the steps, by time step at a few of them, and updates relative to the weights.
 
     Layers are those with weights, by the gradient of what they give. A curve that is 0 throughout is named so.
@@ -37,10 +40,11 @@ def gradient_curves(watched: Watched) -> bytes:
         count_along(axis, "step", max((step for curve in found.values() for step, _ in curve), default=1))
     training = watched.training
     drawing.suptitle(f"{training.pair.name}, {training.configuration.backend}: gradients and updates")
-    return png(drawing)
+    return drawing
 
 
-def layer_norms(nets: Sequence[tuple[str, Mapping[str, float]]], heading: str) -> bytes:
+@drawn
+def layer_norms(nets: Sequence[tuple[str, Mapping[str, float]]], heading: str) -> Drawing:
     """A line a net: the norm of the gradient of what each of its layers gives, from the first layer to the last.
 
     `nets` as `first_batch` gives them. Layers are named where all nets have the longest one's names, else numbered.
@@ -52,7 +56,7 @@ def layer_norms(nets: Sequence[tuple[str, Mapping[str, float]]], heading: str) -
     axis.set_xticks(range(len(named)), named if same else [str(n + 1) for n in range(len(named))])
     axis.set(xlabel="layer, from the input to the output", ylabel="norm of its output's gradient")
     drawing.suptitle(heading)
-    return png(drawing)
+    return drawing
 
 
 def curves(watched: Watched, kind: Kind) -> dict[str, Curve]:
@@ -88,11 +92,9 @@ def lines(axis: Any, found: Mapping[str, Curve], groups: Sequence[str] = (), mar
 
     Dots stand where `marked` or a curve is one point; of curves that coincide the later ones are narrower.
     """
-    from matplotlib import colormaps
-
     groups = groups or list(found)
     places, seen = {group: n for n, group in enumerate(dict.fromkeys(groups))}, Counter[str]()
-    colors = colormaps["viridis"](np.linspace(0, 0.88, max(1, len(places))))
+    colors = series(len(places))
     everything = []
     for n, ((name, curve), group) in enumerate(zip(found.items(), groups, strict=True)):
         at, values = np.array(curve).T
@@ -116,7 +118,7 @@ def shade_zeros(axis: Any, found: Sequence[Curve]) -> None:
     reached = [t for curve in found for t, value in curve if value != 0]
     start = min(reached, default=len(found[0]))
     if start:
-        axis.axvspan(-0.5, start - 0.5, color="#e5e7eb", lw=0)
+        axis.axvspan(-0.5, start - 0.5, color=RULE, alpha=0.5, lw=0)
         words = f"exactly 0\nup to t = {start - 1}"
         axis.text((start - 1) / 2, 0.5, words, transform=axis.get_xaxis_transform(), ha="center", va="center")
         axis.set_xlim(-0.5, len(found[0]) - 0.5)

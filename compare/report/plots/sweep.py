@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.pair import Pair
-from twofold.compare.report.plots import caption, count_along, figure, figures_of, fit_scale, png, smoothed
+from twofold.compare.report.plots.scales import count_along, fit_scale, smoothed
+from twofold.compare.report.plots.sheet import Drawing, drawn, figure
+from twofold.compare.report.plots.training import caption, figures_of
 from twofold.compare.training.metrics import LABELS
 from twofold.compare.training.settings import label
 from twofold.compare.training.sweep import Trained
@@ -15,7 +17,8 @@ NAMED = 12  # combinations in the legend
 SPLITS = ("train", "validation", "test")
 
 
-def sweep_curves(pair: Pair, finished: Sequence[Trained], best: int | None) -> bytes:
+@drawn
+def sweep_curves(pair: Pair, finished: Sequence[Trained], best: int | None) -> Drawing:
     """A row a figure: loss over the steps, then each figure per epoch on training, validation and test set.
 
     Last come training and validation over each other, which is where overfitting shows. The best is drawn thick.
@@ -40,7 +43,7 @@ def sweep_curves(pair: Pair, finished: Sequence[Trained], best: int | None) -> b
     labels = [label(one.settings) + (" (best)" if n == best else "") for n, one in enumerate(finished)]
     drawing.legend([handles[n] for n in shown], [labels[n] for n in shown], loc="outside right upper", frameon=False)
     drawing.suptitle(f"{' and '.join(titles(pair, finished))}: {len(finished)} combinations")
-    return png(drawing)
+    return drawing
 
 
 def titles(pair: Pair, finished: Sequence[Trained]) -> list[str]:

@@ -1,14 +1,20 @@
 """How the time of a training step grows with its batch."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from twofold.compare.bench.rows import Row
-from twofold.compare.report.plots import REFERENCE, SCRATCH, figure, png
+from twofold.compare.report.plots.hues import REFERENCE, ROUNDING, SCRATCH
+from twofold.compare.report.plots.sheet import Drawing, drawn, figure
 
-SIDES = (("reference", "second", REFERENCE, {"lw": 2.6, "alpha": 0.5}), ("scratch", "first", SCRATCH, {"lw": 1.3}))
+SIDES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    ("reference", "second", REFERENCE, {"lw": 2.6, "alpha": 0.5, "marker": "s"}),
+    ("scratch", "first", SCRATCH, {"lw": 1.3, "marker": "o"}),
+)
 
 
-def growth_curves(rows: Sequence[Row]) -> bytes:
+@drawn
+def growth_curves(rows: Sequence[Row]) -> Drawing:
     """A panel a pair: milliseconds a step over records a step, both sides, on logarithmic scales.
 
     The dashed line is what grows in proportion, from the reference's largest batch down.
@@ -25,13 +31,13 @@ def growth_curves(rows: Sequence[Row]) -> bytes:
         axis.loglog(
             batches,
             [largest * batch / batches[-1] for batch in batches],
-            color="#a3a3a3",
+            color=ROUNDING,
             ls=(0, (4, 3)),
             lw=1,
             label="in proportion",
         )
         for side, _, color, style in SIDES:
-            axis.loglog(batches, times[side], "o-", ms=4, color=color, label=side, **style)
+            axis.loglog(batches, times[side], ms=4, color=color, label=side, **style)
         axis.set_xticks(batches, [str(batch) for batch in batches])
         axis.set_ylim(0.5 * min(everything), 2 * max(everything))
         axis.yaxis.set_major_formatter("{x:g}")
@@ -40,4 +46,4 @@ def growth_curves(rows: Sequence[Row]) -> bytes:
     axes[0].legend(frameon=False, loc="upper left", fontsize=8)
     dtypes = ", ".join(dict.fromkeys(row.dtype for row in timed))
     drawing.suptitle(f"Time of a training step as its batch grows, {dtypes}")
-    return png(drawing)
+    return drawing

@@ -1,0 +1,38 @@
+"""Curves and their axes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+MARKED = 12  # values on a curve that get a mark
+WIDE = 100  # times the lowest value, above which a scale is logarithmic
+
+
+def smoothed(values: Sequence[float], window: int) -> np.ndarray:
+    """The mean of the last `window` values at each step, of fewer at the start."""
+    total = np.cumsum(np.concatenate([[0.0], values]))
+    last = np.arange(1, len(values) + 1)
+    first = np.maximum(last - window, 0)
+    return (total[last] - total[first]) / (last - first)
+
+
+def count_along(axis: Any, what: str, last: int) -> None:
+    """Steps or epochs from 1 to `last` along an axis: whole numbers, and room beside a single one."""
+    axis.set_xlabel(what)
+    axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    if last == 1:
+        axis.set_xlim(0.5, 1.5)
+
+
+def fit_scale(axis: Any, values: Sequence[float] | np.ndarray) -> None:
+    """A logarithmic scale where values, none of them negative, span orders of magnitude."""
+    finite = np.asarray(values)[np.isfinite(values)]
+    positive = finite[finite > 0]
+    if len(positive) and finite.min() >= 0 and positive.max() > WIDE * positive.min():
+        axis.set_yscale("log")
+
+
+def marker(count: int) -> str:
+    """A dot for each of a few values."""
+    return "o" if count <= MARKED else ""
