@@ -9,7 +9,6 @@ from twofold.compare.judge.battery import DTYPES, Result
 from twofold.compare.judge.checks.table import BATTERY, Check, battery_on
 from twofold.compare.judge.finding import Finding, Verdict
 from twofold.compare.judge.gates import LIMIT
-from twofold.compare.names import plain_lines
 from twofold.compare.report import plots
 from twofold.compare.report.build import LAST_STEPS
 from twofold.compare.report.cells import BEYOND, SIGNS, WITHIN, cell, cells, multiple, worst_ratio
@@ -21,6 +20,7 @@ from twofold.compare.report.listing import listing
 from twofold.compare.report.pair import PairReport, Run
 from twofold.compare.report.pictures.gates import gate_heat_map
 from twofold.compare.report.spine import spine
+from twofold.compare.report.templates import environment
 from twofold.compare.report.verdicts import trial_of
 
 GRAVE = (Verdict.FAIL, Verdict.VACUOUS, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE)
@@ -28,42 +28,27 @@ GRAVE = (Verdict.FAIL, Verdict.VACUOUS, Verdict.INCONCLUSIVE, Verdict.NOT_APPLIC
 
 def page(reports: Sequence[PairReport], made_in: Mapping[str, Any], written: str) -> str:
     """The whole report as one HTML text, pictures inside."""
+    templates = environment()
     checks = shown_checks([result for report in reports for result in report.results])
     names = [check.name for check in checks]
     found = {report.about.name: diagnosis(report) for report in reports}
     groups = grouped([one for one in found.values() if one])
     listed = listing(reports, [one.place for one in found.values() if one and one.place])
-    return (
-        templates()
-        .get_template("report.html")
-        .render(
-            reports=[section(report, found[report.about.name], names) for report in reports],
-            checks=[{"name": check.name, "proves": check.proves} for check in checks],
-            groups=groups,
-            sources=listed.sources,
-            marked=listed.marked,
-            title=title(reports, groups),
-            counts=counts(reports),
-            kills=kill_matrix({report.about.name: report.faults for report in reports}),
-            within=[multiple(end) for end in WITHIN],
-            beyond=[multiple(end) for end in BEYOND],
-            environment=made_in,
-            written=written,
-            limit=LIMIT,
-            last_steps=LAST_STEPS,
-        )
-    )
-
-
-def templates() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("twofold.compare.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=shown,
-        trim_blocks=True,
+    return templates.get_template("report.html").render(
+        reports=[section(report, found[report.about.name], names) for report in reports],
+        checks=[{"name": check.name, "proves": check.proves} for check in checks],
+        groups=groups,
+        sources=listed.sources,
+        marked=listed.marked,
+        title=title(reports, groups),
+        counts=counts(reports),
+        kills=kill_matrix({report.about.name: report.faults for report in reports}),
+        within=[multiple(end) for end in WITHIN],
+        beyond=[multiple(end) for end in BEYOND],
+        environment=made_in,
+        written=written,
+        limit=LIMIT,
+        last_steps=LAST_STEPS,
     )
 
 
@@ -108,11 +93,6 @@ def counts(reports: Sequence[PairReport]) -> str:
 def shown_checks(results: Sequence[Result]) -> Sequence[Check]:
     """Those of the battery, and where something ran on a device what is asked of that."""
     return next((battery_on(result.device) for result in results if result.device != "cpu"), BATTERY)
-
-
-def shown(value: Any) -> Any:
-    """What the page shows of a value: words that are not its own in printable characters; it escapes them itself."""
-    return plain_lines(value) if type(value) is str else value
 
 
 def section(report: PairReport, found: Diagnosis | None, checks: Sequence[str]) -> dict[str, Any]:
