@@ -8,7 +8,6 @@ from twofold.compare.judge.battery import DTYPES, Result
 from twofold.compare.judge.checks.table import BATTERY, Check, battery_on
 from twofold.compare.judge.finding import Verdict
 from twofold.compare.judge.gates import LIMIT
-from twofold.compare.names import plain_lines
 from twofold.compare.report import plates
 from twofold.compare.report.build import LAST_STEPS
 from twofold.compare.report.cells import BEYOND, SIGNS, WITHIN, cell, cells, multiple
@@ -21,6 +20,7 @@ from twofold.compare.report.pair import PairReport, Run
 from twofold.compare.report.plate import dressed
 from twofold.compare.report.published import beside_ours
 from twofold.compare.report.spine import spine
+from twofold.compare.report.templates import environment
 from twofold.compare.report.verdicts import trial_of
 
 GRAVE = (Verdict.FAIL, Verdict.VACUOUS, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE)
@@ -35,7 +35,7 @@ def page(reports: Sequence[PairReport], made_in: Mapping[str, Any], written: str
     listed = listing(reports, [one.place for one in found.values() if one and one.place])
     kills = kill_matrix({report.about.name: report.faults for report in reports})
     text = (
-        templates()
+        environment()
         .get_template("report.html")
         .render(
             reports=[section(report, found[report.about.name], names) for report in reports],
@@ -56,18 +56,6 @@ def page(reports: Sequence[PairReport], made_in: Mapping[str, Any], written: str
         )
     )
     return dressed(text)
-
-
-def templates() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("twofold.compare.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=shown,
-        trim_blocks=True,
-    )
 
 
 def overviews(reports: Sequence[PairReport], kills: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,11 +110,6 @@ def counts(reports: Sequence[PairReport]) -> str:
 def shown_checks(results: Sequence[Result]) -> Sequence[Check]:
     """Those of the battery, and where something ran on a device what is asked of that."""
     return next((battery_on(result.device) for result in results if result.device != "cpu"), BATTERY)
-
-
-def shown(value: Any) -> Any:
-    """What the page shows of a value: words that are not its own in printable characters; it escapes them itself."""
-    return plain_lines(value) if type(value) is str else value
 
 
 def section(report: PairReport, found: Diagnosis | None, checks: Sequence[str]) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from twofold.compare.judge.finding import Quantity
 from twofold.compare.judge.finding import Verdict as Mark
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.judge.own.telling.verdict import Verdict
+from twofold.compare.report import templates
 from twofold.compare.report.cells import multiple
 from twofold.compare.report.listing import Listed, Listing
 from twofold.compare.report.own.sources import pieces_of
-from twofold.compare.report.page import templates
 from twofold.compare.report.sources import Piece
 from twofold.compare.report.spine import Bar, Figure, bar, share
 
@@ -52,7 +52,7 @@ def page(verdict: Verdict) -> str:
     end = max([LIMIT * 10, *ratios])
     told = dict(verdict.lines)
     return (
-        templates()
+        templates.environment()
         .get_template("own.html")
         .render(
             verdict=verdict,
