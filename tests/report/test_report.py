@@ -126,7 +126,7 @@ def test_the_kill_matrix_is_shown(measured: PairReport, written: Path) -> None:
     )
     assert f"{count} of {count} faults found, placed, blamed and named rightly: {len(ids)} kinds in 1 case" in page
     matrix = page[page.index("<summary>The kill matrix") :].partition("</details>")[0]
-    assert set(re.findall(r'<td class="fault"><b>(.+?)</b>', matrix)) == ids
+    assert set(re.findall(r'<th scope="row" class="fault"><b>(.+?)</b>', matrix)) == ids
     assert matrix.count("✓</td>") == count and "✗</td>" not in matrix
     assert all(cell.title in matrix for cell in row.cells)
     for note in summary.summary([row], row.cells)[1:]:
