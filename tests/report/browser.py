@@ -41,7 +41,9 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=chromium(), chromium_sandbox=os.geteuid() != 0)
+        started = driver.chromium.launch(
+            executable_path=chromium(), chromium_sandbox=os.geteuid() != 0, args=["--disable-gpu"]
+        )
         yield started
         started.close()
 

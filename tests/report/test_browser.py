@@ -151,10 +151,15 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Sh
         yield of
 
 
-@pytest.mark.parametrize("size", SIZES)
+VIEWS = [
+    *((check, size, "light") for check in CHECKS if check != "accessible" for size in SIZES),
+    *(("accessible", *view) for view in (("phone", "light"), ("desktop", "light"), ("desktop", "dark"))),
+]
+
+
 @pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize(("check", "scheme"), [*((check, "light") for check in CHECKS), ("accessible", "dark")])
-def test_every_page_at_every_size(check: str, scheme: str, name: str, size: str, pages: Any) -> None:
+@pytest.mark.parametrize(("check", "size", "scheme"), VIEWS)
+def test_every_page_at_every_size(check: str, size: str, scheme: str, name: str, pages: Any) -> None:
     assert CHECKS[check](pages(name).at(size, scheme)) == []
 
 
