@@ -17,6 +17,7 @@ from twofold.compare.report.plots.dots import dots
 from twofold.compare.report.plots.hues import HUES, SCRATCH, style
 from twofold.compare.report.plots.matrix import kill_map
 from twofold.compare.report.plots.paths import compact, number
+from twofold.compare.report.plots.scales import powers_along
 from twofold.compare.report.plots.sheet import Drawing, drawn, figure, png
 from twofold.compare.report.plots.sides import STRIPS, blocks_of, both_curves
 from twofold.compare.report.plots.svg import panels, whole
@@ -173,6 +174,22 @@ def test_marks_are_seen_on_their_ground(scheme: int, ground: str) -> None:
     for name in (*MARKS, "ink", *(name for name in HUES if name.startswith("series"))):
         low, high = sorted((luminance(HUES[name][scheme]), luminance(ground)))
         assert (high + 0.05) / (low + 0.05) >= (4.5 if name in ("ink", "limit") else 3), name
+
+
+def test_maps_are_seen_on_either_ground() -> None:
+    """Their bitmaps have one colour in both schemes."""
+    assert 3 * (luminance("#10151d") + 0.05) <= luminance(HUES["count"][0]) + 0.05 <= 1.05 / 3
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [(0.005, 20, ["0.01", "0.1", "1", "10"]), (3, 60, ["5", "10", "20", "50"]), (1e-14, 2e-5, 5)],
+)
+def test_powers_by_hand(low: float, high: float, told: list[str] | int) -> None:
+    axis = figure(1)[1][0].xaxis
+    powers_along(axis, low, high)
+    found = [text.get_text() for text in axis.get_ticklabels()]
+    assert (found if isinstance(told, list) else len(found)) == told
 
 
 def test_a_hue_has_one_meaning() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from twofold.compare.report.plots.hues import DTYPES, INK, LIMIT
+from twofold.compare.report.plots.scales import powers_along
 from twofold.compare.report.plots.sheet import Drawing, drawn, figure
 
 MOST = 30  # rows of a panel
@@ -27,9 +28,7 @@ def dots(rows: Rows, label: str, line: float | None = None, told: str = "", limi
         some = rows[n * each : (n + 1) * each]
         draw(axis, some, high)
         axis.set(xlabel=label, xlim=(low, high), ylim=(len(some) - 0.5, -1 if told else -0.5), xscale="log")
-        powers = np.arange(np.ceil(np.log10(low)), np.log10(high))
-        powers = powers[:: max(1, -(-len(powers) // 5))]
-        axis.set_xticks(10.0**powers, [f"{10.0**power:g}" for power in powers])
+        powers_along(axis.xaxis, low, high)
         axis.minorticks_off()
         if line is not None:
             axis.axvline(line, color=LIMIT if limit else INK, lw=1.3, ls=(0, (5, 2)))

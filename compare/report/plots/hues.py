@@ -13,7 +13,7 @@ HUES = {
     "train": ("#475569", "#b4c0d0"),
     "validation": ("#b455bd", "#e9a8ef"),
     "test": ("#0f766e", "#4fd0bd"),
-    "count": ("#2c5fa9", "#5f93dd"),
+    "count": ("#8d6e63", "#c7a99d"),  # the first in bitmaps of either scheme
     "within-0": ("#fefefe", "#10151e"),
     "within-1": ("#eef2f8", "#1a2331"),
     "within-2": ("#dbe3ee", "#273346"),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from twofold.compare.report.plots.hues import COUNT, REFERENCE, SCRATCH
+from twofold.compare.report.plots.scales import powers_along
 from twofold.compare.report.plots.sheet import Drawing, drawn, figure
 
 
@@ -33,8 +34,8 @@ def costs(rows: Sequence[Cost]) -> Drawing:
         if points:
             axis.plot(*zip(*points, strict=True), ls="", color=color, label=label, **style)
     axis.set(xscale="log", yscale="log", xlabel="parameters", ylabel="seconds")
-    axis.xaxis.set_major_formatter("{x:g}")
-    axis.yaxis.set_major_formatter("{x:g}")
+    powers_along(axis.xaxis, *axis.get_xlim())
+    powers_along(axis.yaxis, *axis.get_ylim())
     axis.minorticks_off()
     axis.legend(loc="upper left", bbox_to_anchor=(0, -0.16))
     return drawing

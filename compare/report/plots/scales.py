@@ -36,3 +36,12 @@ def fit_scale(axis: Any, values: Sequence[float] | np.ndarray) -> None:
 def marker(count: int) -> str:
     """A dot for each of a few values."""
     return "o" if count <= MARKED else ""
+
+
+def powers_along(axis: Any, low: float, high: float) -> None:
+    """At most five powers of ten along a logarithmic axis, written out; twos and fives too where there are few."""
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    inside = powers[(powers >= low) & (powers <= high)]
+    few = np.outer(powers, (1, 2, 5)).ravel()
+    places = inside[:: -(-len(inside) // 5)] if len(inside) > 2 else few[(few >= low) & (few <= high)]
+    axis.set_ticks(places, [f"{place:g}" for place in places])
