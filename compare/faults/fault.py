@@ -164,8 +164,8 @@ class Fault:
     """A mistake of this `stage`: forward, backward, optimizer, update (of what a step leaves behind), None for others.
 
     `home` is the pair or layer case to look at first, and the only one for what special inputs alone show. `where` says
-    of a part whether the mistake can show in it, `harmless` are cases where it is none. `checks` are given where
-    the stage does not say them.
+    of a part whether the mistake can show in it, `harmless` are cases, with their variants, where it is none. `checks`
+    are given where the stage does not say them.
     """
 
     id: str
@@ -193,7 +193,7 @@ class Fault:
     def hits(self, parts: Mapping[str, Any]) -> tuple[str, ...]:
         """Those of a case's parts in which the mistake can show."""
         case = next(iter(parts))
-        if case in self.harmless or (self.only_at_home and case != self.home):
+        if any(f"{case}-".startswith(f"{one}-") for one in self.harmless) or (self.only_at_home and case != self.home):
             return ()
         return tuple(name for name, part in parts.items() if self.made_in(part) and self.where(part))
 
@@ -212,7 +212,8 @@ class Fault:
         checks = self.checks or self.finders(part)
         if part in (LOSS, PENALTY) and self.stage == "forward":
             return Expected("loss", (LOSS,), checks, self.blame)
-        modules = hits if checks == ("exact",) else (part,)  # ties and zeros are where they happen to be
+        # ties and zeros are where they happen to be, and of modules that are alike extremes takes one
+        modules = hits if checks in (("exact",), ("extremes",)) else (part,)
         if part not in (LOSS, PENALTY) and not modules_seen:
             modules = (next(iter(parts)),)
         return Expected(self.stage, () if part in (OPTIMIZER, CLIP) else modules, checks, self.blame)

@@ -85,7 +85,8 @@ class Ground:
             return None
         # where a gradient is cut off on purpose, neither side's is the slope of its loss, and outputs decide nothing
         cut = "numerical" in self.case.waivers and expected.stage in ("forward", "loss")
-        return replace(expected, blame="inconclusive") if cut and "resync" not in expected.checks else expected
+        beyond = {"resync", "extremes"} & set(expected.checks)  # these do not ask what a slope is
+        return replace(expected, blame="inconclusive") if cut and not beyond else expected
 
     def cell(self, fault: Fault, named: bool = True) -> Cell | None:
         """The fault planted: scratch alone is run again; which it may be is asked if it is to be `named`."""

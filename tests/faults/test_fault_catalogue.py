@@ -11,6 +11,7 @@ from twofold.compare.faults.fault import Edit, Fault
 from twofold.compare.faults.matrix import Ground
 from twofold.compare.faults.signatures import cases, home_of, signatures
 from twofold.compare.faults.summary import survivor
+from twofold.compare.pairs import PAIRS
 
 NAMED = FAULTS[::4]  # to run all homes of all that it may be takes long: `twofold faults --quick` asks it of every one
 EDITS = {f"{fault.id} {edit.name}": edit for fault in FAULTS for edit in fault.edits}
@@ -18,7 +19,7 @@ EDITS = {f"{fault.id} {edit.name}": edit for fault in FAULTS for edit in fault.e
 
 @cache
 def ground(home: str) -> Ground:
-    return Ground(cases()[home])
+    return Ground((cases() | {name: pair.case() for name, pair in PAIRS.items()})[home])
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
@@ -29,6 +30,24 @@ def test_a_fault_is_found_at_home(fault: Fault) -> None:
     assert cell, f"it does not show in {home}"
     assert cell.detected and cell.located_rightly and cell.blamed_rightly, survivor(cell)
     assert cell.named_rightly or fault not in NAMED, survivor(cell)
+
+
+AWAY = {  # where a fault shows otherwise than at home
+    "one of several modules that are alike": ("relu-stops-nan", "mnist-cnn"),
+    "in what is no slope": ("cross-entropy-unshifted", "activity-rnn-truncated-clipped"),
+}
+
+
+@pytest.mark.parametrize("what", AWAY)
+def test_a_fault_is_found_away_from_home(what: str) -> None:
+    fault, pair = AWAY[what]
+    cell = ground(pair).cell(next(one for one in FAULTS if one.id == fault), named=False)
+    assert cell and cell.detected and cell.located_rightly and cell.blamed_rightly, cell
+
+
+def test_what_cannot_show_is_not_planted() -> None:
+    fault = next(one for one in FAULTS if one.id == "flattened-channels-last")
+    assert ground("fc-net-sgd").expected(fault) is ground("fc-net").expected(fault) is None
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
