@@ -27,10 +27,10 @@ from twofold.compare.published.kept import beside
 from twofold.compare.records import read, written
 from twofold.compare.report.build import Work, made_of, measured, timed, tried, unmeasured
 from twofold.compare.report.content import as_content, of_content
-from twofold.compare.report.diagnosis import diagnosis
 from twofold.compare.report.killing import escaped
-from twofold.compare.report.page import page
+from twofold.compare.report.page.page import page
 from twofold.compare.report.pair import PairReport, about, as_kept, from_kept
+from twofold.compare.report.telling.diagnosis import diagnosis
 from twofold.compare.screen import Screen, Words
 from twofold.compare.sharding import Part, Shard, made_with
 from twofold.compare.sides import devices

@@ -21,8 +21,8 @@ from twofold.compare.pair import Pair, SideName
 from twofold.compare.processes import spread
 from twofold.compare.report.killing import Faults
 from twofold.compare.report.learned import gradients, learned
+from twofold.compare.report.page.plate import Plate
 from twofold.compare.report.pair import About, PairReport, Run, about
-from twofold.compare.report.plate import Plate
 from twofold.compare.report.sources import sources
 from twofold.compare.threads import one_thread
 from twofold.compare.training.gradients import Watched

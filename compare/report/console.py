@@ -7,7 +7,7 @@ from rich.text import Text
 
 from twofold.compare.judge.battery import Result
 from twofold.compare.judge.finding import Finding, Quantity, Verdict
-from twofold.compare.report.verdicts import flips_of, told
+from twofold.compare.report.telling.verdicts import flips_of, told
 from twofold.compare.screen import GAP, Screen
 
 SIDE_BY_SIDE = 6  # columns of a table of checks

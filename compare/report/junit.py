@@ -6,7 +6,7 @@ from xml.sax.saxutils import quoteattr
 from twofold.compare.judge.battery import Result
 from twofold.compare.judge.finding import Finding, Verdict
 from twofold.compare.names import plain
-from twofold.compare.report.verdicts import told
+from twofold.compare.report.telling.verdicts import told
 
 # How each verdict is written: what is not proven is never green, and what does not apply is skipped.
 ELEMENTS = {

@@ -7,6 +7,7 @@ import numpy as np
 from twofold import scratch
 from twofold.compare.data import Split
 from twofold.compare.names import plain
+from twofold.compare.report.page.plate import Plate, plate
 from twofold.compare.report.pictures import samples
 from twofold.compare.report.pictures.confusion import classes_of, confusion_matrices
 from twofold.compare.report.pictures.gallery import (
@@ -23,7 +24,6 @@ from twofold.compare.report.pictures.gallery import (
 from twofold.compare.report.pictures.mistakes import mistakes, mistakes_picture
 from twofold.compare.report.pictures.predictions import NextWord, next_words, waves
 from twofold.compare.report.pictures.weights import filters, hidden_units
-from twofold.compare.report.plate import Plate, plate
 from twofold.compare.report.plots.bitmaps import EXACT
 from twofold.compare.report.plots.gradients import gradient_curves
 from twofold.compare.report.plots.sheet import Drawing

@@ -13,7 +13,7 @@ from twofold.compare.pair import Pair, SideName
 from twofold.compare.published.figure import Figure
 from twofold.compare.records import read, written
 from twofold.compare.report.killing import Faults, escaped
-from twofold.compare.report.plate import Plate
+from twofold.compare.report.page.plate import Plate
 from twofold.compare.report.plots.sides import relative_distance
 from twofold.compare.report.sources import Source
 

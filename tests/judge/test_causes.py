@@ -18,8 +18,8 @@ from twofold.compare.judge.checks.table import CHECKS_BY_NAME
 from twofold.compare.judge.diagnosis.relations import Scene, multiple, relation
 from twofold.compare.judge.finding import Finding, Quantity, Verdict
 from twofold.compare.pairs import PAIRS
-from twofold.compare.report.evidence import explanations
 from twofold.compare.report.results import as_json
+from twofold.compare.report.telling.evidence import explanations
 from twofold.scratch.module import Array
 
 RNG = np.random.default_rng(0)

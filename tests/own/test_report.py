@@ -22,8 +22,8 @@ from twofold.compare.judge.finding import Quantity
 from twofold.compare.judge.finding import Verdict as Mark
 from twofold.compare.judge.own.judge import again
 from twofold.compare.judge.own.telling.verdict import Place
-from twofold.compare.report.own.page import page, tensors
-from twofold.compare.report.own.sources import pieces_of
+from twofold.compare.report.page.own.page import page, tensors
+from twofold.compare.report.page.own.sources import pieces_of
 from twofold.compare.report.sources import Piece
 
 EXAMPLE = {example.name: example for example in examples()}

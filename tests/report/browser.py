@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.report.reports import KINDS, MADE_IN, green, lstm
-from twofold.compare.report.page import page
+from twofold.compare.report.page.page import page
 from twofold.compare.report.pair import PairReport
 
 PAGES: dict[str, tuple[PairReport, ...]] = {

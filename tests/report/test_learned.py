@@ -8,11 +8,12 @@ import pytest
 
 from tests.report.reports import KINDS, MADE_IN, green, run
 from tests.report.test_pictures import GIVEN, trained
-from twofold.compare.report import build, plates
+from twofold.compare.report import build
 from twofold.compare.report.content import as_content, of_content
 from twofold.compare.report.learned import SEEN, gradients, learned, told_confusion
-from twofold.compare.report.page import page
-from twofold.compare.report.plate import Plate
+from twofold.compare.report.page import plates
+from twofold.compare.report.page.page import page
+from twofold.compare.report.page.plate import Plate
 from twofold.compare.strict import dumps
 from twofold.compare.training.gradients import Watched
 from twofold.compare.training.train import Configuration, Training

@@ -14,14 +14,14 @@ from tests.report.reports import KINDS, MADE_IN, green, lstm, raises, stopped, s
 from twofold.compare.commands import report as command
 from twofold.compare.errors import BadInput, Status
 from twofold.compare.judge.finding import Finding, Verdict
-from twofold.compare.report import page as drawing
-from twofold.compare.report import plates
-from twofold.compare.report.cells import BEYOND, WITHIN, cell, multiple, shade
 from twofold.compare.report.content import as_content, of_content
-from twofold.compare.report.diagnosis import diagnosis
-from twofold.compare.report.page import page
+from twofold.compare.report.page import page as drawing
+from twofold.compare.report.page import plates
+from twofold.compare.report.page.page import page
+from twofold.compare.report.page.plate import Plate
 from twofold.compare.report.pair import PairReport
-from twofold.compare.report.plate import Plate
+from twofold.compare.report.telling.cells import BEYOND, WITHIN, cell, multiple, shade
+from twofold.compare.report.telling.diagnosis import diagnosis
 from twofold.compare.strict import dumps
 
 PANEL = '<svg class="plot" role="img" aria-label="a picture"></svg>'

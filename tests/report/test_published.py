@@ -17,8 +17,8 @@ from twofold.compare.published.figure import Basis, Run
 from twofold.compare.published.judge import unavailable
 from twofold.compare.published.kept import NOT_KEPT, beside, keep
 from twofold.compare.report.build import unmeasured
-from twofold.compare.report.cells import SIGNS
 from twofold.compare.report.pair import PairReport
+from twofold.compare.report.telling.cells import SIGNS
 from twofold.compare.screen import Screen
 from twofold.compare.sharding import Part, Shard, made_with
 

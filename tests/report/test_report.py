@@ -27,8 +27,8 @@ from twofold.compare.pairs import PAIRS
 from twofold.compare.report import build
 from twofold.compare.report.build import Work, made_of, measure, planted
 from twofold.compare.report.killing import Faults
+from twofold.compare.report.page.plates import gates
 from twofold.compare.report.pair import PairReport, about, as_kept, from_kept
-from twofold.compare.report.plates import gates
 from twofold.compare.report.results import as_json
 from twofold.compare.threads import one_thread
 

@@ -15,7 +15,7 @@ from twofold.compare.judge.finding import Spot
 from twofold.compare.pair import Twin
 from twofold.compare.pairs import PAIRS
 from twofold.compare.report.content import as_content
-from twofold.compare.report.listing import beside, coloured, listing
+from twofold.compare.report.page.listing import beside, coloured, listing
 from twofold.compare.report.sources import ROOT, Piece, Source, sources
 from twofold.compare.strict import dumps
 

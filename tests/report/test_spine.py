@@ -11,8 +11,8 @@ from tests.report.reports import KINDS, green, lstm, passing, raises, trial
 from tests.report.test_page import of, undrawn
 from twofold.compare.judge.battery import Result
 from twofold.compare.judge.finding import Blame, Divergence, Finding, Quantity, Verdict
+from twofold.compare.report.page.spine import Row, bar, share, spine
 from twofold.compare.report.pair import PairReport
-from twofold.compare.report.spine import Row, bar, share, spine
 
 __all__ = ["undrawn"]
 LAYERS = {

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tests.report.reports import green, lstm
-from twofold.compare.report import plates
-from twofold.compare.report.plate import Plate, dressed, plate
+from twofold.compare.report.page import plates
+from twofold.compare.report.page.plate import Plate, dressed, plate
 from twofold.compare.report.plots.bitmaps import HEAD, smaller
 from twofold.compare.report.plots.dots import dots
 from twofold.compare.report.plots.hues import HUES, SCRATCH, style

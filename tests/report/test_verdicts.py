@@ -27,7 +27,7 @@ from twofold.compare.pair import Case
 from twofold.compare.pairs import PAIRS
 from twofold.compare.report.console import print_check
 from twofold.compare.report.results import as_json
-from twofold.compare.report.verdicts import told
+from twofold.compare.report.telling.verdicts import told
 from twofold.compare.screen import Screen
 
 HERE = __name__

@@ -6,9 +6,9 @@ from itertools import groupby
 import numpy as np
 
 from twofold.compare.judge.gates import GateMap
-from twofold.compare.report.cells import BEYOND, WITHIN, multiple, shade
 from twofold.compare.report.plots.hues import HUES, INK, RULE
 from twofold.compare.report.plots.sheet import Drawing, drawn, figure
+from twofold.compare.report.telling.cells import BEYOND, WITHIN, multiple, shade
 
 WRITTEN = 14  # time steps, up to which each cell has its number
 ENDS = (*WITHIN, *BEYOND)

@@ -20,7 +20,7 @@ Guilt = Literal["scratch", "reference", "conventions", "open"]
 
 MOST = 12  # lines that `str` gives
 WIDTH = 10  # of the word that begins a line
-PAGE = "twofold.compare.report.own.page"  # stands above all judges, and is asked for by name
+PAGE = "twofold.compare.report.page.own.page"  # stands above all judges, and is asked for by name
 
 GUILTY = {
     "scratch": "scratch is wrong",

@@ -6,7 +6,7 @@ from typing import Any
 
 from twofold.compare.judge.finding import Verdict
 from twofold.compare.published.figure import Basis, Figure
-from twofold.compare.report.cells import SIGNS
+from twofold.compare.report.telling.cells import SIGNS
 
 COUNTED = (Basis.DIGIT, Basis.ENVELOPE)
 

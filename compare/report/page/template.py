@@ -5,16 +5,17 @@ from typing import Any
 from twofold.compare.names import plain_lines
 
 
-def environment() -> Any:
+def template(name: str) -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
-        loader=PackageLoader("twofold.compare.report", "."),
+    templates = Environment(
+        loader=PackageLoader("twofold.compare.report.page"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=shown,
         trim_blocks=True,
     )
+    return templates.get_template(name)
 
 
 def shown(value: Any) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from twofold.compare.judge.battery import Result
 from twofold.compare.judge.finding import Finding, Verdict
-from twofold.compare.report.verdicts import BLAMED, describe, place, trial_of, verdict_of, worst_first
+from twofold.compare.report.telling.verdicts import BLAMED, describe, place, trial_of, verdict_of, worst_first
 
 MOST = 10  # tensors a check
 

@@ -11,7 +11,7 @@ from math import inf, isclose
 
 from twofold.compare.judge.battery import Result
 from twofold.compare.judge.finding import Divergence, Finding, Quantity, Spot, Verdict
-from twofold.compare.report.following import OPEN, Cluster, clusters, decisive, side_of
+from twofold.compare.report.telling.following import OPEN, Cluster, clusters, decisive, side_of
 from twofold.compare.sides.trace import path_of
 from twofold.compare.watch.locating import first_told
 from twofold.compare.watch.statements import SHOWN

@@ -10,16 +10,16 @@ from twofold.compare.judge.battery import DTYPES, Result
 from twofold.compare.judge.checks.table import BATTERY
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.pair import SideName
-from twofold.compare.report.cells import multiple, worst_ratio
 from twofold.compare.report.killing import least_sensitive
+from twofold.compare.report.page.plate import Plate, plate
 from twofold.compare.report.pair import PairReport, Run
-from twofold.compare.report.plate import Plate, plate
 from twofold.compare.report.plots.dots import dots
 from twofold.compare.report.plots.gates import gate_heat_map
 from twofold.compare.report.plots.matrix import kill_map
 from twofold.compare.report.plots.scale import Cost, costs
 from twofold.compare.report.plots.sides import both_curves, relative_distance, step_times
-from twofold.compare.report.verdicts import trial_of
+from twofold.compare.report.telling.cells import multiple, worst_ratio
+from twofold.compare.report.telling.verdicts import trial_of
 
 NAMED = 6  # checks or pairs in a sentence
 

@@ -8,20 +8,20 @@ from twofold.compare.judge.battery import DTYPES, Result
 from twofold.compare.judge.checks.table import BATTERY, Check, battery_on
 from twofold.compare.judge.finding import Verdict
 from twofold.compare.judge.gates import LIMIT
-from twofold.compare.report import plates
 from twofold.compare.report.build import LAST_STEPS
-from twofold.compare.report.cells import BEYOND, SIGNS, WITHIN, cell, cells, multiple
 from twofold.compare.report.console import failing, flipped
-from twofold.compare.report.diagnosis import Diagnosis, diagnosis
-from twofold.compare.report.evidence import explanations
 from twofold.compare.report.killing import kill_matrix
-from twofold.compare.report.listing import listing
+from twofold.compare.report.page import plates
+from twofold.compare.report.page.listing import listing
+from twofold.compare.report.page.plate import dressed
+from twofold.compare.report.page.published import beside_ours
+from twofold.compare.report.page.spine import spine
+from twofold.compare.report.page.template import template
 from twofold.compare.report.pair import PairReport, Run
-from twofold.compare.report.plate import dressed
-from twofold.compare.report.published import beside_ours
-from twofold.compare.report.spine import spine
-from twofold.compare.report.templates import environment
-from twofold.compare.report.verdicts import trial_of
+from twofold.compare.report.telling.cells import BEYOND, SIGNS, WITHIN, cell, cells, multiple
+from twofold.compare.report.telling.diagnosis import Diagnosis, diagnosis
+from twofold.compare.report.telling.evidence import explanations
+from twofold.compare.report.telling.verdicts import trial_of
 
 GRAVE = (Verdict.FAIL, Verdict.VACUOUS, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE)
 
@@ -34,26 +34,22 @@ def page(reports: Sequence[PairReport], made_in: Mapping[str, Any], written: str
     groups = grouped([one for one in found.values() if one])
     listed = listing(reports, [one.place for one in found.values() if one and one.place])
     kills = kill_matrix({report.about.name: report.faults for report in reports})
-    text = (
-        environment()
-        .get_template("report.html")
-        .render(
-            reports=[section(report, found[report.about.name], names) for report in reports],
-            checks=[{"name": check.name, "proves": check.proves} for check in checks],
-            groups=groups,
-            sources=listed.sources,
-            marked=listed.marked,
-            title=title(reports, groups),
-            counts=counts(reports),
-            kills=kills,
-            pictures=overviews(reports, kills),
-            within=[multiple(end) for end in WITHIN],
-            beyond=[multiple(end) for end in BEYOND],
-            environment=made_in,
-            written=written,
-            limit=LIMIT,
-            last_steps=LAST_STEPS,
-        )
+    text = template("report.html").render(
+        reports=[section(report, found[report.about.name], names) for report in reports],
+        checks=[{"name": check.name, "proves": check.proves} for check in checks],
+        groups=groups,
+        sources=listed.sources,
+        marked=listed.marked,
+        title=title(reports, groups),
+        counts=counts(reports),
+        kills=kills,
+        pictures=overviews(reports, kills),
+        within=[multiple(end) for end in WITHIN],
+        beyond=[multiple(end) for end in BEYOND],
+        environment=made_in,
+        written=written,
+        limit=LIMIT,
+        last_steps=LAST_STEPS,
     )
     return dressed(text)
 

@@ -7,10 +7,10 @@ from math import inf, log10
 from twofold.compare.judge.battery import Result
 from twofold.compare.judge.finding import GRAVITY, Finding, Quantity, Verdict
 from twofold.compare.judge.gates import LIMIT
-from twofold.compare.report.cells import SIGNS, multiple
-from twofold.compare.report.following import decisive
 from twofold.compare.report.pair import PairReport
-from twofold.compare.report.verdicts import trial_of
+from twofold.compare.report.telling.cells import SIGNS, multiple
+from twofold.compare.report.telling.following import decisive
+from twofold.compare.report.telling.verdicts import trial_of
 from twofold.compare.sides.trace import path_of
 
 SMALLEST = 0.01  # floors at which a bar begins

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from twofold.compare.judge.battery import Result
 from twofold.compare.judge.finding import Divergence, Finding, Verdict
-from twofold.compare.report.following import clusters, decisive, side_of
 from twofold.compare.report.killing import escaped
 from twofold.compare.report.pair import About, PairReport
 from twofold.compare.report.sources import raised_at
-from twofold.compare.report.verdicts import BLAMED, place, titled, undecided, unproven, verdict_of
+from twofold.compare.report.telling.following import clusters, decisive, side_of
+from twofold.compare.report.telling.verdicts import BLAMED, place, titled, undecided, unproven, verdict_of
 
 
 @dataclass(frozen=True)

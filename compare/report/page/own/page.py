@@ -11,12 +11,12 @@ from twofold.compare.judge.finding import Quantity
 from twofold.compare.judge.finding import Verdict as Mark
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.judge.own.telling.verdict import Verdict
-from twofold.compare.report import templates
-from twofold.compare.report.cells import multiple
-from twofold.compare.report.listing import Listed, Listing
-from twofold.compare.report.own.sources import pieces_of
+from twofold.compare.report.page.listing import Listed, Listing
+from twofold.compare.report.page.own.sources import pieces_of
+from twofold.compare.report.page.spine import Bar, Figure, bar, share
+from twofold.compare.report.page.template import template
 from twofold.compare.report.sources import Piece
-from twofold.compare.report.spine import Bar, Figure, bar, share
+from twofold.compare.report.telling.cells import multiple
 
 TITLES = {
     "line": "line",
@@ -51,21 +51,17 @@ def page(verdict: Verdict) -> str:
     ratios = [q.ratio for q in verdict.quantities if q.floor and q.ratio < float("inf")]
     end = max([LIMIT * 10, *ratios])
     told = dict(verdict.lines)
-    return (
-        templates.environment()
-        .get_template("own.html")
-        .render(
-            verdict=verdict,
-            why=why(verdict, told, shown),
-            lines=verdict.lines,
-            tensors=first_open(tensors(verdict.quantities, end)),
-            scale=share(LIMIT, end),
-            largest=multiple(end),
-            limit=LIMIT,
-            sides=sides,
-            counts=counts(verdict),
-            environment=environment(),
-        )
+    return template("own.html").render(
+        verdict=verdict,
+        why=why(verdict, told, shown),
+        lines=verdict.lines,
+        tensors=first_open(tensors(verdict.quantities, end)),
+        scale=share(LIMIT, end),
+        largest=multiple(end),
+        limit=LIMIT,
+        sides=sides,
+        counts=counts(verdict),
+        environment=environment(),
     )
 
 

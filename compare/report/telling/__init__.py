@@ -1,0 +1,1 @@
+"""What was found, in words: for the console, JUnit and the page."""
