@@ -28,7 +28,9 @@ from twofold.compare.records import read, written
 from twofold.compare.report.build import Work, made_of, measured, timed, tried, unmeasured
 from twofold.compare.report.content import as_content, of_content
 from twofold.compare.report.killing import escaped
+from twofold.compare.report.made import made
 from twofold.compare.report.page.page import page
+from twofold.compare.report.page.plate import Plate
 from twofold.compare.report.pair import PairReport, about, as_kept, from_kept
 from twofold.compare.report.telling.diagnosis import diagnosis
 from twofold.compare.screen import Screen, Words
@@ -88,7 +90,7 @@ def run(
         tell("drawing")
         reports = [found[pair.name] for pair in pairs if pair.name in found]
         for name, figures in beside([report.about.name for report in reports], data).items():
-            found[name].published = figures
+            found[name].published, found[name].made = figures, made(name)
         if shard:
             write_shard(console, out, Part(shard, of_run(pairs, places, seed), made_with()), reports)
         else:
@@ -181,6 +183,7 @@ def write_shard(console: Screen, out: Path, part: Part, reports: Sequence[PairRe
             "content": as_kept(r),
             "times": written(r.times),
             "published": written(r.published),
+            "made": written(r.made),
         }
         for r in reports
     ]
@@ -202,6 +205,7 @@ def read_shard(part: Part, content: Sequence[Any], data: Path | None) -> list[Pa
             raise ValueError(pair.name)
         report.times = read(list[StepTime] | str, one["times"])
         report.published = read(list[Figure], one["published"])
+        report.made = read(list[Plate], one["made"])
         reports.append(report)
     return reports
 

@@ -173,7 +173,7 @@ def trained(
         if training.step_in_epoch == training.steps_an_epoch:
             seconds += training.seconds
             training.next_epoch()
-    metrics = {f"training {name}": value for name, value in training.over_last(LAST_STEPS).items()}
+    metrics = {f"training {name}".replace("_", " "): value for name, value in training.over_last(LAST_STEPS).items()}
     metrics |= {name.replace("_", " "): value for name, value in training.tested().items()}
     run = Run(training.steps["loss"], metrics, seconds + training.seconds)
     return run if twin else replace(run, pictures=pictures(training, watched))

@@ -14,7 +14,7 @@ from twofold.compare.report.results import as_json, of_json
 from twofold.compare.report.sources import Source
 
 # What a pair has besides its results, which stand with those of all pairs.
-PARTS = ("about", "runs", "twin", "faults", "times", "stopped", "seed", "published")
+PARTS = ("about", "runs", "twin", "faults", "times", "stopped", "seed", "published", "made")
 
 
 def as_content(reports: Sequence[PairReport], made_in: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -91,6 +91,7 @@ class PairReport:
     seed: int = 0
     sources: dict[str, Source] = field(default_factory=dict)  # the classes that it is made of
     published: list[Figure] = field(default_factory=list)  # what the source printed, beside what was kept of it
+    made: list[Plate] = field(default_factory=list)  # what `train` and `sweep` drew of it earlier
 
     @property
     def judged(self) -> list[Result]:

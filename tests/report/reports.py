@@ -1,9 +1,11 @@
 """Reports made by hand, of every kind that a pair can have: nothing is measured, and torch is not asked."""
 
 from dataclasses import replace
+from io import BytesIO
 from math import inf, nan
 
 import numpy as np
+from PIL import Image
 
 from twofold.compare.bench.steps import StepTime
 from twofold.compare.faults import FAULTS
@@ -15,8 +17,18 @@ from twofold.compare.judge.evidence.sensitivity import Sensitivity
 from twofold.compare.judge.finding import Blame, Divergence, Finding, Quantity, Spot, Verdict
 from twofold.compare.judge.gates import GateMap
 from twofold.compare.published.figure import Basis, Figure
+from twofold.compare.report.made import embedded
+from twofold.compare.report.page.plate import Plate, named
 from twofold.compare.report.pair import About, PairReport, Run
 from twofold.compare.report.sources import Piece, Source
+
+
+def dot() -> bytes:
+    """A picture of one colour."""
+    buffer = BytesIO()
+    Image.new("RGB", (900, 300), "white").save(buffer, "png")
+    return buffer.getvalue()
+
 
 MADE_IN = {
     "twofold": "1.0",
@@ -97,6 +109,15 @@ def figures(name: str, agrees: bool = True) -> list[Figure]:
     return said if agrees else [replace(said[0], scratch="2.3", agrees={**both, "scratch": False}), *said[1:]]
 
 
+MADE = [
+    Plate(
+        "Curves",
+        "runs/x/curves.png, as `twofold train x --backend scratch` left it.",
+        (named(embedded(dot()), "curves"),),
+    )
+]
+
+
 def green(name: str = "green-mlp") -> PairReport:
     results = [trial(name, dtype) for dtype in ("float64", "float32")]
     full_size = Result(
@@ -106,7 +127,7 @@ def green(name: str = "green-mlp") -> PairReport:
     runs = {"scratch": run(losses), "reference": run([losses[0] * (1 + 1e-15), *losses[1:]])}
     times = [StepTime("float64", 1.0, 2.0, 0.5), StepTime("float32", 1.0, 1.0, 1.0)]
     report = PairReport(about(name), results, full_size, runs, run(losses), faults(name), times)  # type: ignore[arg-type]
-    return replace(report, sources=SOURCES, published=figures(name))
+    return replace(report, sources=SOURCES, published=figures(name), made=MADE)
 
 
 def fails(check: str, where: Divergence | None, **more: object) -> Finding:

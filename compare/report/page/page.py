@@ -136,6 +136,7 @@ def section(report: PairReport, found: Diagnosis | None, checks: Sequence[str]) 
         "curves": plates.curves(report),
         "step_times": plates.times(report),
         "learned": plates.learned(report),
+        "made": report.made,
         "published": beside_ours(report.published),
     }
 

@@ -34,7 +34,7 @@ def both_curves(scratch: Sequence[float], reference: Sequence[float], twin: Sequ
         over.plot(at, [np.mean(values[start:end]) for start, end in blocks], **style)
     over.set(ylabel="loss" if every == 1 else f"loss, mean of {every}")
     fit_scale(over, np.array([*scratch, *reference]))
-    over.legend(loc="upper right")
+    over.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderpad=0)
     for apart in below:
         largest = [[np.max(values[start:end]) for start, end in blocks] for values in (envelope, distance)]
         draw_distance(apart, at, *largest)
@@ -57,7 +57,7 @@ def draw_distance(axis: Any, at: Sequence[float], envelope: Sequence[float], dis
     powers = np.unique(np.linspace(-15, max(-14, np.floor(np.log10(top))), 4).astype(int))
     axis.set_yticks([EQUAL, *10.0**powers], ["equal", *(f"1e{power}" for power in powers)])
     axis.minorticks_off()
-    axis.legend(loc="upper left", ncols=2, fontsize=8)
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, fontsize=8, borderpad=0)
 
 
 def blocks_of(count: int, most: int) -> list[tuple[int, int]]:
