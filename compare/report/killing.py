@@ -63,16 +63,8 @@ def fault_line(fault: str, planted: list[Row]) -> dict[str, Any] | None:
     mine = [cell for cell in across if cell]
     if not mine:
         return None
-    marks = [mark(cell) if cell else None for cell in across]
+    marks = [{"survives": cell.survives} if cell else None for cell in across]
     return {"id": fault, "title": mine[0].title, "marks": marks, "count": count(mine)}
-
-
-def mark(cell: Cell) -> dict[str, Any]:
-    """Whether it survives, and what a reader who points at it is told."""
-    place = f", placed in {cell.located.module} ({cell.located.stage})" if cell.located else ""
-    killed = f"{cell.fault} in {cell.pair}: found by {', '.join(cell.failed)}{place}, blamed on {cell.blame}"
-    killed += f", named {' or '.join(cell.causes)}"
-    return {"survives": cell.survives, "told": survivor(cell) if cell.survives else killed}
 
 
 def least_sensitive(row: Row, dtype: str) -> Sensitivity | None:

@@ -76,6 +76,10 @@ class Row:
         return any(bar.verdict is Verdict.FAIL for bar in (self.down, self.up) if bar)
 
     @property
+    def agrees(self) -> bool:
+        return all(figure.quantity.verdict is Verdict.PASS for figure in self.figures)
+
+    @property
     def red(self) -> bool:
         return self.beyond or bool(self.others or self.raised)
 
