@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import inf, isnan
 
 import numpy as np
 
@@ -145,9 +146,18 @@ def worst_by_name(rounds: Iterable[tuple[str, Sequence[Quantity]]]) -> list[Quan
                     [f"{label}: {quantity.entries}"] if quantity.entries else []
                 )
                 quantity = replace(quantity, reason=f"{label}: {quantity.reason}")
-            rivals = [q for q in (kept.get(quantity.name), quantity) if q is not None]
-            kept[quantity.name] = worst(_proof_first(rivals)) or quantity
+            kept[quantity.name] = graver(kept.get(quantity.name), quantity)
     return [replace(q, entries=digest(told)) if (told := entries.get(q.name)) else q for q in kept.values()]
+
+
+def graver(one: Quantity | None, other: Quantity) -> Quantity:
+    """Of two that fail the larger error: by floors, which are other ones on another machine, it would be now one, now
+    the other."""
+    if one is None:
+        return other
+    if one.verdict is other.verdict is Verdict.FAIL:
+        return max((one, other), key=lambda q: inf if isnan(q.error) else q.error)
+    return worst(_proof_first([one, other])) or other
 
 
 def digest(told: Sequence[str]) -> str:

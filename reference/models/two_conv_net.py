@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv2d, linear
 
 from twofold.reference.raw import Raw
 
@@ -78,4 +78,4 @@ class RawTwoConvNet(Raw):
     def compute(self, w: dict[str, Tensor], x: Tensor) -> Tensor:
         x = self.relu1(conv2d(x, w["conv1.weight"], w["conv1.bias"], padding=2))
         x = self.relu2(conv2d(x, w["conv2.weight"], w["conv2.bias"], padding=1))
-        return x.flatten(1) @ w["fc.weight"].T + w["fc.bias"]
+        return linear(x.flatten(1), w["fc.weight"], w["fc.bias"])

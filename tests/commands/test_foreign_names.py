@@ -18,7 +18,7 @@ from tests.training.test_sweep import PAIR, SMALL
 from twofold.compare.commands.sweep import word_table
 from twofold.compare.names import plain
 from twofold.compare.pairs import FILES, PAIRS
-from twofold.compare.report.page.page import shown
+from twofold.compare.report.page.template import shown
 from twofold.compare.report.pictures.confusion import confusion_matrices
 from twofold.compare.report.pictures.predictions import as_text, next_words
 from twofold.compare.report.plots import sheet
