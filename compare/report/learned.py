@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from twofold import scratch
-from twofold.compare.data import Split
 from twofold.compare.names import plain
 from twofold.compare.report.page.plate import Plate, plate
 from twofold.compare.report.pictures import samples
@@ -16,8 +15,8 @@ from twofold.compare.report.pictures.gallery import (
     has_few_classes,
     images_of,
     predicted,
+    reconstructed,
     sees_pixels,
-    shown_patch,
     way,
     weighted_layers,
 )
@@ -112,16 +111,11 @@ def weight_plate(
 
 
 def reconstruction(training: Training) -> Plates:
-    split = training.dataset.train
-    number, what = shown_patch(training.dataset)
-    one = Split(split.inputs[number : number + 1], split.targets[number : number + 1])
-    _, outs, targets = predicted(training, "training", one)
-    out = outs[0, : targets.shape[1]]
-    off = float(np.abs(out - targets[0]).max())
+    what, patch, out = reconstructed(training)
+    off = float(np.abs(out - patch).max())
     told = f"{what}, what the net makes of it, and their difference, up to {off:.3f} where the patch spans "
-    yield plate(
-        "Reconstruction", f"{told}{np.ptp(targets[0]):.3f}.", samples.reconstruction(targets[0], out, ""), together=True
-    )
+    drawing = samples.reconstruction(patch, out, "")
+    yield plate("Reconstruction", f"{told}{np.ptp(patch):.3f}.", drawing, together=True)
 
 
 def wave(training: Training) -> Plates:

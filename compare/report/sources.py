@@ -175,10 +175,15 @@ def cut(file: str, text: str, node: Definition) -> Iterator[Piece]:
 
 
 def first_line(lines: list[str], node: Definition) -> int:
-    line = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
+    line = begins(node)
     while line > 1 and lines[line - 2].lstrip().startswith("#"):
         line -= 1
     return line
+
+
+def begins(node: Definition) -> int:
+    """With the decorators above it."""
+    return min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
 
 
 def inherited(module: str, name: str) -> tuple[Piece, ...]:

@@ -177,13 +177,18 @@ def shown_patch(data: Dataset) -> tuple[int, str]:
     return number, f"training patch {number}"
 
 
-def reconstruction(training: Training) -> Drawings:
+def reconstructed(training: Training) -> tuple[str, Array, Array]:
+    """Which patch, the patch, and what the net makes of it."""
     split = training.dataset.train
     number, what = shown_patch(training.dataset)
     one = Split(split.inputs[number : number + 1], split.targets[number : number + 1])
     _, outs, targets = predicted(training, "training", one)
-    out = outs[0, : targets.shape[1]]
-    yield "reconstruction", samples.reconstruction(targets[0], out, heading(training, what))
+    return what, targets[0], outs[0, : targets.shape[1]]
+
+
+def reconstruction(training: Training) -> Drawings:
+    what, patch, out = reconstructed(training)
+    yield "reconstruction", samples.reconstruction(patch, out, heading(training, what))
 
 
 def wave(training: Training) -> Drawings:

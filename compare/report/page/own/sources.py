@@ -7,8 +7,8 @@ from functools import partial
 from types import CodeType, FunctionType
 from typing import Any
 
-from twofold.compare.report.sources import Definition, Piece, cut
-from twofold.compare.sides.foreign.trees import is_module
+from twofold.compare.report.sources import Definition, Piece, begins, cut
+from twofold.compare.sides.foreign.trees import is_module, mentioned
 
 MOST = 24  # definitions of one side
 
@@ -107,19 +107,12 @@ def used_by(function: Callable[..., Any]) -> Iterator[Any]:
     """Functions, classes and objects by the names that a function has for them."""
     if not isinstance(function, FunctionType):
         return
-    yield from (function.__globals__.get(name) for name in names(function.__code__))
+    yield from (function.__globals__.get(name) for name in mentioned(function.__code__))
     for cell in function.__closure__ or ():
         try:
             yield cell.cell_contents
         except ValueError:  # not bound yet
             continue
-
-
-def names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for part in code.co_consts:
-        if isinstance(part, CodeType):
-            yield from names(part)
 
 
 def definition(file: str, line: int, name: str | None) -> Definition | None:
@@ -128,14 +121,10 @@ def definition(file: str, line: int, name: str | None) -> Definition | None:
         tree = ast.parse("".join(linecache.getlines(file)))
     except SyntaxError:
         return None
-    around = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and first(node) <= line <= last(node)]
+    around = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and begins(node) <= line <= last(node)]
     kinds = (ast.ClassDef,) if name else (ast.FunctionDef, ast.AsyncFunctionDef)
     inner = [node for node in around if isinstance(node, kinds) and name in (None, node.name)]
     return max(inner or around[:1], key=lambda node: node.lineno, default=None)
-
-
-def first(node: ast.stmt) -> int:
-    return min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
 
 
 def last(node: ast.stmt) -> int:
