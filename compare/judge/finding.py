@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import inf, isnan
+from math import isnan
 
 import numpy as np
 
@@ -151,12 +151,15 @@ def worst_by_name(rounds: Iterable[tuple[str, Sequence[Quantity]]]) -> list[Quan
 
 
 def graver(one: Quantity | None, other: Quantity) -> Quantity:
-    """Of two that fail the larger error: by floors, which are other ones on another machine, it would be now one, now
-    the other."""
+    """Of two that fail the first, unless the other's error is larger by a tenth.
+
+    By floors it would be now one, now the other, and so it would between two errors that rounding alone tells apart:
+    both are other ones on another machine.
+    """
     if one is None:
         return other
     if one.verdict is other.verdict is Verdict.FAIL:
-        return max((one, other), key=lambda q: inf if isnan(q.error) else q.error)
+        return other if isnan(other.error) > isnan(one.error) or other.error > 1.1 * one.error else one
     return worst(_proof_first([one, other])) or other
 
 

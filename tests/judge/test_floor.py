@@ -119,6 +119,16 @@ def test_of_many_rounds_the_worst_counts_and_one_proof_is_enough() -> None:
     assert verdicts["b"].reason.startswith("step 2")
 
 
+@pytest.mark.parametrize(
+    "errors, told",
+    [((3.0, 3.0000001), 1), ((3.0, 4.0), 2), ((3.0, 2.0), 1), ((3.0, math.nan), 2), ((math.nan, 3.0), 1)],
+)
+def test_of_rounds_that_fail_alike_the_first_is_told(errors: tuple[float, float], told: int) -> None:
+    failing = [Quantity("a", error, 1.0, error, Verdict.FAIL, "") for error in errors]
+    (found,) = worst_by_name((f"step {i}", [q]) for i, q in enumerate(failing, start=1))
+    assert found.reason.startswith(f"step {told}")
+
+
 def test_one_error_above_the_least_floor_asks_for_re_runs() -> None:
     least = judge("x", STAR + 40 * EPS, STAR, None, "float64")  # row 0: 40 eps of 32, row 1: of 16
     assert least.verdict is Verdict.PASS and least.ratio > 1
