@@ -9,6 +9,8 @@ from typing import Any
 
 from twofold import __version__
 
+NAMES = ("twofold", "python", "platform", "cpus", "numpy", "torch", "cuda")
+
 
 def import_matplotlib() -> Any:
     """matplotlib, for pictures in files: the window system that MPLBACKEND names is not asked for."""
@@ -31,12 +33,6 @@ def without(variable: str) -> Iterator[None]:
 def environment() -> dict[str, Any]:
     import torch
 
-    return {
-        "twofold": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "cpus": os.cpu_count(),
-        "numpy": version("numpy"),
-        "torch": torch.__version__,
-        "cuda": torch.cuda.get_device_name() if torch.cuda.is_initialized() else None,  # to ask would start it
-    }
+    device = torch.cuda.get_device_name() if torch.cuda.is_initialized() else None  # to ask would start it
+    machine = platform.python_version(), platform.platform(), os.cpu_count()
+    return dict(zip(NAMES, (__version__, *machine, version("numpy"), torch.__version__, device), strict=True))

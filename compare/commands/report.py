@@ -14,7 +14,7 @@ from twofold.compare.bench.steps import StepTime
 from twofold.compare.commands.choosing import chosen
 from twofold.compare.data import found as files_of
 from twofold.compare.data import load
-from twofold.compare.environment import environment
+from twofold.compare.environment import NAMES, environment
 from twofold.compare.errors import BadInput, Status
 from twofold.compare.faults.matrix import Row
 from twofold.compare.interrupts import Interrupted
@@ -138,12 +138,8 @@ def write_report(
     """report.json, made in this environment or another, and index.html, which is drawn of it."""
     content = json.loads(dumps(as_content(reports, made_in)))
     write_json(out / "report.json", content)
-    write(out / "index.html", drawn(content, of_content(content)))
+    write(out / "index.html", page(of_content(content), content["environment"], content["written"]))
     console.print(f"wrote {out / 'index.html'} and {out / 'report.json'}")
-
-
-def drawn(content: Any, reports: Sequence[PairReport]) -> str:
-    return page(reports, content["environment"], content["written"])
 
 
 def again(file: Path, out: Path) -> Status:
@@ -152,13 +148,13 @@ def again(file: Path, out: Path) -> Status:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         reports = of_content(content)
-        text = drawn(content, reports)
+        made_in, when = {name: content["environment"][name] for name in NAMES}, read(str, content["written"])
     except OSError as error:
         raise BadInput(f"{expected}, found: {error.strerror}") from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise BadInput(f"{expected}, found something else") from error
     make_folder(out)
-    write(out / "index.html", text)
+    write(out / "index.html", page(reports, made_in, when))
     Screen(soft_wrap=True).print(f"wrote {out / 'index.html'}")
     return status(reports)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -164,21 +165,39 @@ def test_a_report_is_drawn_again(tmp_path: Path, capsys: Any) -> None:
     assert not (tmp_path / "again" / "report.json").exists()
 
 
-@pytest.mark.parametrize(
-    "wrong", ["", "[]", "{}", '{"pairs": 3}', '{"results": [], "pairs": [{}]}', "results", "trial"]
-)
+NO_REPORTS: dict[str, Callable[[Any], object]] = {
+    "a result is lacking": lambda content: content["results"].pop(1),
+    "no such verdict": lambda content: content["results"][0]["checks"][0].update(verdict="passed"),
+    "no environment": lambda content: content.update(environment={}),
+    "an environment of another kind": lambda content: content.update(environment=3),
+    "no time": lambda content: content.pop("written"),
+}
+
+
+@pytest.mark.parametrize("wrong", ["", "[]", "{}", '{"pairs": 3}', '{"results": [], "pairs": [{}]}', *NO_REPORTS])
 def test_what_is_no_report_is_one_line(tmp_path: Path, wrong: str) -> None:
     content = json.loads(dumps(as_content([green()], MADE_IN)))
-    if wrong == "results":
-        del content["results"][1]
-    if wrong == "trial":
-        content["results"][0]["checks"][0]["verdict"] = "passed"
+    if spoil := NO_REPORTS.get(wrong):
+        spoil(content)
     file = tmp_path / "report.json"
-    file.write_text(json.dumps(content) if wrong in ("results", "trial") else wrong)
+    file.write_text(json.dumps(content) if spoil else wrong)
     with pytest.raises(BadInput, match="expected the report"):
         command.again(file, tmp_path)
     with pytest.raises(BadInput, match="No such file"):
         command.again(tmp_path / "none", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["floors", "curves", "times", "kills", "sensitivity", "speed", "cost", "scale", "gates"]
+)
+def test_a_picture_that_cannot_be_drawn_says_so(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(of: object) -> None:
+        raise RuntimeError("no such axis")
+
+    broken.__name__ = name
+    monkeypatch.setattr(plates, name, broken)
+    text = read(of(green()))
+    assert f"The picture of {name} could not be drawn: RuntimeError: no such axis at test_page.py:" in text
 
 
 def test_the_structure_of_the_page() -> None:

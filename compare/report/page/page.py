@@ -1,19 +1,19 @@
 """The page: the diagnosis or the verdict first, then pairs x checks, then each pair."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from twofold.compare.faults.matrix import Row
 from twofold.compare.judge.battery import DTYPES, Result
 from twofold.compare.judge.checks.table import BATTERY, Check, battery_on
-from twofold.compare.judge.finding import Verdict
+from twofold.compare.judge.finding import Verdict, raised
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.report.build import LAST_STEPS
 from twofold.compare.report.console import failing, flipped
 from twofold.compare.report.killing import kill_matrix
 from twofold.compare.report.page import plates
 from twofold.compare.report.page.listing import listing
-from twofold.compare.report.page.plate import dressed
+from twofold.compare.report.page.plate import Plate, dressed
 from twofold.compare.report.page.published import beside_ours
 from twofold.compare.report.page.spine import spine
 from twofold.compare.report.page.template import template
@@ -24,6 +24,7 @@ from twofold.compare.report.telling.evidence import explanations
 from twofold.compare.report.telling.verdicts import trial_of
 
 GRAVE = (Verdict.FAIL, Verdict.VACUOUS, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE)
+Of = TypeVar("Of")
 
 
 def page(reports: Sequence[PairReport], made_in: Mapping[str, Any], written: str) -> str:
@@ -57,12 +58,20 @@ def page(reports: Sequence[PairReport], made_in: Mapping[str, Any], written: str
 def overviews(reports: Sequence[PairReport], kills: Mapping[str, Any]) -> dict[str, Any]:
     """The pictures of all pairs together."""
     return {
-        "kills": plates.kills(kills["faults"]),
-        "sensitivity": plates.sensitivity(reports),
-        "speed": plates.speed(reports),
-        "cost": plates.cost(reports),
-        "scale": plates.scale(reports),
+        "kills": picture(plates.kills, kills["faults"]),
+        "sensitivity": picture(plates.sensitivity, reports),
+        "speed": picture(plates.speed, reports),
+        "cost": picture(plates.cost, reports),
+        "scale": picture(plates.scale, reports),
     }
+
+
+def picture(draw: Callable[[Of], Plate | None], of: Of) -> Plate | None:
+    """One that cannot be drawn says so: the page is written all the same."""
+    try:
+        return draw(of)
+    except Exception as error:
+        return Plate(draw.__name__, f"The picture of {draw.__name__} could not be drawn: {raised(error)}.")
 
 
 def grouped(found: Sequence[Diagnosis]) -> list[list[Diagnosis]]:
@@ -124,7 +133,7 @@ def section(report: PairReport, found: Diagnosis | None, checks: Sequence[str]) 
         "explanations": [text for result in report.judged for text in explanations(result)],
         "flips": flipped(report.judged),
         "verdicts": failing(report.judged),
-        "gates": plates.gates(report.judged),
+        "gates": picture(plates.gates, report.judged),
         "stopped": report.stopped,
         "runs": {side: run for side, run in report.runs.items() if isinstance(run, Run)},
         "raised": training_raised(report),
@@ -132,9 +141,9 @@ def section(report: PairReport, found: Diagnosis | None, checks: Sequence[str]) 
         "twin_difference": report.largest_twin_difference,
         "times": [] if isinstance(report.times, str) else report.times,
         "untimed": report.times if isinstance(report.times, str) else "",
-        "floors": plates.floors(report),
-        "curves": plates.curves(report),
-        "step_times": plates.times(report),
+        "floors": picture(plates.floors, report),
+        "curves": picture(plates.curves, report),
+        "step_times": picture(plates.times, report),
         "learned": plates.learned(report),
         "made": report.made,
         "published": beside_ours(report.published),
