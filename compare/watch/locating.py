@@ -3,14 +3,17 @@
 The first of the wrong values in the flow of the data, whose readings are none of them, is where the two part.
 """
 
+import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from twofold.compare.watch.edits.reading import site
 from twofold.compare.watch.flow import Flow
 from twofold.compare.watch.matching import ONE, Match
-from twofold.compare.watch.statements import Statement
+from twofold.compare.watch.statements import Statement, statements_of
 from twofold.compare.watch.trace import Execution
 
+LEADING, NUMBERLESS = 3, 2  # suspects that are looked behind, and how many indices of each
 NEXT = 8  # lines that only pass a value on, as tried before what else is wrong
 
 
@@ -80,17 +83,51 @@ def parted(flow: Flow, meant: Callable[[Statement], bool] = lambda statement: Tr
     through = [one.statement for one in carriers(flow, value)]
     for part in near:
         through += [makers[part].statement, *(one.statement for one in carriers(flow, part))]
+        if not flow.matches(part):  # torch may have what it is made of as little
+            through += [makers[read].statement for read in flow.read_for(part) if read in makers]
     wrong, right = ([makers[value].statement for value in values] for values in (ranked, before))
+    through = list(dict.fromkeys(through))
+    suspects = [maker.statement, *through[:NEXT], *wrong, *through[NEXT:], *right]
     return Parting(
         maker.statement,
         name_of(maker, value),
         maker.times,
         sum(one.statement is maker.statement and bool(one.made) for one in flow.trace.executions),
         tuple(known(flow, maker, value)),
-        tuple(dict.fromkeys([maker.statement, *through[:NEXT], *wrong, *through[NEXT:], *right])),
+        tuple(dict.fromkeys(with_numberless(flow, list(dict.fromkeys(suspects))))),
         len(flow.trace.executions),
         maker.statement.line,
     )
+
+
+def with_numberless(flow: Flow, suspects: Sequence[Statement]) -> list[Statement]:
+    """With what no array shows behind the first of them: the condition that one hangs on, an index that it reads."""
+    made = {id(one.statement) for one in flow.trace.executions}
+    found: list[Statement] = []
+    for one in suspects[:LEADING]:
+        ran = (other for other in flow.trace.executions if other.statement is one)
+        arrays = {by[0] for other in ran for by, _ in other.read if not isinstance(by, str)}
+        names = {name for name, _ in one.chains} - arrays
+        every = list({id(other): other for other in statements_of(one.file).values()}.values())
+        binding = [
+            other
+            for other in every
+            if other.function == one.function
+            and other.line < one.line
+            and id(other) not in made
+            and not other.loops
+            and any(name in names for name, _ in other.stored)
+        ]
+        found += [other for other in every if other.line in conditions(one)][-1:]
+        found += binding[-NUMBERLESS:]
+    return [*suspects[:LEADING], *found, *suspects[LEADING:]]
+
+
+def conditions(statement: Statement) -> set[int]:
+    """The lines of the tests that hold where it runs."""
+    where = site(statement.file, statement.line)
+    tests = [node for node in where.around if isinstance(node, ast.If)] if where else []
+    return {one.lineno for one in tests if one.body[0].lineno <= statement.line <= (one.body[-1].end_lineno or 0)}
 
 
 def first_told(name: str, line: int, when: str, agree: Sequence[str], to: str = "") -> str:
@@ -100,15 +137,19 @@ def first_told(name: str, line: int, when: str, agree: Sequence[str], to: str = 
 
 
 def scaled(flow: Flow, value: int) -> list[int]:
-    """What torch has another multiple of, where a forward pass reads it and goes on with what torch has no multiple of.
+    """What torch has another multiple of, where what goes on with it is no multiple of torch's.
 
-    A gradient may be divided late, and all is well; on the way to a loss a factor changes what is made of it.
+    On the way to a loss a factor changes what is made of it. A gradient may be divided late, and all is well; but then
+    all that are added are so many times torch's, and where one of them is torch's own the others are to be too.
     """
-    if not any(name == "loss" or name.startswith("output") for name in flow.wrong):
-        return []
     reads = [read for read in flow.read_for(value) if read in flow.trace.makers and not flow.neutral(read)]
-    matches = {read: flow.matches(read) for read in reads}
-    return [read for read, found in matches.items() if found and all(abs(one.factor - 1) > ONE for one in found)]
+    matches = {read: found for read in reads if (found := flow.matches(read))}
+    odd = [read for read, found in matches.items() if all(abs(one.factor - 1) > ONE for one in found)]
+    if any(name == "loss" or name.startswith("output") for name in flow.wrong):
+        return odd
+    gradients = {read: [one for one in found if one.label[:1] == ("gradient",)] for read, found in matches.items()}
+    straight = any(abs(one.factor - 1) <= ONE for found in gradients.values() for one in found)
+    return [read for read in odd if gradients[read]] if straight else []
 
 
 def carriers(flow: Flow, value: int) -> list[Execution]:

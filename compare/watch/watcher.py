@@ -201,7 +201,7 @@ class Watcher:
             if number not in begun.before:
                 writes.append((name, number))
                 self.written(array, execution, number)
-            elif begun.named.get(name) != number:
+            elif begun.named.get(name) != number or any(path == name for path, *_ in statement.parts):
                 self.passed(execution, number)
         writes += more or []
         if not writes and not execution.made:

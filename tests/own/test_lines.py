@@ -61,7 +61,6 @@ FIRST_USES = frozenset(
         "layer-functions:dout",
         "layer-functions:cache",
         "batch-norm:gamma",
-        "batch-norm:modes",
         "numpy-ml:added",
         "lstm-columns:tanh",
         "char-rnn:carried",
@@ -69,18 +68,13 @@ FIRST_USES = frozenset(
         "lists-of-references:carried",
         "update-rules:uncorrected",
         "references-attention:scale",
-        "two_modes-batch_norm:eval",
-        "two_modes-statistics:eval",
     )
 )
 MISSED = {  # a case's name: why its line is not named
-    "nhwc-conv:pool-stride": "an index of integers: the sum that it places is named",
-    "cnn-blog:ties": "the step shows the gradient one layer later",
     "cnn-blog:jacobian": "the weights are named first: torch has no such outer product",
     "layers-from-nothing:stale": "no line of a call: the list was made with the object",
     "rnn-blog:truncated": "a default argument",
     "nodes-with-diffs:added": "a line is lacking: the sum that goes on from the call before is named",
-    "gru-cell:sign": "torch has no such slope; of several the first is named",
     "gru-cell:through": "a term is lacking, one step later",
     "small-mlp:cache": "the line that takes up the cache is named, not the one that spoils it",
     "scalars:overwritten": "a sum over a set: the watched run is another by rounding",
@@ -91,7 +85,6 @@ MISSED = {  # a case's name: why its line is not named
     "update-rules:first": "the counter of steps is an integer",
     "update-rules:stale": "a copy made with the object",
     "forms-batch_of_one:factor": "of one sample every row is a multiple of another",
-    "two_modes-dropout:tanh": "a right intermediate that torch has not stands before it",
     "two_modes-carried:state": "the state is an index of a list",
     "mutant-updated-inside:grown": "it is told by its shape, without a line",
 }

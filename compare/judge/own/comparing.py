@@ -26,6 +26,7 @@ from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors, random_d
 from twofold.compare.judge.own.meeting.kernels import as_pair, is_kernel, strided
 from twofold.compare.judge.own.meeting.preparing import enter_mode, prepared
 from twofold.compare.judge.own.record import Compared, Record
+from twofold.compare.judge.own.rereading import read_again
 from twofold.compare.judge.own.steps.trained import trained
 from twofold.compare.judge.own.telling.different import told_breach, told_different
 from twofold.compare.judge.own.telling.same import told_same, told_undecided, told_unequal
@@ -66,7 +67,7 @@ def verdict_on(call: Call) -> Verdict:
     if (failing := record.failing) is not None:
         if failing.training is not None:
             enter_mode(bout, call, failing.training)
-        return told_different(record, failing)
+        return read_again(record, failing, told_different(record, failing), verdict_on)
     if (lacking := forgotten(record)) is not None:
         unsolved = lacking.side is None or bool(bout.pairing.parted)
         return told_undecided(record, lacking) if unsolved else told_breach(record, lacking)

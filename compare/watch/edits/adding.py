@@ -38,8 +38,9 @@ def factors(scope: Scope) -> Iterator[Change]:
             yield put(1.0 + far + 0.02 * n, node, ast.Mult, one)
         for n, value in enumerate(scope.floats[:4]):
             yield put(2.6 + far + 0.05 * n, node, ast.Mult, number(value))
+        bare = 0.6 if is_itself(scope, node) else 1.1 if is_bare(scope, node) else 1.9
         for n, one in enumerate(names):
-            yield put((1.1 if is_bare(scope, node) else 1.9) + far + 0.05 * n, node, ast.Mult, one)
+            yield put(bare + far + 0.05 * n, node, ast.Mult, one)
         for rank, one in slopes(scope):
             yield put(rank + far, node, ast.Mult, one)
 
@@ -47,6 +48,18 @@ def factors(scope: Scope) -> Iterator[Change]:
 def is_bare(scope: Scope, node: Any) -> bool:
     """Whether it is all that is given another name: `x = y` may lack a factor."""
     return isinstance(node, Operand) and isinstance(scope.parent(node), ast.Assign | ast.Tuple)
+
+
+def is_itself(scope: Scope, node: Any) -> bool:
+    """Whether it is given its own name again, which says nothing: `a, x = f(a), x`."""
+    statement = scope.statement
+    if not isinstance(statement, ast.Assign):
+        return False
+    pairs = [(target, statement.value) for target in statement.targets]
+    for target, value in list(pairs):
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            pairs += zip(target.elts, value.elts, strict=False)
+    return any(value is node and text(target) == text(value) for target, value in pairs)
 
 
 def put(rank: float, node: Any, op: type, one: Any) -> Change:
@@ -77,7 +90,8 @@ def strides(scope: Scope) -> Iterator[Change]:
             if len(last) == count > 1:
                 for n, one in enumerate(list(names.values())[:8]):
                     told = f"`* {text(one)}` put to each of {', '.join(f'`{part.id}`' for part in last)}"
-                    yield Change(2.2 + 0.1 * n, tuple((part, binary(part, ast.Mult, one)) for part in last), told)
+                    rank = 1.0 if text(one) in scope.idle else 2.2
+                    yield Change(rank + 0.1 * n, tuple((part, binary(part, ast.Mult, one)) for part in last), told)
 
 
 def sums(scope: Scope) -> list[tuple[Any, float]]:
@@ -113,7 +127,7 @@ def terms(scope: Scope) -> Iterator[Change]:
     """A term more: such as is written elsewhere, what is bound and not used, a product of two names."""
     found: dict[str, tuple[float, ast.expr]] = {}
     for n, (key, one) in enumerate(nearest(scope)):
-        found[key] = ((1.2 if key in scope.idle else 2.5) + 0.05 * n, one)
+        found[key] = ((0.8 if key in scope.idle else 2.5) + 0.05 * n, one)
     for n, one in enumerate(here(scope, sides(scope, ast.Add, ast.Sub), 12)):
         found.setdefault(text(one), (1.8 + 0.05 * n, one))
     for rank, one in products(scope):

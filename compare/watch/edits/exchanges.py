@@ -46,6 +46,16 @@ def operands(scope: Scope) -> Iterator[Change]:
                 yield change(1.2 + 0.1 * n, node, ast.Name(name, ast.Load()))
 
 
+def constants(scope: Scope) -> Iterator[Change]:
+    """Another of the numbers that the file has by name."""
+    found = scope.named_numbers
+    for node in scope.nodes:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in found:
+            others = [name for name in found if name != node.id]
+            for n, name in enumerate(others[:8]):
+                yield change(1.5 + 0.05 * n, node, ast.Name(name, ast.Load()))
+
+
 def likely(scope: Scope, name: str, key: str) -> float:
     idle = key.isidentifier() and key not in scope.used
     return 1.0 + 1.5 * (1 - alike(name, key)) - 0.4 * idle

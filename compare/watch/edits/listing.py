@@ -24,6 +24,7 @@ WITHIN = (
     *(arrays.transposed, arrays.reduced, arrays.indexed),
     *(
         exchanges.operands,
+        exchanges.constants,
         exchanges.swapped,
         exchanges.tests,
         exchanges.compared,

@@ -203,6 +203,21 @@ class Scope:
         return [value for value in dict.fromkeys(values) if value != round(value)]
 
     @cached_property
+    def named_numbers(self) -> list[str]:
+        """The names that the file gives to numbers, and to what is reckoned of them: sizes, rates."""
+        found: list[str] = []
+        for top in self.site.tree.body:
+            if isinstance(top, ast.Assign):
+                pairs = [(target, top.value) for target in top.targets]
+                for target, value in list(pairs):
+                    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+                        pairs += zip(target.elts, value.elts, strict=False)
+                for target, value in pairs:
+                    if isinstance(target, ast.Name) and is_reckoned(value):
+                        found.append(target.id)
+        return found
+
+    @cached_property
     def unary(self) -> list[str]:
         """The file's own functions of one argument."""
         tops = [top for top in self.site.tree.body if isinstance(top, ast.FunctionDef) and len(top.args.args) == 1]
@@ -311,6 +326,13 @@ def is_length(node: ast.AST) -> bool:
     if isinstance(node, ast.Subscript):
         return is_shape(node.value) and isinstance(node.slice, ast.Constant | ast.UnaryOp)
     return isinstance(node, ast.Attribute) and node.attr == "size"
+
+
+def is_reckoned(node: ast.AST) -> bool:
+    """Whether it is a number, or made of numbers and names of such."""
+    if isinstance(node, ast.BinOp):
+        return is_reckoned(node.left) and is_reckoned(node.right)
+    return isinstance(node, ast.Name) or (isinstance(node, ast.Constant) and type(node.value) in (int, float))
 
 
 def is_shape(node: ast.AST) -> bool:

@@ -22,7 +22,7 @@ def torchs(bout: Bout, one: Draw) -> tuple[Run, Operations]:
     return run, operations
 
 
-def pool_of(bout: Bout, run: Run, operations: Operations) -> Pool:
+def pool_of(bout: Bout, one: Draw, run: Run, operations: Operations) -> Pool:
     """Every value and gradient that torch has, each by what it is."""
 
     def arrays() -> Iterator[tuple[Any, Array]]:
@@ -35,6 +35,7 @@ def pool_of(bout: Bout, run: Run, operations: Operations) -> Pool:
             yield ("gradient", name), array
         yield from by_use(bout, operations)
         yield from operations.values()
+        yield from ((("value", "mask"), mask) for mask in bout.masks_of(one) if mask is not None)
         for n, array in enumerate(run.outputs):
             yield ("value", "output"), array
             yield ("sent", "output"), bout.send(n, array)

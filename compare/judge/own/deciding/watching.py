@@ -81,7 +81,7 @@ def parting_of(bout: Bout, failing: Compared) -> Parting | None:
     dtype = failing.dtype if failing.dtype in WITHIN and not failing.coarse else "float32"
     off = [*factors(failing.failed, failing.actual, failing.golden), *factors_of_blocks(bout, failing)]
     unmade = any(failing.actual[name].any() for name in failing.failed if name in failing.actual)
-    flow = Flow(trace, pool_of(bout, run, operations), wrong, right, off, dtype, unmade)
+    flow = Flow(trace, pool_of(bout, failing.one, run, operations), wrong, right, off, dtype, unmade)
     for name, number, differs, is_block in in_parts(bout, failing, trace):
         if differs and (is_block or not flow.matches(number)):
             wrong[name] = number

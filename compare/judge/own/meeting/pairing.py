@@ -43,6 +43,7 @@ class Pairing:
     rivals: tuple[str, ...] = ()  # other layouts that agree as well
     parted: str | None = None  # the module of torch's at which no layout explains what scratch has
     unwatched: bool = False  # nothing but what comes out was there to be asked
+    guesses: tuple[Layout, ...] = ()  # what explains as much, up to where the two part
     open: tuple[str, ...] = ()  # torch's tensors of which that is a guess: of where they part, and behind it
 
 
@@ -116,6 +117,9 @@ def find(
     pairing.unused = tuple(leaf.name for leaf in leaves if not pairing.layout.covered(leaf))
     if pairing.parted and solved is not None and not pairing.decided:
         pairing.open = tuple(unsolved(pairing.layout, solved, shapes))
+        pairing.guesses = tuple(
+            Layout(leaves, tuple(chosen)) for one in solved.layouts for chosen in completed(one, leaves, shapes)
+        )
     return pairing
 
 

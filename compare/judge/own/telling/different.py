@@ -75,7 +75,7 @@ def told_different(record: Record, failing: Compared) -> Verdict:
         lines.append(("cause", counted(cause, failing, first)))
     if onward:
         lines.append(("to go on", onward))
-    if not bout.pairing.decided and forward:
+    if not bout.pairing.decided and (forward or bout.pairing.extra):
         lines += layout_line(record, confirmed=bool(mend))
     lines += coarse_line(record)
     return base(

@@ -80,6 +80,7 @@ def layout_line(record: Record, confirmed: bool = False) -> list[tuple[str, str]
     guessed = () if confirmed else pairing.open
     texts = pairing.layout.shown().items()
     parts = [f"{key} = {text}" for key, text in texts if key not in guessed]
+    parts += [f"{name} = 0" for name in pairing.extra]
     ways = [f"data[{n}]{way.text}" for n, way in enumerate(pairing.ways) if way.text and way.text != "as given"]
     outputs = [
         f"{output.image or 'output'} = scratch's{output.way}"

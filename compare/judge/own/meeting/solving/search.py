@@ -255,7 +255,7 @@ class Search:
         the same blocks have too. With it the last value that rests on what is tried.
         """
         names = {name for unit, _ in one.chosen if together(group, unit) for name in unit.names}
-        fed = next((array for unit, array in one.fed if unit is group), None)
+        fed = next((array for unit, array in one.fed if unit == group), None)
         values = walk.again(self.parameters(one, names), fed)
         if values is None:
             another = self.probe(one, group) if self.walker.runs < MOST else None
