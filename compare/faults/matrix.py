@@ -7,7 +7,7 @@ from functools import cache, partial
 
 from twofold.compare.faults import FAULTS
 from twofold.compare.faults.fault import Expected, Fault, parts_of
-from twofold.compare.faults.signatures import cases, signatures
+from twofold.compare.faults.signatures import cases, differs, signatures
 from twofold.compare.faults.suspects import Seen, suspects
 from twofold.compare.judge.battery import examined
 from twofold.compare.judge.checks.table import BATTERY, CHECKS_BY_NAME
@@ -35,6 +35,7 @@ class Cell:
     located: Divergence | None
     blame: str | None
     causes: tuple[str, ...] = ()
+    home: str = ""  # the case by which it is known, if that differs without it: then nothing can be named
 
     @property
     def detected(self) -> bool:
@@ -54,7 +55,7 @@ class Cell:
 
     @property
     def named_rightly(self) -> bool:
-        return self.fault in self.causes and len(self.causes) <= MOST_CAUSES
+        return bool(self.home) or (self.fault in self.causes and len(self.causes) <= MOST_CAUSES)
 
     @property
     def survives(self) -> bool:
@@ -99,7 +100,7 @@ class Ground:
             if named:
                 findings = with_causes(trial, findings, partial(suspects, seen=seen_with(fault.id)))
         failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
-        return Cell(
+        cell = Cell(
             fault.id,
             fault.title,
             self.case.name,
@@ -109,6 +110,8 @@ class Ground:
             next((finding.blame.side for finding in failed if finding.blame), None),
             next((finding.causes for finding in failed if finding.causes), ()),
         )
+        home = signatures()[fault.id].case
+        return replace(cell, home=home) if named and not cell.named_rightly and differs(home) else cell
 
 
 def row(case: Case, only: Sequence[str] = ()) -> Row:

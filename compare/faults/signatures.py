@@ -111,6 +111,13 @@ def fails(quantities: Sequence[Quantity]) -> bool:
     return any(quantity.verdict is Verdict.FAIL for quantity in quantities)
 
 
+@cache
+def differs(home: str) -> bool:
+    """Whether scratch as it stands fails at a home: then no fault looks there as it did."""
+    trial = Trial(cases()[home], "float64")
+    return any(fails(shown(trial, check)) for check in WITNESSES)
+
+
 def home_of(fault: Fault) -> str:
     """The case to look at first: its own, the one that is kept, or the first that it can be made in.
 

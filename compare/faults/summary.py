@@ -26,6 +26,11 @@ def summary(found: Sequence[Row], cells: Sequence[Cell]) -> list[str]:
         f"case{'s' * (len(found) != 1)}",
         f"{', '.join(SHARED)} are in code that both sides share, and held by tests of that code",
     ]
+    if unnamed := [cell for cell in cells if cell.home]:
+        homes = ", ".join(dict.fromkeys(cell.home for cell in unnamed))
+        lines.append(
+            f"{len(unnamed)} of them could not be named, for they are known by {homes}, which differs as it is"
+        )
     for dtype in ("float64", "float32"):
         seen = [s for row in found for s in row.sensitivities if s.dtype == dtype]
         worst = max(seen, key=lambda s: s.smallest_detected, default=None)

@@ -5,12 +5,14 @@ from functools import cache
 
 import pytest
 
+from tests.judge.planting import plant
 from tests.places import ROOT
+from twofold import scratch
 from twofold.compare.faults import FAULTS, SHARED, matrix
 from twofold.compare.faults.fault import Edit, Fault
 from twofold.compare.faults.matrix import Ground
-from twofold.compare.faults.signatures import cases, home_of, signatures
-from twofold.compare.faults.summary import survivor
+from twofold.compare.faults.signatures import cases, differs, home_of, signatures
+from twofold.compare.faults.summary import summary, survivor
 from twofold.compare.pairs import PAIRS
 
 NAMED = FAULTS[::4]  # to run all homes of all that it may be takes long: `twofold faults --quick` asks it of every one
@@ -47,6 +49,17 @@ def test_a_fault_is_found_away_from_home(what: str) -> None:
     fault, pair = AWAY[what]
     cell = ground(pair).cell(next(one for one in FAULTS if one.id == fault), named=False)
     assert cell and cell.detected and cell.located_rightly and cell.blamed_rightly, cell
+
+
+def test_what_is_known_by_a_case_that_differs_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake that is there anyhow says nothing of whether another one is found."""
+    plant(monkeypatch, scratch.LSTM, "backward_steps", "dc * c[t] * (f", "dc * (f * c[t] + i * g) * (f")
+    monkeypatch.setattr(matrix, "differs", differs.__wrapped__)  # neither is kept for other tests
+    monkeypatch.setattr(matrix, "seen_with", lambda fault: {})
+    fault = next(one for one in FAULTS if one.id == "F1-tanh")
+    cell = Ground(PAIRS["catcar-mlp"].case()).cell(fault)
+    assert cell and not cell.causes and cell.home == "activity-lstm" and not cell.survives, cell
+    assert "1 of them could not be named" in " ".join(summary([], [cell]))
 
 
 def test_what_cannot_show_is_not_planted() -> None:
