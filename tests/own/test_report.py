@@ -120,7 +120,7 @@ def test_a_mistake_is_a_page_with_its_line_marked(tmp_path: Path) -> None:
         "with `sum` for `mean` in line 16",
         'verdict.reproduce("repro")',
         "30 comparisons, 6 of them beyond the limit",
-        "b2 in each run, the worst first",
+        "b2 in each run, the worst first; of each the row that is off by most floors",
         "def loss(X, y):",
         "Linear(in_features=4, out_features=5, bias=True)",
         "not checked",
