@@ -22,6 +22,9 @@ def formulas() -> Mapping[Any, Formula]:
         F.linear: linear,
         F.conv1d: convolution(F.conv1d),
         F.conv2d: convolution(F.conv2d),
+        F.silu: silu,
+        F.gelu: gelu,
+        F.mish: mish,
         F.softmax: softmax,
         torch.softmax: of_method(softmax),
         torch.Tensor.softmax: of_method(softmax),
@@ -68,6 +71,21 @@ def of_method(function: Formula) -> Formula:
         return function(x, dim) if isinstance(dim, int) and dtype is None else NotImplemented
 
     return called
+
+
+def silu(x: Any, inplace: bool = False) -> Any:
+    return NotImplemented if inplace else x * x.sigmoid()
+
+
+def gelu(x: Any, approximate: str = "none") -> Any:
+    if approximate == "none":
+        return x * (0.5 * (1 + (x / math.sqrt(2)).erf()))
+    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+    return 0.5 * x * (1 + inner.tanh())
+
+
+def mish(x: Any, inplace: bool = False) -> Any:
+    return NotImplemented if inplace else x * x.logaddexp(x.new_zeros(())).tanh()
 
 
 def softmax(x: Any, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Any:

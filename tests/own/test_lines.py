@@ -81,7 +81,6 @@ MISSED = {  # a case's name: why its line is not named
     "scalars:added": "a line is lacking: the caller is named",
     "kernels:none": "nothing is bound",
     "kernels:in-place": "torch's tensors cannot be locked: no line raises",
-    "kernels:swish": "a right intermediate that torch has not stands before it",
     "update-rules:first": "the counter of steps is an integer",
     "update-rules:stale": "a copy made with the object",
     "forms-batch_of_one:factor": "of one sample every row is a multiple of another",

@@ -8,6 +8,8 @@ from tests.own.judged import must_read_well
 from tests.own.truth import LAYOUTS, TRUTH
 from twofold import Verdict, judge
 
+pytestmark = pytest.mark.xdist_group("rereading")  # each is judged once
+
 NAMED = {truth.name: truth for truth in (*LAYOUTS, *TRUTH)}
 # What one edit mends, and the layout under which it does.
 MENDED = {
@@ -18,7 +20,6 @@ MENDED = {
 OPEN = {
     "params-dict/last-row:forward-transpose": "2.weight = ",
     "fused-qkv:width": "qkv.weight = ",
-    "lstm-columns/ofgi:ungated": "lstm.weight",
 }
 
 

@@ -21,7 +21,8 @@ def judged(truth: Truth, patch: pytest.MonkeyPatch) -> Verdict:
     return judge(*call.arguments, **{"dtypes": ("float64",), **how})
 
 
-SLOW = ("nested-checkpoint:residual", "nested-checkpoint:scale")  # siblings of a third, seconds each: `make layouts`
+# Siblings of mutant-nested-checkpoint:little, seconds each: `make layouts`.
+SLOW = ("nested-checkpoint:residual", "nested-checkpoint:scale", "nested-checkpoint:mask")
 
 
 def asked(truth: Truth) -> object:
