@@ -118,7 +118,8 @@ def with_numberless(flow: Flow, suspects: Sequence[Statement]) -> list[Statement
             and not other.loops
             and any(name in names for name, _ in other.stored)
         ]
-        found += [other for other in every if other.line in conditions(one)][-1:]
+        tests = conditions(one)
+        found += [other for other in every if other.line in tests][-1:]
         found += binding[-NUMBERLESS:]
     return [*suspects[:LEADING], *found, *suspects[LEADING:]]
 

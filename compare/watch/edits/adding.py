@@ -7,7 +7,7 @@ from typing import Any
 from twofold.compare.watch.edits.analogies import here, sides
 from twofold.compare.watch.edits.arithmetic import SIGNS, binary, is_numpys, is_numpys_call, number
 from twofold.compare.watch.edits.edit import Change, change, short, text
-from twofold.compare.watch.edits.scope import Operand, Scope, alike, last_name
+from twofold.compare.watch.edits.scope import Operand, Scope, alike, assigned, last_name
 
 SLOTS = 6  # places of a statement that something is put to
 STEPS = ("stride", "size", "step", "pool", "kernel")
@@ -52,14 +52,7 @@ def is_bare(scope: Scope, node: Any) -> bool:
 
 def is_itself(scope: Scope, node: Any) -> bool:
     """Whether it is given its own name again, which says nothing: `a, x = f(a), x`."""
-    statement = scope.statement
-    if not isinstance(statement, ast.Assign):
-        return False
-    pairs = [(target, statement.value) for target in statement.targets]
-    for target, value in list(pairs):
-        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
-            pairs += zip(target.elts, value.elts, strict=False)
-    return any(value is node and text(target) == text(value) for target, value in pairs)
+    return any(value is node and text(target) == text(value) for target, value in assigned(scope.statement))
 
 
 def put(rank: float, node: Any, op: type, one: Any) -> Change:

@@ -205,17 +205,8 @@ class Scope:
     @cached_property
     def named_numbers(self) -> list[str]:
         """The names that the file gives to numbers, and to what is reckoned of them: sizes, rates."""
-        found: list[str] = []
-        for top in self.site.tree.body:
-            if isinstance(top, ast.Assign):
-                pairs = [(target, top.value) for target in top.targets]
-                for target, value in list(pairs):
-                    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
-                        pairs += zip(target.elts, value.elts, strict=False)
-                for target, value in pairs:
-                    if isinstance(target, ast.Name) and is_reckoned(value):
-                        found.append(target.id)
-        return found
+        pairs = (pair for top in self.site.tree.body for pair in assigned(top))
+        return [target.id for target, value in pairs if isinstance(target, ast.Name) and is_reckoned(value)]
 
     @cached_property
     def unary(self) -> list[str]:
@@ -326,6 +317,17 @@ def is_length(node: ast.AST) -> bool:
     if isinstance(node, ast.Subscript):
         return is_shape(node.value) and isinstance(node.slice, ast.Constant | ast.UnaryOp)
     return isinstance(node, ast.Attribute) and node.attr == "size"
+
+
+def assigned(statement: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:
+    """Each target of an assignment with what it is given, those of tuples apart as well."""
+    if not isinstance(statement, ast.Assign):
+        return []
+    pairs = [(target, statement.value) for target in statement.targets]
+    for target, value in list(pairs):
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            pairs += zip(target.elts, value.elts, strict=False)
+    return pairs
 
 
 def is_reckoned(node: ast.AST) -> bool:
