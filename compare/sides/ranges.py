@@ -5,7 +5,6 @@ in the process.
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from twofold.compare.sides.devices import import_torch
@@ -65,20 +64,3 @@ def must_lie_within(name: str, index: Any, count: int | None, left_out: int | No
     wrong = values[(values < least) | (values >= count)]
     if wrong.size:
         raise IndexError(f"{name}: index out of range: expected {least} to {count - 1}, found {int(wrong[0])}")
-
-
-def ranged(device: str) -> AbstractContextManager[Any]:
-    """While it lasts every index is looked at before it reaches a device; the CPU looks by itself."""
-    if device == "cpu":
-        return nullcontext()
-    from torch.overrides import TorchFunctionMode
-
-    known = table()
-
-    class Ranged(TorchFunctionMode):
-        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            if function in known:
-                must_lie_within(function.__name__, *known[function](*args, **(kwargs or {})))
-            return function(*args, **(kwargs or {}))
-
-    return Ranged()

@@ -11,8 +11,8 @@ from numpy.typing import DTypeLike
 from twofold.compare import nest
 from twofold.compare.pair import Twin
 from twofold.compare.sides.devices import import_torch
-from twofold.compare.sides.ranges import ranged
-from twofold.compare.sides.steady import going_back_from, in_full
+from twofold.compare.sides.kernels import carefully
+from twofold.compare.sides.steady import in_full
 from twofold.compare.sides.trace import Check, Keep, Names, States, Trace, array_of, copied, view_of, watch_reference
 from twofold.scratch.module import Array
 
@@ -107,12 +107,12 @@ class Reference:
 
         in_full()
         self._inputs = nest.apply(leaf, inputs)
-        with ranged(self.device), going_back_from(self.model.training, self.device):
+        with carefully(self.device):
             self._out = self.model(*self._inputs)
         return nest.apply(array_of, self._out)
 
     def loss(self, target: Array) -> Array:
-        with ranged(self.device):
+        with carefully(self.device):
             self._loss = self._objective(self._out, self.tensor(target))
         return array_of(self._loss)
 
@@ -168,7 +168,7 @@ class Reference:
             in_full()
         x, target = (self.torch.from_numpy(array).to(self.device) for array in (x, target))
         self.optimizer.zero_grad()
-        with ranged(self.device):
+        with carefully(self.device):
             out = self.model(x)
             loss = self._objective(out, target)
         loss.backward()
@@ -186,7 +186,7 @@ class Reference:
 
     def evaluate(self, x: Array, target: Array) -> tuple[float, Array]:
         in_full()
-        with self.torch.no_grad(), ranged(self.device):
+        with self.torch.no_grad(), carefully(self.device):
             out = self.model(self.tensor(x))
             return float(self._objective(out, self.tensor(target))), array_of(out)
 

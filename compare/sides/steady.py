@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -81,6 +81,14 @@ def precision_kept() -> Iterator[None]:
                 setattr(setting.owner, setting.entry, setting.value)
 
 
+def begin_to_go_back(device: str) -> None:
+    """Lets autograd's own thread for the device begin with a product, for cuBLAS warns where it has to begin."""
+    torch = import_torch()
+    with torch.enable_grad():
+        one = torch.ones(1, device=device, requires_grad=True)
+        (one * one).sum().backward()
+
+
 @contextmanager
 def repeatable(device: str) -> Iterator[None]:
     """While it lasts torch takes on a device the algorithms that give the same bits again, wherever it has such.
@@ -96,6 +104,7 @@ def repeatable(device: str) -> Iterator[None]:
     kept = cudnn.benchmark, cudnn.deterministic, memory.fill_uninitialized_memory
     cudnn.benchmark, cudnn.deterministic, memory.fill_uninitialized_memory = False, True, False
     torch.use_deterministic_algorithms(True, warn_only=True)
+    begin_to_go_back(device)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation")
@@ -103,19 +112,3 @@ def repeatable(device: str) -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(asked[0], warn_only=asked[1])
         cudnn.benchmark, cudnn.deterministic, memory.fill_uninitialized_memory = kept
-
-
-@contextmanager
-def _without_cudnn() -> Iterator[None]:
-    cudnn = import_torch().backends.cudnn
-    kept = cudnn.enabled
-    cudnn.enabled = False
-    try:
-        yield
-    finally:
-        cudnn.enabled = kept
-
-
-def going_back_from(training: bool, device: str) -> Any:
-    """The context of a forward pass that is to be gone back through: cuDNN's recurrent layers refuse in evaluation."""
-    return nullcontext() if training or device == "cpu" else _without_cudnn()

@@ -159,7 +159,7 @@ def watch_reference(model: Any, keep: Keep | None = None, names: Names = Mapping
     watching = True  # tensor hooks outlive the watch, with the graph
 
     def taken(values: dict[str, Array], stage: str, name: str, tensor: Any) -> None:
-        if watching:
+        if watching and tensor is not None:  # a gradient of one of several results that nothing uses is none
             values[name] = keep(stage, name, view_of(tensor))
 
     watched = [_Watched(path, names, trace, taken) for path, _ in model.named_modules() if path]

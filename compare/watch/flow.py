@@ -16,7 +16,6 @@ from twofold.compare.watch.trace import Trace
 from twofold.scratch.module import Array
 
 CHOOSING = re.compile(r"\b(max|min|maximum|minimum|where|sort|clip|argmax|argsort|partition|median)\b")
-EMPTY = re.compile(r"\bempty(_like)?\(")  # whatever stood in memory
 
 
 @dataclass
@@ -122,9 +121,8 @@ class Flow:
             changed = np.argwhere(array != before)
             if not len(changed):
                 continue
-            with np.errstate(all="ignore"):  # whatever stood in memory
-                if off_by(array, before) is not None:  # so many times what it was is no sum
-                    continue
+            if off_by(array, before) is not None:  # so many times what it was is no sum
+                continue
             box = tuple(slice(low, high + 1) for low, high in zip(changed.min(0), changed.max(0), strict=True))
             # to what was something before, as to a target, nothing is added that torch has not too
             parts = [array[box], array[box] - before[box]] if read < value and self.sums(read) else [array[box]]
@@ -160,7 +158,7 @@ class Flow:
     def arranged(self, value: int) -> bool:
         """Whether its maker only takes out, joins or pads what it read, and leaves out none by its value."""
         maker = self.trace.makers.get(value)
-        if maker is not None and (maker.joins or EMPTY.search(maker.statement.text)):
+        if maker is not None and maker.joins:
             return True
         if maker is None or CHOOSING.search(maker.statement.text):
             return False

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
+from twofold.compare.watch.blank import blank
 from twofold.compare.watch.trace import MOST_BYTES, Dropped
 from twofold.compare.watch.values import Belongs
 from twofold.compare.watch.watcher import MOST_STATEMENTS, Watcher
@@ -35,7 +36,7 @@ def watched(
     depth = sys.getrecursionlimit()
     sys.setrecursionlimit(depth + DEEPER)
     try:
-        with monitored(watcher) if hasattr(sys, "monitoring") else traced(watcher):
+        with blank(watcher.belongs), monitored(watcher) if hasattr(sys, "monitoring") else traced(watcher):
             yield watcher
     finally:
         if sys.getrecursionlimit() == depth + DEEPER:

@@ -87,7 +87,8 @@ def parted(flow: Flow, meant: Callable[[Statement], bool] = lambda statement: Tr
             through += [makers[read].statement for read in flow.read_for(part) if read in makers]
     wrong, right = ([makers[value].statement for value in values] for values in (ranked, before))
     through = list(dict.fromkeys(through))
-    suspects = [maker.statement, *through[:NEXT], *wrong, *through[NEXT:], *right]
+    begun = [makers[other].statement for other in first[:LEADING]]
+    suspects = [maker.statement, *begun, *through[:NEXT], *wrong, *through[NEXT:], *right]
     return Parting(
         maker.statement,
         name_of(maker, value),

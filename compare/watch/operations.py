@@ -141,7 +141,7 @@ def explicit(operations: Operations, modules: Mapping[str, Any], parameters: Map
                 node.register_hook(lambda sent, given, kept=kept: sent_back(kept, sent))
 
     def gradient_of(kept: Operation, gradient: Any) -> None:
-        if watching:
+        if watching and gradient is not None:  # as of one of several results that nothing uses
             kept.gradient = array_of(gradient)
             operations.back.append(kept)
 

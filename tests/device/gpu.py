@@ -9,11 +9,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
 
+from tests.own.truth import LAYOUTS, TRUTH
+from twofold import judge
 from twofold.compare.bench.steps import step_time
 from twofold.compare.data import load
 from twofold.compare.environment import environment
@@ -70,6 +73,19 @@ def every_case(device: str) -> Iterator[str]:
     yield f"{passed} of {len(cases)} cases repeat and agree"
 
 
+def strangers(device: str) -> Iterator[str]:
+    """Every third net of strangers, right and wrong, its layout to be solved: what is told otherwise than it is."""
+    found: Counter[bool] = Counter()
+    for truth in (*TRUTH, *LAYOUTS)[::3]:
+        call = truth.make()
+        verdict = judge(*call.arguments, **call.keywords, device=device)
+        as_meant = (verdict.outcome, verdict.side) == (truth.outcome, truth.side)
+        found[as_meant] += 1
+        if not as_meant:
+            yield f"{truth.name}: {' / '.join(str(verdict).splitlines()[:2])}"
+    yield f"{found[True]} of {found.total()} verdicts are as they are to be"
+
+
 def marked_tests(device: str) -> Iterator[str]:
     """The tests that need CUDA."""
     yield from last_lines([sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-n", "0"])
@@ -79,12 +95,13 @@ def resumed(device: str) -> Iterator[str]:
     """A training that is interrupted, and goes on."""
     with tempfile.TemporaryDirectory() as folder:
         given = [*COMMAND, "train", "mnist-cnn", "--backend", "reference", "--device", device, "--out", folder]
-        process = subprocess.Popen([*given, "--epochs", "2", "--save-every", "0.05"], stdout=subprocess.PIPE, text=True)
-        time.sleep(30)
+        process = subprocess.Popen([*given, "--epochs", "1000"], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        told = next((line for line in process.stdout if line.startswith("epoch 3 ")), "it ended before its third epoch")
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=120)
-        yield from out.splitlines()[-2:]
-        yield from last_lines([*given, "--epochs", "2", "--resume"])
+        yield from (told.rstrip(), *out.rstrip().splitlines()[-2:])
+        yield from last_lines([*given, "--epochs", "6", "--resume"])
         yield str(sorted(path.name for path in Path(folder).iterdir()))
 
 
@@ -116,6 +133,7 @@ PARTS: tuple[Callable[[str], Iterator[str]], ...] = (
     versions,
     five_pairs,
     every_case,
+    strangers,
     marked_tests,
     resumed,
     timed,

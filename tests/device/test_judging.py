@@ -10,12 +10,14 @@ import torch
 
 from tests.device.standin import faulty
 from tests.judge.planting import plant
-from twofold import judge
+from tests.own.truth import LAYOUTS, TRUTH
+from twofold import BadCall, judge
 from twofold.compare.judge import battery
 from twofold.compare.judge.battery import Result
 from twofold.compare.judge.checks.table import CHECKS_BY_NAME, ON_DEVICE
 from twofold.compare.judge.evidence.resync import few_steps
 from twofold.compare.judge.finding import Verdict
+from twofold.compare.judge.own.meeting import preparing
 from twofold.compare.layers import LAYERS
 from twofold.compare.pairs import PAIRS
 from twofold.scratch import Linear
@@ -163,6 +165,52 @@ def test_a_stranger_is_not_judged_beside_a_device_that_is_wrong(
             verdict = judged_with(factor)
             assert (verdict.outcome, verdict.side) == (outcome, side) and device in verdict.cause, str(verdict)
             assert fault == "off" or "the operation mm gives something else" in verdict.cause
+
+
+# Nets whose layout is solved beside torch on the CPU: what the search lays between torch's tensors lies there.
+MENDED = "lstm-columns:exchanged"
+LAID_OUT = (
+    "flat-vector/biases-last",
+    "attention-layer/fused-qkv",
+    "nested-checkpoint/shuffled",
+    "lstm-columns/bias-last-column",
+    "rnn-blog/one-matrix",
+    "gru-cell/lying",
+)
+
+
+def judged_there(name: str, device: str) -> Any:
+    call = next(truth for truth in LAYOUTS if truth.name == name).make()
+    return judge(*call.arguments, **call.keywords, device=device)
+
+
+@pytest.mark.parametrize("name", LAID_OUT)
+def test_layouts_are_solved_as_on_the_cpu(name: str, device: str) -> None:
+    verdict = judged_there(name, device)
+    assert verdict.same, str(verdict)
+
+
+@pytest.mark.parametrize("name", LAID_OUT[:3])
+def test_what_runs_on_a_device_alone_is_not_wrong_for_want_of_a_layout(
+    name: str, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a reference with a constant there: its layout is given, or the verdict is none."""
+    monkeypatch.setattr(preparing, "on_the_cpu", lambda *given: None)
+    try:
+        verdict = judged_there(name, device)
+    except BadCall as asked:
+        assert "layout=" in str(asked)
+        return
+    assert (verdict.outcome, verdict.side) == ("undecided", None), str(verdict)
+    assert "layout= for" in str(verdict) and f"runs on {device} alone" in verdict.cause
+
+
+def test_a_line_and_an_edit_beside_a_device(device: str) -> None:
+    """What torch computes on the way is looked at on the CPU, where a fused cell is taken apart."""
+    call = next(truth for truth in TRUTH if truth.name == MENDED).make()
+    there, here = (judge(*call.arguments, **call.keywords, device=place) for place in (device, "cpu"))
+    assert there.place.line == here.place.line and there.place.line is not None
+    assert "comparisons agree" in str(here) and dict(there.lines)["edit"] == dict(here.lines)["edit"]
 
 
 def test_a_float64_device_is_held_to_float64(device: str) -> None:

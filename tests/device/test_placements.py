@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.device import standin
 from tests.device.placements import Site, planted, sites
 from twofold import judge
 from twofold.compare.data import Dataset, Split
@@ -18,6 +19,7 @@ from twofold.compare.pairs import PAIRS
 from twofold.compare.sides import SideError, devices
 from twofold.compare.sides.foreign.reference import UsersReference
 from twofold.compare.sides.ranges import must_lie_within
+from twofold.compare.sides.steady import begin_to_go_back
 from twofold.compare.training.train import Configuration, Training
 
 CASES = {case.name: case for case in LAYERS} | {name: pair.case() for name, pair in PAIRS.items()}
@@ -117,6 +119,12 @@ def names_devices(device: str) -> None:
         must_lie_within("nll_loss", torch.tensor([0, 3]).to(device), 3, None)
 
 
+def begins_there(device: str) -> None:
+    before = standin.calls.get("aten::mul", 0)
+    begin_to_go_back(device)
+    assert standin.calls.get("aten::mul", 0) > before
+
+
 BATTERY = (passes("sigmoidrnn"), passes("mnist-cnn"), passes("fc-net-dropout"))
 # Which of them meets the sites of a file: what is first in the list begins.
 DETECTORS: dict[str, tuple[Detector, ...]] = {
@@ -124,6 +132,7 @@ DETECTORS: dict[str, tuple[Detector, ...]] = {
     "compare/judge/evidence/operations.py": (moves,),
     "compare/sides/devices.py": (names_devices, trains),
     "compare/sides/ranges.py": (names_devices,),
+    "compare/sides/steady.py": (begins_there,),
     "compare/sides/reference.py": (trains, *BATTERY),
     "": BATTERY,
 }

@@ -145,4 +145,8 @@ def test_the_three_forms_of_a_reference_are_one_computation(home: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_case_on_cuda(case: str, dtype: str, cuda: str) -> None:
     result = battery.run(CASES[case], dtype, cuda)
-    assert result.passed, [explained(finding) for finding in result.findings]
+    assert result.passed, [
+        explained(finding)
+        for finding in result.findings
+        if finding.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE)
+    ]

@@ -50,6 +50,14 @@ def test_the_line_is_named(fault: str, case: str, file: str, text: str, torchs: 
     assert "comparisons agree" in spot.edit or not spot.edit
 
 
+@pytest.mark.parametrize(("fault", "case"), [one[:2] for one in PLANTED], ids=[one[0] for one in PLANTED])
+def test_the_same_line_each_time(fault: str, case: str) -> None:
+    """Whatever stands in memory: what is judged twice in one process is told twice alike, with the same edit."""
+    first, *others = [spot_with(fault, case) for _ in range(3)]
+    assert first is not None
+    assert all(other == first for other in others)
+
+
 def test_what_is_forgotten_names_the_method_that_should() -> None:
     spot = spot_with("linear-bias-forgotten", "fc-net-two-layer")
     assert spot is not None

@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
 
+from twofold.compare.sides.trace import watch_reference  # noqa: E402
 from twofold.compare.watch.operations import Operations, explicit  # noqa: E402
 
 EXACT = 1e-12
@@ -322,6 +323,42 @@ def test_what_is_kept_of_each() -> None:
     net(x).sum().backward()  # what comes later is not seen
     assert len(operations) == before
     assert np.allclose(scaled.gradient, sent)
+
+
+# Several results of one operation, and of which two is used: no gradient comes to the others.
+SEVERAL: dict[str, Callable[[Any], Any]] = {
+    "chunk": lambda h: h.chunk(2, -1),
+    "split": lambda h: h.split([1, 3], -1)[::-1],
+    "unbind": lambda h: h.unbind(1),
+    "var_mean": lambda h: torch.var_mean(h, -1),
+    "max": lambda h: torch.max(h, -1),
+    "qr": lambda h: torch.linalg.qr(h[:4]),
+}
+
+
+class First(nn.Module):
+    """Gives all of them, of which the net uses the first."""
+
+    def __init__(self, several: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.several = several
+
+    def forward(self, h: Any) -> Any:
+        return tuple(self.several(h))
+
+
+@pytest.mark.parametrize("what", SEVERAL)
+def test_a_result_that_nothing_uses_has_no_gradient(what: str) -> None:
+    inner, last = nn.Linear(3, 4).double(), First(SEVERAL[what])
+    net = nn.ModuleDict({"inner": inner, "last": last})
+    operations = Operations()
+    with explicit(operations, {"": net}, dict(net.named_parameters())), watch_reference(net) as trace:
+        last(inner(normal(5, 3)))[0].sum().backward()
+    assert inner.weight.grad is not None and np.isfinite(inner.weight.grad.numpy()).all()
+    assert [name for name in trace.grad_outputs if name.startswith("last")] == ["last[0]"]
+    assert {"last[0]", "last[1]"} <= set(trace.outputs)
+    made = [one for one in operations if one.module == "last"]
+    assert any(one.gradient is None for one in made) and any(one.gradient is not None for one in made)
 
 
 def test_a_module_that_raises_leaves_its_path() -> None:

@@ -19,7 +19,7 @@ from twofold.compare.judge.own.contract import (
     repeats,
     text_of,
 )
-from twofold.compare.judge.own.deciding.device import of_device
+from twofold.compare.judge.own.deciding.device import of_device, without_layout
 from twofold.compare.judge.own.deciding.kinks import at_a_kink, both_are_slopes, clear_of_kinks
 from twofold.compare.judge.own.gaps import forgotten
 from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors, random_draw
@@ -65,6 +65,8 @@ def verdict_on(call: Call) -> Verdict:
     if breach is not None:
         return told_undecided(record, breach) if breach.side is None else told_breach(record, breach)
     if (failing := record.failing) is not None:
+        if (asked := without_layout(record)) is not None:
+            return told_undecided(record, asked)
         if failing.training is not None:
             enter_mode(bout, call, failing.training)
         return read_again(record, failing, told_different(record, failing), verdict_on)

@@ -14,8 +14,8 @@ from twofold.compare import nest
 from twofold.compare.sides.devices import import_torch, seed_torch
 from twofold.compare.sides.foreign.data import is_word
 from twofold.compare.sides.foreign.trees import Reach, is_module, is_tensor
-from twofold.compare.sides.ranges import ranged
-from twofold.compare.sides.steady import going_back_from, in_full
+from twofold.compare.sides.kernels import carefully
+from twofold.compare.sides.steady import in_full
 from twofold.scratch.module import Array
 
 
@@ -53,7 +53,13 @@ class UsersReference:
         }
         self.arguments = params or {}  # tensors that the function takes behind the data
         self.strict, self.device = True, device
+        self.on_the_cpu: UsersReference | None = None  # the same there, if this is on a device and can run there
         self.laid_out: Callable[[Any], Any] | None = None  # what lays tensors out in memory otherwise
+
+    @property
+    def near(self) -> "UsersReference":
+        """Itself where all that it computes is seen: a device's kernels show less of it than the CPU's."""
+        return self.on_the_cpu or self
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -81,11 +87,6 @@ class UsersReference:
         """Buffers of integers."""
         buffers = (buffer for module in self.all_modules.values() for buffer in module.buffers())
         return [buffer for buffer in buffers if not buffer.is_floating_point()]
-
-    @property
-    def training(self) -> bool:
-        """Whether every part of it is in training mode; what has no modes counts as that."""
-        return all(part.training for module in self.modules.values() for part in module.modules())
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Of all parameters by name; of a function that takes them as arguments theirs."""
@@ -193,7 +194,7 @@ class UsersReference:
         arguments = {name: self.tensor(state[name], dtype).requires_grad_(backward) for name in self.arguments}
         inputs = tensors[:-1] if self.criterion else tensors
         with self.torch.enable_grad() if backward else self.torch.no_grad():
-            with ranged(self.device), going_back_from(self.training, self.device):
+            with carefully(self.device):
                 out = self.reference(*inputs, *arguments.values())
                 outputs, loss = self.parted(out, tensors[-1] if tensors else None)
             sent = None

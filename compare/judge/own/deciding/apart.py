@@ -9,7 +9,6 @@ import numpy as np
 from twofold.compare.judge.own.deciding.watching import trace_of
 from twofold.compare.judge.own.meeting.bout import Bout
 from twofold.compare.judge.own.telling.verdict import Place
-from twofold.compare.watch.flow import EMPTY
 from twofold.compare.watch.statements import Statement
 from twofold.compare.watch.trace import Execution
 from twofold.scratch.module import Array
@@ -28,7 +27,7 @@ def first_apart(bout: Bout, one: Run, other: Run) -> Place:
         if not execution.joins:
             known.setdefault(execution.statement, []).append(execution)
     for after in second.executions:
-        if after.joins or EMPTY.search(after.statement.text):
+        if after.joins:
             continue
         times = known.get(after.statement, [])
         if not times:

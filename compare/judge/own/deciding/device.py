@@ -41,5 +41,15 @@ def of_device(record: Record, one: Draw) -> Breach | None:
     return None
 
 
+def without_layout(record: Record) -> Breach | None:
+    """Why a difference may be one of the layout: that is solved beside torch on the CPU, and this runs elsewhere."""
+    pairing, device = record.bout.pairing, record.bout.reference.near.device
+    if device == "cpu" or not pairing.open:
+        return None
+    cause = f"no layout was found under which the two sides agree; torch's side runs on {device} alone"
+    onward = f"layout= for {', '.join(pairing.open[:3])}, or a reference that also runs on the CPU, where it is solved"
+    return Breach(None, pairing.open[0], cause, "", onward=onward)
+
+
 def repeated(found: Tensors, again: Tensors) -> bool:
     return found.keys() == again.keys() and all(same_bits(np.asarray(found[n]), np.asarray(again[n])) for n in found)

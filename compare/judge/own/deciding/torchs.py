@@ -16,9 +16,8 @@ from twofold.scratch.module import Array
 
 def torchs(bout: Bout, one: Draw) -> tuple[Run, Operations]:
     """The reference's run with all that it computes on the way."""
-    reference = bout.reference
-    operations = Operations()
-    run = bout.golden(one, seen=lambda: explicit(operations, reference.all_modules, reference.parameters))
+    reference, operations = bout.near.reference, Operations()
+    run = bout.near.golden(one, seen=lambda: explicit(operations, reference.all_modules, reference.parameters))
     return run, operations
 
 

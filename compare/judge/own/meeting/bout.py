@@ -54,6 +54,11 @@ class Bout:
     masks: dict[tuple[str, bool | None], Sequence[Array | None]] = field(default_factory=dict)  # by draw and mode
 
     @property
+    def near(self) -> "Bout":
+        """With the reference where all that it computes is seen."""
+        return replace(self, reference=self.reference.near)
+
+    @property
     def leaves(self) -> Sequence[Leaf]:
         return self.foreign.leaves
 
@@ -109,12 +114,12 @@ class Bout:
             state, data = self.state(one.values, one.shares), given(one.data, self.pairing.ways)
             self.masks[key] = ()
             if self.training not in self.dropouts:
-                self.dropouts[self.training] = count(self.reference, state, data, self.training)
+                self.dropouts[self.training] = count(self.reference.near, state, data, self.training)
             if self.dropouts[self.training]:
                 try:
                     data_of_theirs, send = self.given(one, "float64"), self.send_in("float64")
                     arrays, _ = watched(self.foreign, one.values, data_of_theirs, send, 0)
-                    self.masks[key] = found(self.reference, state, data, Pool(arrays), self.training)
+                    self.masks[key] = found(self.reference.near, state, data, Pool(arrays), self.training)
                 except Exception:  # told where it is called to be compared
                     return ()
         return self.masks[key]

@@ -103,6 +103,8 @@ def find(
     first_of = list(islice(sound, QUICK))
     trial.among(first_of, hows, QUICK)
     solved: Solved | None = None
+    seen = reference.device == "cpu"  # the search lays tensors of its own between torch's
+    solving = solving and seen
     if solving and (not pairing.decided or (len(first_of) == QUICK and not pairing.rivals)):
         turned = [] if reference_data is not None else turned_ways(reference, data, hows)
         if fixed and turned and not pairing.decided:  # a layout that is given may have been found under one of them
@@ -114,6 +116,8 @@ def find(
         trial.among(
             chain(first_of, sound, parts), hows, pairing.runs + (4 * QUICK if pairing.parted or not solving else MOST)
         )
+    if not seen and not pairing.decided:
+        pairing.open = tuple(key for key in unnamed(pairing.layout) if key not in fixed)
     pairing.unused = tuple(leaf.name for leaf in leaves if not pairing.layout.covered(leaf))
     if pairing.parted and solved is not None and not pairing.decided:
         pairing.open = tuple(unsolved(pairing.layout, solved, shapes))
@@ -127,10 +131,16 @@ def unsolved(layout: Layout, solved: Solved, shapes: Iterable[str]) -> Iterator[
     """The tensors that no name tells: of where the two sides part, behind it, or other in another layout left."""
     behind = list(dropwhile(lambda name: not f"{name}.".startswith(f"{solved.parted}."), shapes))
     known = set.intersection(*({(entry.key, entry.text) for entry in one} for one in solved.layouts))
-    for entry in layout.entries:
-        named = any(same_name(entry.names[0], leaf) for leaf in layout.leaves)
-        if not named and (entry.names[0] in behind or (entry.key, entry.text) not in known):
-            yield entry.key
+    texts = layout.shown()
+    for key, names in unnamed(layout).items():
+        if names[0] in behind or (key, texts[key]) not in known:
+            yield key
+
+
+def unnamed(layout: Layout) -> dict[str, tuple[str, ...]]:
+    """The entries, with torch's tensors in each, of which nothing of scratch's has the name."""
+    named = (entry for entry in layout.entries if not any(same_name(entry.names[0], leaf) for leaf in layout.leaves))
+    return {entry.key: entry.names for entry in named}
 
 
 def ways_of_writing(layout: Layout) -> int:

@@ -1,5 +1,6 @@
 """From a call to two sides that can be run on the same numbers: parameters, layout, data, roles."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from twofold.compare.judge.own.meeting.kernels import Kernel
 from twofold.compare.judge.own.meeting.pairing import Pairing, find
 from twofold.compare.judge.own.meeting.roles import Roles, assign
 from twofold.compare.judge.own.meeting.trying import effective
+from twofold.compare.judge.own.meeting.ways import data_ways
 from twofold.compare.judge.own.telling.verdict import BadCall
 from twofold.compare.sides.foreign.calls import Foreign, gradient_word
 from twofold.compare.sides.foreign.data import in_dtype
@@ -25,6 +27,9 @@ def prepared(call: Call) -> tuple[Bout, Draw]:
     must_run(foreign, call)
     must_have_effect(foreign, call)
     reference = users_reference(call, foreign)
+    data = tuple(in_dtype(array, "float64") for array in call.data)
+    if call.device != "cpu":
+        reference.on_the_cpu = on_the_cpu(reference, call, foreign, data)
     if not is_explicit(call.params) and not call.kernel:
         named = " ".join((call.layout or {}).values())
         foreign.leaves = effective(foreign, call.data, reference, named)
@@ -38,8 +43,7 @@ def prepared(call: Call) -> tuple[Bout, Draw]:
     if call.modes is not None:
         enter_mode(bout, call, True)
     send = bout.send_in("float64") if foreign.is_pair else None
-    data = tuple(in_dtype(array, "float64") for array in call.data)
-    given = (foreign, reference, data, call.layout or {}, call.reference_data, send, call.seed)
+    given = (foreign, reference.near, data, call.layout or {}, call.reference_data, send, call.seed)
     bout.pairing = find(*given, still={} if bout.explicit else foreign.read())
     undecided = not bout.pairing.decided and bout.pairing.unused
     if undecided and (other := find(*given, solving=not bout.pairing.parted)).decided:
@@ -117,6 +121,16 @@ def users_reference(call: Call, foreign: Foreign) -> UsersReference:
             named = {leaf.name: leaf.read() for leaf in foreign.leaves}
             return UsersReference(call.reference, call.loss, named, call.device)
     return UsersReference(call.reference, call.loss, device=call.device)
+
+
+def on_the_cpu(reference: UsersReference, call: Call, foreign: Foreign, data: Sequence[Any]) -> UsersReference | None:
+    """The same there; None where it cannot run there, as with constants that lie on the device."""
+    near = UsersReference(call.reference, call.loss, reference.arguments)
+    try:
+        data_ways(foreign, near, data, call.reference_data)
+    except BadCall:
+        return None
+    return near
 
 
 def settle_roles(bout: Bout, one: Draw, asked: tuple[bool, ...] = ()) -> None:
