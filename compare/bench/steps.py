@@ -15,6 +15,7 @@ from twofold.compare.data import Dataset
 from twofold.compare.judge.evidence.draws import redrawn
 from twofold.compare.pair import Pair, SideName
 from twofold.compare.sides import Reference, Scratch, Side
+from twofold.compare.sides.steady import repeatable
 from twofold.compare.training.train import Configuration, build
 from twofold.scratch.module import Array
 
@@ -110,7 +111,8 @@ class Step:
             x, target = (equal.given(side, array) for array in self.batch)
             return partial(side.train_step, x, target)
 
-        return interleaved(work(self.scratch(dtype)), work(self.reference(dtype)), together(alone, dtype), budget)
+        with repeatable(self.device):
+            return interleaved(work(self.scratch(dtype)), work(self.reference(dtype)), together(alone, dtype), budget)
 
     def row(self, kind: str, dtype: str, goal: float | None = None, budget: float | None = None) -> Row:
         differences = self.differences(dtype)

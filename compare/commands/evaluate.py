@@ -8,6 +8,7 @@ from twofold.compare.commands.train import finish, heading, sets_line
 from twofold.compare.data import DataError, Dataset, load
 from twofold.compare.output import make_folder
 from twofold.compare.screen import Screen
+from twofold.compare.sides.steady import repeatable
 from twofold.compare.training import checkpoint
 from twofold.compare.training.settings import all_of, pair_at, parse, written
 from twofold.compare.training.train import Configuration, Training
@@ -20,7 +21,8 @@ def run(path: Path, data: Path | None, device: str, out: Path | None) -> None:
     folder = out or path.parent / "evaluation"
     training, dataset = restored(path, data, device)
     make_folder(folder)
-    figures = {**training.trained(), **training.validated(), **training.tested()}
+    with repeatable(training.configuration.device):
+        figures = {**training.trained(), **training.validated(), **training.tested()}
     console.print(heading(training, dataset))
     console.print(f"after epoch {training.kept_epoch}  {sets_line(training, figures)}")
     finish(console, training, folder)

@@ -15,6 +15,7 @@ from twofold.compare.interrupts import Asked, Interrupted, between_steps
 from twofold.compare.output import alone, write
 from twofold.compare.screen import Screen, Words
 from twofold.compare.sharding import ENVIRONMENT
+from twofold.compare.sides.steady import repeatable
 from twofold.compare.training import checkpoint, files, resuming
 from twofold.compare.training.divergence import Diverged
 from twofold.compare.training.gradients import Watched
@@ -277,7 +278,7 @@ def heading(training: Training, whole: Dataset) -> str:
 
 def finish(console: Screen, training: Training, out: Path, there: Sequence[Path] = ()) -> None:
     """The pictures, and the names of all files."""
-    with console.status("drawing"):
+    with console.status("drawing"), repeatable(training.configuration.device):
         written = write_pictures(training, out)
     if "words.txt" in written:
         console.lines((out / "words.txt").read_text().rstrip())

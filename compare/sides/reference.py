@@ -11,7 +11,6 @@ from numpy.typing import DTypeLike
 from twofold.compare import nest
 from twofold.compare.pair import Twin
 from twofold.compare.sides.devices import import_torch
-from twofold.compare.sides.kernels import carefully
 from twofold.compare.sides.steady import in_full
 from twofold.compare.sides.trace import Check, Keep, Names, States, Trace, array_of, copied, view_of, watch_reference
 from twofold.scratch.module import Array
@@ -107,13 +106,11 @@ class Reference:
 
         in_full()
         self._inputs = nest.apply(leaf, inputs)
-        with carefully(self.device):
-            self._out = self.model(*self._inputs)
+        self._out = self.model(*self._inputs)
         return nest.apply(array_of, self._out)
 
     def loss(self, target: Array) -> Array:
-        with carefully(self.device):
-            self._loss = self._objective(self._out, self.tensor(target))
+        self._loss = self._objective(self._out, self.tensor(target))
         return array_of(self._loss)
 
     def _objective(self, out: Any, target: Any) -> Any:
@@ -168,9 +165,8 @@ class Reference:
             in_full()
         x, target = (self.torch.from_numpy(array).to(self.device) for array in (x, target))
         self.optimizer.zero_grad()
-        with carefully(self.device):
-            out = self.model(x)
-            loss = self._objective(out, target)
+        out = self.model(x)
+        loss = self._objective(out, target)
         loss.backward()
         found = float(loss.detach())
         if self.check is not None:
@@ -186,7 +182,7 @@ class Reference:
 
     def evaluate(self, x: Array, target: Array) -> tuple[float, Array]:
         in_full()
-        with self.torch.no_grad(), carefully(self.device):
+        with self.torch.no_grad():
             out = self.model(self.tensor(x))
             return float(self._objective(out, self.tensor(target))), array_of(out)
 

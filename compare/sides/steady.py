@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from twofold.compare.sides.devices import SideError, import_torch
+from twofold.compare.sides.kernels import carefully
 
 # Where torch.backends keeps what a float32 product may be computed in, and what means all of its digits there: TF32
 # keeps ten bits of each factor, bfloat16 seven. The older interface and the newer one, of which a torch may lack some.
@@ -91,7 +92,7 @@ def begin_to_go_back(device: str) -> None:
 
 @contextmanager
 def repeatable(device: str) -> Iterator[None]:
-    """While it lasts torch takes on a device the algorithms that give the same bits again, wherever it has such.
+    """While it lasts torch takes on a device what gives the same bits again, wherever it has such, and all digits.
 
     What has none goes on, for it is asked whether it repeats; what is not the CPU's alone is put back afterwards.
     """
@@ -108,7 +109,8 @@ def repeatable(device: str) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation")
-            yield
+            with carefully(device):
+                yield
     finally:
         torch.use_deterministic_algorithms(asked[0], warn_only=asked[1])
         cudnn.benchmark, cudnn.deterministic, memory.fill_uninitialized_memory = kept

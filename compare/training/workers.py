@@ -18,6 +18,7 @@ from twofold.compare.interrupts import handled
 from twofold.compare.keeping import versions
 from twofold.compare.pair import Pair
 from twofold.compare.sides import Reference
+from twofold.compare.sides.steady import in_full, repeatable
 from twofold.compare.threads import threads
 from twofold.compare.training.crew import Crew
 from twofold.compare.training.shares import PROBED, Share, objective, refusal, shares, sizes
@@ -60,6 +61,7 @@ class Together:
     def gradients(self, share: Share) -> tuple[float, Array, int]:
         """Those of the whole batch; with its loss and outputs, and a signal that reached a worker, else 0."""
         side, crew, torch = self.side, self.crew, self.torch
+        in_full()
         side.train()
         side.optimizer.zero_grad()
         out = self.parallel(side.tensor(share.inputs))
@@ -183,7 +185,11 @@ def serve(crew: Crew) -> int:
     configuration = replace(start.configuration, device=crew.computing_on(start.configuration.device))
     side: Any = build(start.pair, configuration)
     together = Together(side, crew)
-    with threads(configuration.threads), handled(lambda number, frame: together.asked.append(number)):
+    with (
+        threads(configuration.threads),
+        repeatable(configuration.device),
+        handled(lambda number, frame: together.asked.append(number)),
+    ):
         while not isinstance(order := crew.receive(), End):
             if isinstance(order, State):
                 side.load(order.weights)

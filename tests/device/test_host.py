@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from tests.command import twofold
+from tests.own.truth import TRUTH
+from tests.training.small import Silent
 from tests.training.test_sweep import PAIR, SMALL
 from twofold import judge
+from twofold.compare.data import Dataset, Split
 from twofold.compare.judge import battery
+from twofold.compare.judge.checks.table import ON_DEVICE
 from twofold.compare.judge.evidence.trial import Trial
 from twofold.compare.layers import LAYERS
 from twofold.compare.pair import Case, Draw, Twin
@@ -22,6 +27,7 @@ from twofold.compare.pairs import PAIRS
 from twofold.compare.sides import SideError, devices
 from twofold.compare.sides.kernels import carefully
 from twofold.compare.sides.steady import in_full, precision_kept, repeatable, settings
+from twofold.compare.training.train import Configuration, Training
 
 CASES = {case.name: case for case in LAYERS} | {name: pair.case() for name, pair in PAIRS.items()}
 backends = torch.backends
@@ -151,6 +157,7 @@ def test_what_is_left_out_of_a_loss_and_counted_from_the_end_is_in_range(device:
         torch.ones(5)[torch.tensor([True] * 5)] = 1
 
 
+NAMES = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 RECURRENT: dict[str, Callable[[], Any]] = {
     "RNN": lambda: torch.nn.RNN(3, 4),
     "RNN with ReLU": lambda: torch.nn.RNN(3, 4, nonlinearity="relu"),
@@ -159,24 +166,58 @@ RECURRENT: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.mark.parametrize("place", ["device", "cpu"])
+class Asked(TorchFunctionMode):
+    """Whether cuDNN is on, by what is asked of a device."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[str, set[bool]] = {}
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if any(one.device.type != "cpu" for one in args if isinstance(one, torch.Tensor)):
+            self.found.setdefault(function.__name__, set()).add(torch.backends.cudnn.enabled)
+        return function(*args, **(kwargs or {}))
+
+
 @pytest.mark.parametrize("what", RECURRENT)
-def test_recurrent_layers_alone_go_without_cudnn(what: str, place: str, device: str) -> None:
+def test_recurrent_layers_alone_go_without_cudnn(what: str, device: str) -> None:
     """On a device: cuDNN's tanh in float32 has 17 bits, and it cannot go back in evaluation mode."""
-    asked: dict[str, set[bool]] = {}
+    net, conv = RECURRENT[what]().to(device), torch.nn.Conv1d(3, 2, 2).to(device)
+    with Asked() as asked, repeatable(device):
+        net(torch.ones(5, 2, 3, device=device))
+        conv(torch.ones(2, 3, 5, device=device))
+    recurrent = {name: found for name, found in asked.found.items() if name in NAMES}
+    assert list(recurrent.values()) == [{False}]
+    assert asked.found["conv1d"] == {True} and torch.backends.cudnn.enabled
 
-    class Asked(TorchFunctionMode):
-        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            asked.setdefault(function.__name__, set()).add(torch.backends.cudnn.enabled)
-            return function(*args, **(kwargs or {}))
 
-    net, conv = RECURRENT[what](), torch.nn.Conv1d(3, 2, 2)
-    with Asked(), carefully(device if place == "device" else "cpu"):
-        net(torch.ones(5, 2, 3))
-        conv(torch.ones(2, 3, 5))
-    recurrent = {name: found for name, found in asked.items() if name in ("lstm", "gru", "rnn_tanh", "rnn_relu")}
-    assert list(recurrent.values()) == [{place == "cpu"}]
-    assert asked["conv1d"] == {True} and torch.backends.cudnn.enabled
+def check_a_cell(device: str) -> None:
+    assert battery.run(CASES["lstm"], "float32", device, checks=[ON_DEVICE]).passed
+
+
+def train_a_net(device: str) -> None:
+    pair = replace(PAIRS["activity-gru"], recipe=replace(PAIRS["activity-gru"].recipe, batch=4))
+    rng = np.random.default_rng(0)
+    split = Split(rng.standard_normal((8, 6, 3)).astype(np.float32), rng.integers(0, 6, 8))
+    data = Dataset("eight", "embedded", split, split, split, ())
+    training = Training(pair, data, Configuration(pair.name, "reference", "float32", device, 0, "embedded"))
+    training.run(1, Silent())
+    with repeatable(device):  # as `evaluate` does
+        training.tested()
+
+
+def judge_a_net(device: str) -> None:
+    call = next(truth for truth in TRUTH if truth.name == "rnn-blog").make()
+    assert judge(*call.arguments, **call.keywords, dtypes=("float32",), device=device).same
+
+
+@pytest.mark.parametrize("run", [check_a_cell, train_a_net, judge_a_net])
+def test_whatever_is_run_goes_without_cudnns_cells(run: Callable[[str], None], device: str) -> None:
+    """A whole net, a part by itself, in training and evaluation, and a stranger's."""
+    with Asked() as asked:
+        run(device)
+    recurrent = [found for name, found in asked.found.items() if name in NAMES]
+    assert recurrent and all(found == {False} for found in recurrent)
 
 
 def test_a_token_too_many_never_reaches_the_device(device: str) -> None:

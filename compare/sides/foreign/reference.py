@@ -14,7 +14,6 @@ from twofold.compare import nest
 from twofold.compare.sides.devices import import_torch, seed_torch
 from twofold.compare.sides.foreign.data import is_word
 from twofold.compare.sides.foreign.trees import Reach, is_module, is_tensor
-from twofold.compare.sides.kernels import carefully
 from twofold.compare.sides.steady import in_full
 from twofold.scratch.module import Array
 
@@ -194,9 +193,8 @@ class UsersReference:
         arguments = {name: self.tensor(state[name], dtype).requires_grad_(backward) for name in self.arguments}
         inputs = tensors[:-1] if self.criterion else tensors
         with self.torch.enable_grad() if backward else self.torch.no_grad():
-            with carefully(self.device):
-                out = self.reference(*inputs, *arguments.values())
-                outputs, loss = self.parted(out, tensors[-1] if tensors else None)
+            out = self.reference(*inputs, *arguments.values())
+            outputs, loss = self.parted(out, tensors[-1] if tensors else None)
             sent = None
             if loss is None and send is not None:
                 sent = [self.tensor(send(n, array_of(part)), dtype) for n, part in enumerate(outputs)]

@@ -24,7 +24,6 @@ from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors, is_real
 from twofold.compare.sides.foreign.data import given, in_dtype, redrawn
 from twofold.compare.sides.foreign.reference import UsersReference, arity
 from twofold.compare.sides.foreign.trees import Reach, is_of_optim, is_tensor
-from twofold.compare.sides.kernels import carefully
 from twofold.scratch.module import Array
 
 FEW = 2  # re-runs of a step; more where an error makes one doubt
@@ -111,7 +110,7 @@ def stepping(bout: Bout, call: Call) -> Iterator[Callable[[tuple[Any, ...], int 
 
             def own(data: tuple[Any, ...], seed: int | None, dtype: str) -> Tensors:
                 tensors = [reference.tensor(array, dtype) for array in data]
-                with all_moved(seed) if seed is not None else nullcontext(), carefully(reference.device):
+                with all_moved(seed) if seed is not None else nullcontext():
                     call.reference_step(*arguments_of(call.reference_step, tuple(tensors)))
                 return gradients_of(reference)
 
@@ -127,9 +126,8 @@ def stepping(bout: Bout, call: Call) -> Iterator[Callable[[tuple[Any, ...], int 
             optimizer.zero_grad()
             tensors = [reference.tensor(array, dtype) for array in data]
             with all_moved(seed) if seed is not None else nullcontext(), torch.enable_grad():
-                with carefully(reference.device):
-                    out = reference.reference(*(tensors[:-1] if reference.criterion else tensors))
-                    _, loss = reference.parted(out, tensors[-1])
+                out = reference.reference(*(tensors[:-1] if reference.criterion else tensors))
+                _, loss = reference.parted(out, tensors[-1])
                 loss.backward()
             given = gradients_of(reference)
             optimizer.step()
