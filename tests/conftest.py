@@ -23,9 +23,11 @@ def real_data() -> Path:
 def cuda() -> str:
     import torch
 
+    from twofold.compare.sides.devices import devices
+
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device that torch can use")
-    return "cuda"
+    return devices("cuda")[0]  # as every command begins it: what makes products repeat is read when CUDA starts
 
 
 @pytest.fixture

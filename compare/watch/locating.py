@@ -13,7 +13,7 @@ from twofold.compare.watch.matching import ONE, Match
 from twofold.compare.watch.statements import Statement, statements_of
 from twofold.compare.watch.trace import Execution
 
-LEADING, NUMBERLESS = 3, 2  # suspects that are looked behind, and how many indices of each
+LEADING, NUMBERLESS = 3, 2  # suspects that are looked behind, beside other beginnings, and how many indices of each
 NEXT = 8  # lines that only pass a value on, as tried before what else is wrong
 
 
@@ -87,25 +87,25 @@ def parted(flow: Flow, meant: Callable[[Statement], bool] = lambda statement: Tr
             through += [makers[read].statement for read in flow.read_for(part) if read in makers]
     wrong, right = ([makers[value].statement for value in values] for values in (ranked, before))
     through = list(dict.fromkeys(through))
-    begun = [makers[other].statement for other in first[:LEADING]]
-    suspects = [maker.statement, *begun, *through[:NEXT], *wrong, *through[NEXT:], *right]
+    begun = list(dict.fromkeys(makers[other].statement for other in (value, *first[:LEADING])))
+    suspects = list(dict.fromkeys((*begun, *through[:NEXT], *wrong, *through[NEXT:], *right)))
     return Parting(
         maker.statement,
         name_of(maker, value),
         maker.times,
         sum(one.statement is maker.statement and bool(one.made) for one in flow.trace.executions),
         tuple(known(flow, maker, value)),
-        tuple(dict.fromkeys(with_numberless(flow, list(dict.fromkeys(suspects))))),
+        tuple(dict.fromkeys(with_numberless(flow, suspects, len(begun) + LEADING - 1))),
         len(flow.trace.executions),
         maker.statement.line,
     )
 
 
-def with_numberless(flow: Flow, suspects: Sequence[Statement]) -> list[Statement]:
+def with_numberless(flow: Flow, suspects: Sequence[Statement], leading: int) -> list[Statement]:
     """With what no array shows behind the first of them: the condition that one hangs on, an index that it reads."""
     made = {id(one.statement) for one in flow.trace.executions}
     found: list[Statement] = []
-    for one in suspects[:LEADING]:
+    for one in suspects[:leading]:
         ran = (other for other in flow.trace.executions if other.statement is one)
         arrays = {by[0] for other in ran for by, _ in other.read if not isinstance(by, str)}
         names = {name for name, _ in one.chains} - arrays
@@ -122,7 +122,7 @@ def with_numberless(flow: Flow, suspects: Sequence[Statement]) -> list[Statement
         tests = conditions(one)
         found += [other for other in every if other.line in tests][-1:]
         found += binding[-NUMBERLESS:]
-    return [*suspects[:LEADING], *found, *suspects[LEADING:]]
+    return [*suspects[:leading], *found, *suspects[leading:]]
 
 
 def conditions(statement: Statement) -> set[int]:
