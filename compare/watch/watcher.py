@@ -67,6 +67,7 @@ class Watcher:
         self.most_statements = most_statements
         self.thread = get_ident()
         self.current: dict[int, CodeType] = {}  # code whose text is what runs, by id
+        self.without_text: dict[int, CodeType] = {}  # and code whose text is nowhere
         self.statements: dict[str, dict[int, Statement]] = {}
         self.open: dict[int, Open] = {}
         self.counts: dict[tuple[str, int], int] = {}
@@ -111,10 +112,15 @@ class Watcher:
         """What a frame is at. Raises Dropped where the text is no longer what runs."""
         code = frame.f_code
         file = code.co_filename
-        if id(code) not in self.current:
-            if not is_current(code):
+        if id(code) not in self.current and id(code) not in self.without_text:
+            if is_current(code):
+                self.current[id(code)] = code
+            elif file.startswith("<"):  # no file: many texts are called <string>, of which one is known at the most
+                self.without_text[id(code)] = code
+            else:
                 raise Dropped(f"{file} is no longer what runs")
-            self.current[id(code)] = code
+        if id(code) in self.without_text:
+            return None
         if file not in self.statements:
             self.statements[file] = statements_of(file)
         return self.statements[file].get(frame.f_lineno)
@@ -241,5 +247,5 @@ class Watcher:
     def drop(self, why: str) -> None:
         """Nothing is told any more, and nothing kept."""
         self.dropped, self.trace = why, Trace()
-        for kept in (self.open, self.returning, self.memory, self.current):
+        for kept in (self.open, self.returning, self.memory, self.current, self.without_text):
             kept.clear()

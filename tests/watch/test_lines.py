@@ -339,6 +339,21 @@ def test_as_deep_as_may_be() -> None:
     assert sys.getrecursionlimit() == deep + 150
 
 
+def test_another_text_of_the_same_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a dataclass makes is called <string>, as is what python -c runs, whose text Python 3.13 keeps."""
+    told = "def run(x):\n    return x\n\ndef __init__(self, w):\n    self.w = w * 0\n"
+    monkeypatch.setitem(linecache.cache, "<string>", (len(told), None, told.splitlines(keepends=True), "<string>"))
+    module = written(
+        "from dataclasses import dataclass\n\n@dataclass\nclass Held:\n    w: object\n\n"
+        "def run(x):\n    held = Held(x * 2)\n    return held.w + 1\n"
+    )
+    with watched(lambda file: file.startswith("<str")) as watcher:
+        result = module.run(X)
+    assert not watcher.dropped
+    assert same(result, X * 2 + 1)
+    assert (10, "return") in bound(watcher)
+
+
 def test_a_file_that_was_changed(tmp_path: Path) -> None:
     file = tmp_path / "net.py"
     before = "def run(x):\n    y = x * 2\n    return y + 1\n"

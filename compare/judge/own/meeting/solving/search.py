@@ -157,7 +157,11 @@ class Search:
             yield one
             return
         here = replace(one, met=units[0])
-        options = next((some for rank in (LIKE, 0, 1, 2) if (some := self.open(here, rank, units[0]))), [])
+        options: list[Choice] = []
+        for rank in (LIKE, 0, 1, 2):
+            options += [choice for choice in self.open(here, rank, units[0]) if choice not in options]
+            if any(any(choice) for choice in options):  # nothing at all only where nothing is left for it
+                break
         if not options:
             yield from self.with_rest(one, units[1:])
         for choice in options[:KEPT]:
