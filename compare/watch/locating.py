@@ -14,6 +14,7 @@ from twofold.compare.watch.statements import Statement, statements_of
 from twofold.compare.watch.trace import Execution
 
 LEADING, NUMBERLESS = 3, 2  # suspects that are looked behind, beside other beginnings, and how many indices of each
+USE = "use"  # what ends the label of what one of a parameter's uses adds to its gradient
 NEXT = 8  # lines that only pass a value on, as tried before what else is wrong
 
 
@@ -38,6 +39,7 @@ class Parting:
     suspects: tuple[Statement, ...] = ()  # this one first, then others that may be meant, likeliest first
     size: int = 0  # how many statements ran
     first: int = 0  # the line with what differs first, also where another is meant
+    alone: bool = False  # whether that is what one use of a parameter adds, without the others
 
     @property
     def when(self) -> str:
@@ -80,6 +82,8 @@ def parted(flow: Flow, meant: Callable[[Statement], bool] = lambda statement: Tr
     near = [read for read in flow.read_for(lead) if read in makers and not flow.neutral(read)]  # a part may be missing
     ranked = [*unsure[:1], *first[:1], *unsure, *near, *first, *(v for v in bad if v not in first)]
     value, maker = ranked[0], makers[ranked[0]]
+    handing = handing_on(flow, value)
+    statement = handing or maker.statement
     through = [one.statement for one in carriers(flow, value)]
     for part in near:
         through += [makers[part].statement, *(one.statement for one in carriers(flow, part))]
@@ -87,10 +91,11 @@ def parted(flow: Flow, meant: Callable[[Statement], bool] = lambda statement: Tr
             through += [makers[read].statement for read in flow.read_for(part) if read in makers]
     wrong, right = ([makers[value].statement for value in values] for values in (ranked, before))
     through = list(dict.fromkeys(through))
-    begun = list(dict.fromkeys(makers[other].statement for other in (value, *first[:LEADING])))
-    suspects = list(dict.fromkeys((*begun, *through[:NEXT], *wrong, *through[NEXT:], *right)))
+    begun = list(dict.fromkeys([statement, *(makers[other].statement for other in (value, *first[:LEADING]))]))
+    short = [makers[part].statement for part in short_of(flow, value)]
+    suspects = list(dict.fromkeys((*begun, *short, *through[:NEXT], *wrong, *through[NEXT:], *right)))
     return Parting(
-        maker.statement,
+        statement,
         name_of(maker, value),
         maker.times,
         sum(one.statement is maker.statement and bool(one.made) for one in flow.trace.executions),
@@ -98,7 +103,24 @@ def parted(flow: Flow, meant: Callable[[Statement], bool] = lambda statement: Tr
         tuple(dict.fromkeys(with_numberless(flow, suspects, len(begun) + LEADING - 1))),
         len(flow.trace.executions),
         maker.statement.line,
+        handing is not None,
     )
+
+
+def short_of(flow: Flow, value: int) -> Iterator[int]:
+    """Sums that it read which torch has not, though their parts are torch's, and the parts: one may lack a term."""
+    for read in flow.read_for(value):
+        part = flow.before(read) if read in flow.trace.makers and not flow.matches(read) else None
+        if part is not None and not flow.neutral(part):
+            yield from (one for one in (part, read) if one in flow.trace.makers)
+
+
+def handing_on(flow: Flow, value: int) -> Statement | None:
+    """Of a result that is what one of several uses adds, and made once, what hands it on without the others."""
+    maker, passed = flow.trace.makers[value], flow.trace.passed.get(value)
+    once = sum(bool(one.made) for one in flow.trace.executions if one.statement is maker.statement) == 1
+    alone = any(USE in match.label[2:] and abs(match.factor - 1) <= ONE for match in flow.matches(value))
+    return passed[-1].statement if passed and once and alone and value in flow.results else None
 
 
 def with_numberless(flow: Flow, suspects: Sequence[Statement], leading: int) -> list[Statement]:

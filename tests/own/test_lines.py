@@ -9,7 +9,8 @@ import pytest
 from tests.own.case import PLACES, Truth
 from tests.own.judged import cases, judged
 from tests.own.lines import faulty, first_uses
-from tests.own.truth import TRUTH
+from tests.own.truth import LAYOUTS, TRUTH
+from twofold import judge
 
 BEFORE = """\
 class Layer:
@@ -76,7 +77,6 @@ MISSED = {  # a case's name: why its line is not named
     "rnn-blog:truncated": "a default argument",
     "nodes-with-diffs:added": "a line is lacking: the sum that goes on from the call before is named",
     "gru-cell:through": "a term is lacking, one step later",
-    "small-mlp:cache": "the line that takes up the cache is named, not the one that spoils it",
     "scalars:overwritten": "a sum over a set: the watched run is another by rounding",
     "scalars:added": "a line is lacking: the caller is named",
     "kernels:none": "nothing is bound",
@@ -102,6 +102,23 @@ def test_the_line_is_named(truth: Truth) -> None:
         expected = [*expected, BY_ADDRESS[truth.name]]
     told = f"{verdict.place.file}:{verdict.place.line}, faulty are {truth.lines}, their first uses {truth.users}"
     assert truth.placed(call, verdict.place) in expected, f"{told}\n{verdict}"
+
+
+@pytest.mark.parametrize("name", ["tied-shared:other-use", "tied-outside:other-use"])
+def test_what_one_use_of_several_adds(name: str) -> None:
+    """A tied matrix whose other use is forgotten: what hands on the gradient of the one, whose line is right."""
+    truth = next(truth for truth in LAYOUTS if truth.name == name)
+    call = truth.make()
+    verdict = judge(*call.arguments, dtypes=("float64",), **call.keywords)
+    assert truth.placed(call, verdict.place) == PLACES[0], str(verdict)
+    assert "is what one use adds to torch's gradient" in dict(verdict.lines)["begins"]
+
+
+def test_what_a_call_leaves_for_the_next_is_told_with_both_lines() -> None:
+    _, verdict = judged(next(truth for truth in TRUTH if truth.name == "small-mlp:cache"))
+    told = dict(verdict.lines)
+    assert "line 34, is the first that is another then: what line 39 made in the call before" in told["begins"], told
+    assert "hidden += 1" in told["line"] and verdict.place.line == 39
 
 
 def test_most_are_the_faulty_line() -> None:

@@ -10,18 +10,21 @@ from twofold.compare.judge.own.deciding.watching import trace_of
 from twofold.compare.judge.own.meeting.bout import Bout
 from twofold.compare.judge.own.telling.verdict import Place
 from twofold.compare.watch.statements import Statement
-from twofold.compare.watch.trace import Execution
+from twofold.compare.watch.trace import Execution, Trace
 from twofold.scratch.module import Array
 
 Run = Callable[[Callable[[], Any]], object]  # is given what makes the context for its last call
 
 
-def first_apart(bout: Bout, one: Run, other: Run) -> Place:
-    """The first statement that binds other numbers in the second run than in the first; no place where none is seen."""
+def first_apart(bout: Bout, one: Run, other: Run) -> tuple[Place, str]:
+    """The first statement that binds other numbers in the second run than in the first, and how it is told.
+
+    Where it only finds what the first run left, the statement that had made that. No place where none is seen.
+    """
     try:
         (_, first), (_, second) = trace_of(bout, one), trace_of(bout, other)
     except Exception:  # the code raises there, or something else traces: the verdict stands without a line
-        return Place()
+        return Place(), ""
     known: dict[Statement, list[Execution]] = {}
     for execution in first.executions:
         if not execution.joins:
@@ -36,8 +39,18 @@ def first_apart(bout: Bout, one: Run, other: Run) -> Place:
         for name, number in after.writes.items():
             was = before.writes.get(name)
             if was is None or not same(second.values[number], first.values[was]):
-                return replace(place_of(after), name=name)
-    return Place()
+                left = left_by(first, second.values[number], after)
+                told = f"{name}, line {after.statement.line}, is the first that is another then"
+                told += f": what line {left.statement.line} made in the call before" if left else ""
+                return replace(place_of(left or after), name=name), told
+    return Place(), ""
+
+
+def left_by(first: Trace, array: Array, after: Execution) -> Execution | None:
+    """What had made in the first run the numbers that the second one finds, as by writing into what is kept."""
+    known = first.known(array)
+    made = None if known is None else first.makers.get(known)
+    return None if made is None or made.statement is after.statement else made
 
 
 def same(one: Array, other: Array) -> bool:

@@ -206,12 +206,13 @@ def constant(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Conventio
 
 
 def clipped(bout: Bout, one: Draw, ours: Tensors, theirs: Tensors) -> Convention | None:
-    """Gradients cut at one bound, which is the largest entry that there is."""
+    """Gradients cut at one bound, which is the largest entry that there is; where none is but zeros nothing was cut."""
     gradients = [name for name in ours if name.startswith("d ") and name in theirs]
     if not gradients or any(ours[n].shape != theirs[n].shape for n in gradients):
         return None
     bound = max(float(np.abs(ours[name]).max(initial=0)) for name in gradients)
-    if agree(ours, theirs, gradients):  # nothing was cut
+    rest = [name for name in ours if name not in gradients]
+    if not bound or agree(ours, theirs, gradients) or not agree(ours, theirs, rest):
         return None
     if not all(near(ours[n], np.clip(theirs[n], -bound, bound), ALIKE) for n in gradients):
         return None

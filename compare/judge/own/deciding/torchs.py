@@ -9,7 +9,8 @@ from twofold.compare.judge.own.deciding.relating import gates_of_torchs
 from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors
 from twofold.compare.sides.foreign.leaves import Leaf
 from twofold.compare.sides.foreign.reference import Run
-from twofold.compare.watch.matching import Pool
+from twofold.compare.watch.locating import USE
+from twofold.compare.watch.matching import WITHIN, Pool, multiple
 from twofold.compare.watch.operations import Operations, explicit
 from twofold.scratch.module import Array
 
@@ -32,7 +33,7 @@ def pool_of(bout: Bout, one: Draw, run: Run, operations: Operations) -> Pool:
             yield ("gradient", name), array
         for name, array in (*run.gradients.items(), *in_blocks(bout, run.gradients)):
             yield ("gradient", name), array
-        yield from by_use(bout, operations)
+        yield from by_use(bout, one, run, operations)
         yield from operations.values()
         yield from ((("value", "mask"), mask) for mask in bout.masks_of(one) if mask is not None)
         for n, array in enumerate(run.outputs):
@@ -42,10 +43,11 @@ def pool_of(bout: Bout, one: Draw, run: Run, operations: Operations) -> Pool:
     return Pool(arrays())
 
 
-def by_use(bout: Bout, operations: Operations) -> Iterator[tuple[Any, Array]]:
+def by_use(bout: Bout, one: Draw, run: Run, operations: Operations) -> Iterator[tuple[Any, Array]]:
     """Of parameters that are used several times, as in each step of a sequence, what each use adds to the gradient.
 
-    As scratch has its parameters, alone and summed from the last use on.
+    As scratch has its parameters, alone and summed from the last use on. What is looked up by index, as the rows of a
+    tied embedding, adds what is left of the whole; a multiple of the parameter itself is a penalty's, and no use.
     """
     uses: dict[str, list[Array]] = {}
     for operation in operations.back:
@@ -58,6 +60,12 @@ def by_use(bout: Bout, operations: Operations) -> Iterator[tuple[Any, Array]]:
                 gradient = operation.gradient.T
             if gradient.shape == shape:
                 uses.setdefault(name, []).append(gradient)
+    held, within = bout.state(one.values, one.shares), WITHIN["float64"]
+    for name, parts in uses.items():
+        rest = run.gradients[name] - sum(parts) if name in run.gradients else np.zeros(())
+        is_left = np.abs(rest).max() > within * max(np.abs(part).max() for part in parts)
+        if is_left and multiple(np.sort(rest, axis=None), np.ravel(held[name]), within) is None:
+            parts.append(rest)
     most = max(map(len, uses.values()), default=0)
     if most < 2:
         return
@@ -67,7 +75,7 @@ def by_use(bout: Bout, operations: Operations) -> Iterator[tuple[Any, Array]]:
         sums = {name: sums[name] + value if name in sums else value for name, value in state.items()}
         for of in (state, sums):
             for name, array in (*bout.pairing.layout.gradients(of).items(), *in_blocks(bout, of)):
-                yield ("gradient", name), array
+                yield ("gradient", name, USE), array
 
 
 def in_blocks(bout: Bout, state: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:

@@ -145,7 +145,9 @@ def unnamed(layout: Layout) -> dict[str, tuple[str, ...]]:
 
 def ways_of_writing(layout: Layout) -> int:
     """In how many ways its tensors are cut and turned: who puts gates in an order does so for inputs and states."""
-    return len({re.sub(r"\b[A-Za-z_]\w*(?=\[|\.)", "", entry.text) for entry in layout.entries})
+    cut = {re.sub(r"(?<!\.)\b[A-Za-z_]\w*\b(?!\()|\.T\b", "", entry.text) for entry in layout.entries}
+    turned = {".T" in entry.text for entry in layout.entries if entry.index.ndim == 2 and min(entry.index.shape) > 1}
+    return len(cut) + len(turned)
 
 
 def by_values(trial: "Trial", solved: Solved | None, hows: Sequence[tuple[Way, ...]]) -> None:

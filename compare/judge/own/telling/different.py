@@ -32,10 +32,9 @@ def told_breach(record: Record, breach: Breach) -> Verdict:
     told = breach.seen if breach.cause in breach.seen else f"{breach.seen}: {breach.cause}"
     place, lines = breach.place, [("seen", told)]
     if breach.runs and record.call.watch:
-        place = first_apart(record.bout, *breach.runs)
+        place, began = first_apart(record.bout, *breach.runs)
         if place.file is not None:
-            text = text_at(place)
-            lines += [("line", text), ("begins", f"{place.name}, line {place.line}, is the first that is another then")]
+            lines += [("line", text_at(place)), ("begins", began)]
     return base(
         record,
         outcome="different",

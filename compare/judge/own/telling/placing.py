@@ -35,6 +35,8 @@ def begins(found: Parting, mend: str = "") -> list[tuple[str, str]]:
     statement = found.statement
     where = f"{Path(statement.file).name}:{statement.line}"
     told = first_told(found.name, found.first, found.when, found.agree, " with torch")
+    if found.alone:
+        told = f"{found.name}, line {found.first}, is what one use adds to torch's gradient; no other's is added to it"
     lines = [("line", f"{where}   {statement.text[:SHOWN]}"), ("begins", told)]
     return [*lines, ("edit", mend)] if mend else lines
 

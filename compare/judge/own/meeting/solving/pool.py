@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import permutations
 
 import numpy as np
@@ -59,6 +60,21 @@ class Pool:
             if any(np.abs(turned - value).max() <= within for turned in turnings(array, value.shape)):
                 return array
         return None
+
+    @cached_property
+    def units(self) -> "Pool":
+        """Each array over its length."""
+        found = Pool(())
+        for size, arrays in self.arrays.items():
+            some = [array / length for array in arrays if 0 < (length := np.linalg.norm(array)) < np.inf]
+            found.arrays[size] = sorted(some, key=lambda array: float(array.sum()))
+            found.sums[size] = [float(array.sum()) for array in found.arrays[size]]
+        return found
+
+    def has_multiple(self, value: Array) -> bool:
+        """Whether some multiple of it is there as a whole."""
+        length = np.linalg.norm(value)
+        return bool(0 < length < np.inf) and any(self.units.find(sign * value / length) is not None for sign in (1, -1))
 
     def has_shifted(self, value: Array, axis: int) -> bool:
         """Whether something is there that a vector along this axis, added to the value, may have made of it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -116,6 +117,7 @@ class Search:
             if not found:
                 if parted is None:
                     parted, self.most = anchor[0].met, self.again + BEHIND
+                    anchor = sorted(anchor, key=lambda one: -self.multiples(one))
                 same = lost and together(left, anchor[0].met)  # as a bias whose weight was left open
                 found = [] if same else self.behind(anchor[:FED])
                 lost, left = not found, anchor[0].met
@@ -125,6 +127,11 @@ class Search:
             some = islice(self.filled(beam), 20 * FILLED)
             beam = sorted(some, key=lambda one: -int(one.used(self.sources.total).sum()))[:FILLED]
         return Outcome(beam, parted, seen)
+
+    def multiples(self, one: Solution) -> int:
+        """How many of torch's values scratch has up to a factor, which may be what is wrong."""
+        walk = self.probe(one, None) if self.walker.runs < MOST else None
+        return sum(map(self.pool.has_multiple, walk.values())) if walk else 0
 
     def behind(self, beam: list[Solution]) -> list[Solution]:
         """The solutions with the next part under which torch makes of a value of scratch's another one."""
@@ -157,15 +164,18 @@ class Search:
             yield one
             return
         here = replace(one, met=units[0])
-        options: list[Choice] = []
-        for rank in (LIKE, 0, 1, 2):
-            options += [choice for choice in self.open(here, rank, units[0]) if choice not in options]
-            if any(any(choice) for choice in options):  # nothing at all only where nothing is left for it
-                break
+        options = next((some for rank in (LIKE, 0, 1, 2) if (some := self.open(here, rank, units[0]))), [])
+        if options and not any(map(any, options)):  # what is left of the matrix that a weight is of is its bias
+            options = [*filter(partial(self.completes, here), self.open(here, 2, units[0])), *options]
         if not options:
             yield from self.with_rest(one, units[1:])
         for choice in options[:KEPT]:
             yield from self.with_rest(here.with_choice(choice), units[1:])
+
+    def completes(self, one: Solution, choice: Choice) -> bool:
+        """Whether nothing is left of an array with this beside what else was taken of it."""
+        used = one.used(self.sources.total)
+        return any(self.sources.is_rest(source, used) for source in choice if source)
 
     def through(
         self, beam: list[Solution], ranks: tuple[int, int], fed: bool = False

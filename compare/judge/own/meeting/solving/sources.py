@@ -95,6 +95,14 @@ class Sources:
             )
         ]
 
+    def is_rest(self, source: Source, used: Array) -> bool:
+        """Whether it is all that is left of an array of which something was taken."""
+        n = self.leaf_at(int(source.places.flat[0]))
+        stop = self.ends[n] + 1
+        start = stop - self.numbers[self.leaves[n].name].size
+        left = start + np.flatnonzero(~used[start:stop])
+        return len(left) < stop - start and np.array_equal(np.sort(source.places, axis=None), left)
+
     def leaf_at(self, number: int) -> int:
         return bisect_left(self.ends, number)
 
