@@ -116,11 +116,15 @@ def short_of(flow: Flow, value: int) -> Iterator[int]:
 
 
 def handing_on(flow: Flow, value: int) -> Statement | None:
-    """Of a result that is what one of several uses adds, and made once, what hands it on without the others."""
-    maker, passed = flow.trace.makers[value], flow.trace.passed.get(value)
+    """Of a result that is what one of several uses adds what hands it on without the others.
+
+    Where it was added to something, or is made several times, its own line is the one that lacks them.
+    """
+    maker, passed, values = flow.trace.makers[value], flow.trace.passed.get(value), flow.trace.values
     once = sum(bool(one.made) for one in flow.trace.executions if one.statement is maker.statement) == 1
     alone = any(USE in match.label[2:] and abs(match.factor - 1) <= ONE for match in flow.matches(value))
-    return passed[-1].statement if passed and once and alone and value in flow.results else None
+    added = any(values[read].shape == values[value].shape and flow.neutral(read) for read in flow.read_for(value))
+    return passed[-1].statement if passed and once and alone and not added and value in flow.results else None
 
 
 def with_numberless(flow: Flow, suspects: Sequence[Statement], leading: int) -> list[Statement]:

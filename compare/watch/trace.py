@@ -34,11 +34,12 @@ class Execution:
 
     def read_by(self, value: int) -> tuple[tuple[Chain | str, int], ...]:
         """What one of several results was made from, where the statement says so."""
+        read = self.read[: self.made.get(value, len(self.read))]
         names = [name for name, number in self.writes.items() if number == value]
         for path, chains, calls in self.statement.parts:
             if any(name == path or name.startswith((f"{path}[", f"{path}.")) for name in names):
-                return tuple((by, n) for by, n in self.read if by in chains or (isinstance(by, str) and by in calls))
-        return self.read[: self.made.get(value, len(self.read))]
+                return tuple((by, n) for by, n in read if by in chains or (isinstance(by, str) and by in calls))
+        return read
 
     def reads_of(self, value: int) -> tuple[int, ...]:
         return tuple(dict.fromkeys(number for _, number in self.read_by(value)))

@@ -69,6 +69,7 @@ FIRST_USES = frozenset(
         "lists-of-references:carried",
         "update-rules:uncorrected",
         "references-attention:scale",
+        "mutant-updated-inside:grown",
     )
 )
 MISSED = {  # a case's name: why its line is not named
@@ -79,13 +80,9 @@ MISSED = {  # a case's name: why its line is not named
     "gru-cell:through": "a term is lacking, one step later",
     "scalars:overwritten": "a sum over a set: the watched run is another by rounding",
     "scalars:added": "a line is lacking: the caller is named",
-    "kernels:none": "nothing is bound",
-    "kernels:in-place": "torch's tensors cannot be locked: no line raises",
     "update-rules:first": "the counter of steps is an integer",
     "update-rules:stale": "a copy made with the object",
-    "forms-batch_of_one:factor": "of one sample every row is a multiple of another",
     "two_modes-carried:state": "the state is an index of a list",
-    "mutant-updated-inside:grown": "it is told by its shape, without a line",
 }
 
 # Sums over sets go in the order of addresses: where the watched run is another by rounding it is dropped, and where it

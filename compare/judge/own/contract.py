@@ -36,6 +36,7 @@ class Breach:
     place: Place = NOWHERE
     onward: str = ""
     runs: tuple[Any, ...] = ()  # two that should give the same (deciding/apart.py)
+    left: tuple[Draw, Array] | None = None  # what a call on this draw leaves in an array
 
 
 def line_of(error: BaseException) -> Place:
@@ -63,9 +64,10 @@ def first_call(bout: Bout, one: Draw, dtype: str) -> tuple[Raw | None, Breach | 
     try:
         return bout.call(one, dtype, locked=True), None
     except WritesInput as error:
-        name = bout.foreign.data_name(int(error.args[0]))
+        name = bout.foreign.data_name(error.number)
         seen = f"after the call {name} holds other numbers than before it"
-        return None, Breach("scratch", name, f"it writes into {name}, which its caller goes on to use", seen)
+        cause = f"it writes into {name}, which its caller goes on to use"
+        return None, Breach("scratch", name, cause, seen, left=(one, error.array))
     except Exception as error:
         locked = error
     told = str(locked).lower()

@@ -105,7 +105,11 @@ def value_of(value: Any) -> Any:
 
 
 class WritesInput(Exception):
-    """The code writes to the datum of this number."""
+    """The code writes to the datum of this number, which then is this."""
+
+    def __init__(self, number: int, array: Array) -> None:
+        super().__init__(number)
+        self.number, self.array = number, array
 
 
 class Foreign:

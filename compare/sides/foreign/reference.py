@@ -27,7 +27,7 @@ class Run:
     gradients: dict[str, Array] = field(default_factory=dict)  # of parameters
     inputs: list[Array | None] = field(default_factory=list)  # of the data
     buffers: dict[str, Array] = field(default_factory=dict)
-    changed: list[int] = field(default_factory=list)  # of the data: what was written to
+    changed: dict[int, Array] = field(default_factory=dict)  # of the data what was written to, as it is now
 
 
 class UsersReference:
@@ -201,7 +201,7 @@ class UsersReference:
             if backward:
                 self._backward(outputs, loss, sent)
         run = Run([array_of(part) for part in outputs], None if loss is None else array_of(loss))
-        run.changed = [n for n, tensor in begun.items() if not alike(tensor, tensors[n])]
+        run.changed = {n: array_of(tensors[n]) for n, tensor in begun.items() if not alike(tensor, tensors[n])}
         parameters = self.parameters
         named = {**parameters, **arguments}
         run.gradients = {name: array_of(p.grad) for name, p in named.items() if p.grad is not None}

@@ -46,6 +46,19 @@ def first_apart(bout: Bout, one: Run, other: Run) -> tuple[Place, str]:
     return Place(), ""
 
 
+def left_with(bout: Bout, run: Run, array: Array) -> tuple[Place, str]:
+    """The statement that made what an array holds after a run, and how it is told; no place where none is seen."""
+    try:
+        _, trace = trace_of(bout, run)
+    except Exception:  # as above
+        return Place(), ""
+    known = trace.known(array)
+    made = None if known is None else trace.makers.get(known)
+    if made is None:
+        return Place(), ""
+    return place_of(made), f"line {made.statement.line} makes what stands there after it"
+
+
 def left_by(first: Trace, array: Array, after: Execution) -> Execution | None:
     """What had made in the first run the numbers that the second one finds, as by writing into what is kept."""
     known = first.known(array)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -29,20 +30,20 @@ AGAIN = 4  # runs in which what is unsteady would show
 
 def watched_call(bout: Bout, one: Draw, dtype: str, plain: Tensors) -> tuple[Raw, Trace]:
     """One run under the watcher. Raises Dropped, also where it does not give bit for bit what it gave without."""
-    foreign = bout.foreign
-
-    def run(watching: Callable[[], Any]) -> Raw:
-        with foreign.afresh(one.values, dtype), foreign.computing(dtype):
-            data, send = bout.given(one, dtype), bout.send_in(dtype)
-            with watching():
-                return foreign.call(data, send)
-
-    raw, trace = trace_of(bout, run)
+    raw, trace = trace_of(bout, partial(called, bout, one, dtype))
     seen = bout.of_raw(raw)
     for name, array in plain.items():
         if name not in seen or not (same_bits(array, seen[name]) or is_unsteady(bout, one, dtype, name, array)):
             raise Dropped(f"{shown(bout, name)} is another with a watcher than without")
     return raw, trace
+
+
+def called(bout: Bout, one: Draw, dtype: str, watching: Callable[[], Any]) -> Raw:
+    """A call on a draw, in what `watching` makes."""
+    with bout.foreign.afresh(one.values, dtype), bout.foreign.computing(dtype):
+        data, send = bout.given(one, dtype), bout.send_in(dtype)
+        with watching():
+            return bout.foreign.call(data, send)
 
 
 def trace_of(bout: Bout, run: Callable[[Callable[[], Any]], T]) -> tuple[T, Trace]:
@@ -88,7 +89,16 @@ def parting_of(bout: Bout, failing: Compared) -> Parting | None:
         elif not differs and not flow.neutral(number):  # what is put together with wrong ones was read with them
             right.add(number)
     right -= set(wrong.values())
-    return parted(flow)
+    return parted(flow) or handing_back(bout, failing, trace)
+
+
+def handing_back(bout: Bout, failing: Compared, trace: Trace) -> Parting | None:
+    """Of a gradient that an autograd.Function gives as None: the statement that hands back those of the others."""
+    returns = [one for one in trace.executions if one.statement.returns]
+    if not bout.foreign.is_torch or not returns or all(name in failing.actual for name in failing.failed):
+        return None
+    last = returns[-1].statement
+    return Parting(last, "", 0, 1, suspects=(last,), size=len(trace.executions), first=last.line)
 
 
 def factors(failed: Sequence[str], actuals: Tensors, goldens: Tensors) -> Iterator[float]:

@@ -151,8 +151,11 @@ class Bout:
     def call(self, one: Draw, dtype: str = "float64", seed: int = 0, locked: bool = False) -> Raw:
         """One run from the state that everything was found in; `locked` data cannot be written to."""
         self.foreign.locked = locked
-        with self.foreign.afresh(one.values, dtype, seed), self.foreign.computing(dtype):
-            return self.foreign.call(self.given(one, dtype, locked), self.send_in(dtype, locked))
+        try:
+            with self.foreign.afresh(one.values, dtype, seed), self.foreign.computing(dtype):
+                return self.foreign.call(self.given(one, dtype, locked), self.send_in(dtype, locked))
+        finally:
+            self.foreign.locked = False
 
     def given(self, one: Draw, dtype: str, locked: bool = False) -> tuple[Any, ...]:
         kind = dtype if dtype in ("float64", "float32", "longdouble") else "float32"

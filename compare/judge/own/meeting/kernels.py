@@ -79,7 +79,7 @@ class Kernel(Foreign):
         """One pass. Raises WritesInput where a tensor that it is given is changed."""
         run = self.side.run(self.values, tuple(data), self.dtype, send, backward=send is not None)
         if run.changed and self.locked:
-            raise WritesInput(run.changed[0])
+            raise WritesInput(*next(iter(run.changed.items())))
         raw = Raw(outputs=run.outputs, data=tuple(data), after=self.read(), again=Raw())
         if send is not None:
             inputs = [g if asked else None for g, asked in zip(run.inputs, self.asked, strict=True)]

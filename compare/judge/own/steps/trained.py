@@ -1,5 +1,6 @@
 """The verdict on training: the first step that differs, whose it is, and why."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,13 +13,14 @@ from twofold.compare.judge.gates import LIMIT
 from twofold.compare.judge.own.call import Call
 from twofold.compare.judge.own.contract import line_of, text_of
 from twofold.compare.judge.own.deciding import who
+from twofold.compare.judge.own.deciding.apart import left_with
 from twofold.compare.judge.own.meeting.bout import Bout, Draw, Tensors
 from twofold.compare.judge.own.record import Record
 from twofold.compare.judge.own.steps.gradients import learning_rate
 from twofold.compare.judge.own.steps.lines import parting_of_step
 from twofold.compare.judge.own.steps.runs import Run, Stepped, batches, compared, outside, scratch_run
 from twofold.compare.judge.own.telling.lines import base, differs_by, line, shortened
-from twofold.compare.judge.own.telling.placing import at, begins, parted_at
+from twofold.compare.judge.own.telling.placing import at, begins, parted_at, text_at
 from twofold.compare.judge.own.telling.verdict import BadCall, Place, Verdict
 from twofold.compare.watch.edits.searching import edited
 
@@ -41,7 +43,7 @@ def trained(record: Record, one: Draw) -> Verdict | None:
                 record.not_checked.append(f"steps in {dtype}: scratch raises {type(error).__name__}")
                 continue
             if (moved := reshaped(run)) is not None:
-                return told_reshaped(record, run, *moved)
+                return told_reshaped(record, run, *moved, partial(scratch_run, bout, call, start, dtype))
             if not any((a != b).any() for a, b in zip(map(flat, run.before), map(flat, run.after), strict=True)):
                 raise BadCall(
                     "step: expected it to change params, found every one as it was after "
@@ -91,12 +93,17 @@ def reshaped(run: Run) -> tuple[int, str] | None:
     return None
 
 
-def told_reshaped(record: Record, run: Run, n: int, name: str) -> Verdict:
-    was, now = run.before[n][name].shape, run.after[n][name].shape
-    cause = f"step {n + 1} leaves {name} in shape {now}, where it had {was}"
-    lines = (("step", f"{n + 1} is the first"), ("cause", cause))
-    place = Place(name=name, step=n + 1)
-    return base(record, outcome="different", side="scratch", tensor=name, place=place, cause=cause, lines=lines)
+def told_reshaped(record: Record, run: Run, n: int, name: str, again: Callable[..., Run]) -> Verdict:
+    was, after = run.before[n][name].shape, run.after[n][name]
+    cause = f"step {n + 1} leaves {name} in shape {after.shape}, where it had {was}"
+    lines, place = [("step", f"{n + 1} is the first")], Place()
+    if record.call.watch:
+        place, began = left_with(record.bout, partial(again, run.data[: n + 1]), after)
+    if place.file is not None:
+        lines += [("line", text_at(place)), ("begins", began)]
+    lines.append(("cause", cause))
+    place = replace(place, name=name, step=n + 1)
+    return base(record, outcome="different", side="scratch", tensor=name, place=place, cause=cause, lines=tuple(lines))
 
 
 def flat(tensors: Tensors) -> Any:

@@ -10,11 +10,12 @@ from twofold.compare.judge.finding import Quantity
 from twofold.compare.judge.finding import Verdict as Judged
 from twofold.compare.judge.gates import LIMIT
 from twofold.compare.judge.own.contract import Breach, shown
-from twofold.compare.judge.own.deciding.apart import first_apart
+from twofold.compare.judge.own.deciding.apart import first_apart, left_with
 from twofold.compare.judge.own.deciding.guilt import guilt
 from twofold.compare.judge.own.deciding.mending import mended
 from twofold.compare.judge.own.deciding.relating import cause_of, gate_of
-from twofold.compare.judge.own.deciding.watching import parting_of
+from twofold.compare.judge.own.deciding.watching import called, parting_of
+from twofold.compare.judge.own.meeting.bout import Bout
 from twofold.compare.judge.own.meeting.effect import without_effect
 from twofold.compare.judge.own.record import Compared, Record, first_tensor
 from twofold.compare.judge.own.telling.lines import base, coarse_line, differs_by, layout_line, line, shortened
@@ -31,8 +32,8 @@ def told_breach(record: Record, breach: Breach) -> Verdict:
     """What no code may do convicts by itself."""
     told = breach.seen if breach.cause in breach.seen else f"{breach.seen}: {breach.cause}"
     place, lines = breach.place, [("seen", told)]
-    if breach.runs and record.call.watch:
-        place, began = first_apart(record.bout, *breach.runs)
+    if record.call.watch and (breach.runs or breach.left):
+        place, began = first_apart(record.bout, *breach.runs) if breach.runs else left(record.bout, breach)
         if place.file is not None:
             lines += [("line", text_at(place)), ("begins", began)]
     return base(
@@ -44,6 +45,12 @@ def told_breach(record: Record, breach: Breach) -> Verdict:
         cause=breach.cause,
         lines=tuple(lines),
     )
+
+
+def left(bout: Bout, breach: Breach) -> tuple[Place, str]:
+    assert breach.left is not None
+    one, array = breach.left
+    return left_with(bout, partial(called, bout, one, "float64"), array)
 
 
 def told_different(record: Record, failing: Compared) -> Verdict:
