@@ -100,6 +100,11 @@ def monitored(watcher: Watcher) -> Iterator[None]:
     def unwound(frame: FrameType) -> None:
         watcher.leave(frame, None)
 
+    def resumed(frame: FrameType) -> None:
+        """A generator goes on where it left off, on a line that is not told again."""
+        watcher.enter(frame)
+        watcher.line(frame)
+
     def jump(code: CodeType, at: int, to: int) -> Any:
         if to > at or not watcher.belongs(code.co_filename):
             return monitoring.DISABLE
@@ -112,7 +117,7 @@ def monitored(watcher: Watcher) -> Iterator[None]:
     calls = {
         events.JUMP: jump,
         events.PY_START: told(watcher.enter),
-        events.PY_RESUME: told(watcher.enter),
+        events.PY_RESUME: told(resumed),
         events.LINE: told(watcher.line),
         events.PY_RETURN: told(watcher.leave, True),
         events.PY_YIELD: told(watcher.leave, True),

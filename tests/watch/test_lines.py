@@ -32,6 +32,10 @@ CODE: dict[str, tuple[str, list[tuple[int, str]]]] = {
         "def run(x):\n    total = 0\n    for row in rows(x):\n        total = total + row\n    return total\n",
         [(4, "return"), (4, "return"), (9, "total")],
     ),
+    "a generator on one line": (
+        "def run(x):\n    a, b, c = (x * n for n in (2, 3, 4))\n    return a + b + c\n",
+        [(3, "return"), (3, "return"), (3, "return"), (4, "return")],
+    ),
     "recursion": (
         "def down(x, n):\n    if n == 0:\n        return x\n    return down(x * 2, n - 1)\n\n"
         "def run(x):\n    return down(x, 2)\n",
