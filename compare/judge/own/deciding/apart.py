@@ -1,6 +1,6 @@
 """The line with which two runs of one code part that should give the same: what is carried, added up, or wraps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from twofold.compare.judge.own.deciding.watching import trace_of
 from twofold.compare.judge.own.meeting.bout import Bout
 from twofold.compare.judge.own.telling.verdict import Place
 from twofold.compare.watch.statements import Statement
-from twofold.compare.watch.trace import Execution, Trace
+from twofold.compare.watch.trace import Execution, Trace, content
 from twofold.scratch.module import Array
 
 Run = Callable[[Callable[[], Any]], object]  # is given what makes the context for its last call
@@ -25,25 +25,40 @@ def first_apart(bout: Bout, one: Run, other: Run) -> tuple[Place, str]:
         (_, first), (_, second) = trace_of(bout, one), trace_of(bout, other)
     except Exception:  # the code raises there, or something else traces: the verdict stands without a line
         return Place(), ""
+    return next(others(first, second), (Place(), ""))
+
+
+def others(first: Trace, second: Trace) -> Iterator[tuple[Place, str]]:
+    """Each statement of the second run that binds what it did not bind in the first."""
     known: dict[Statement, list[Execution]] = {}
     for execution in first.executions:
         if not execution.joins:
             known.setdefault(execution.statement, []).append(execution)
     for after in second.executions:
-        if after.joins:
-            continue
-        times = known.get(after.statement, [])
-        if not times:
-            continue
-        before = times[after.times % len(times)]  # of what runs twice in the second the second time too
-        for name, number in after.writes.items():
-            was = before.writes.get(name)
-            if was is None or not same(second.values[number], first.values[was]):
-                left = left_by(first, second.values[number], after)
+        times = [] if after.joins else known.get(after.statement, [])
+        for name, number in after.writes.items() if times else ():
+            array, before = second.values[number], times[after.times % len(times)]
+            alike = first.numbers.get(content(array))  # what a set holds comes in another order
+            if alike is not None and any(alike in one.writes.values() for one in times):
+                continue
+            if (was := before.writes.get(name)) is None or not same(array, first.values[was]):
+                left = left_over(first, second, known, after, number)
                 told = f"{name}, line {after.statement.line}, is the first that is another then"
                 told += f": what line {left.statement.line} made in the call before" if left else ""
-                return replace(place_of(left or after), name=name), told
-    return Place(), ""
+                yield replace(place_of(left or after), name=name), told
+
+
+def left_over(
+    first: Trace, second: Trace, known: Mapping[Statement, list[Execution]], after: Execution, number: int
+) -> Execution | None:
+    """What had made in the first call the numbers that the second one finds, as by writing into what is kept."""
+    again = after.times >= len(known[after.statement])  # both calls are in the second run, and this is of the latter
+    maker = second.makers.get(number)
+    if maker not in (None, after) and not (again and maker.times < len(known.get(maker.statement, ()))):
+        return None  # the second call made it itself
+    value = first.known(second.values[number])
+    made = None if value is None else first.makers.get(value)
+    return None if made is None or made.statement is after.statement else made
 
 
 def left_with(bout: Bout, run: Run, array: Array) -> tuple[Place, str]:
@@ -57,13 +72,6 @@ def left_with(bout: Bout, run: Run, array: Array) -> tuple[Place, str]:
     if made is None:
         return Place(), ""
     return place_of(made), f"line {made.statement.line} makes what stands there after it"
-
-
-def left_by(first: Trace, array: Array, after: Execution) -> Execution | None:
-    """What had made in the first run the numbers that the second one finds, as by writing into what is kept."""
-    known = first.known(array)
-    made = None if known is None else first.makers.get(known)
-    return None if made is None or made.statement is after.statement else made
 
 
 def same(one: Array, other: Array) -> bool:
