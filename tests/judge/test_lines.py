@@ -50,7 +50,7 @@ def test_the_line_is_named(fault: str, case: str, file: str, text: str, torchs: 
     assert "comparisons agree" in spot.edit or not spot.edit
 
 
-@pytest.mark.parametrize(("fault", "case"), [one[:2] for one in PLANTED], ids=[one[0] for one in PLANTED])
+@pytest.mark.parametrize(("fault", "case"), [one[:2] for one in PLANTED if "gru" in one[0] or "tanh" in one[0]])
 def test_the_same_line_each_time(fault: str, case: str) -> None:
     """Whatever stands in memory: what is judged twice in one process is told twice alike, with the same edit."""
     first, *others = [spot_with(fault, case) for _ in range(3)]
