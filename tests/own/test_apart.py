@@ -57,7 +57,7 @@ OTHERWISE = {
     "the same": ([A, B], H, None),
     "in another order, as out of a set": ([B, A], H, None),
     "another part": ([A, B + 1], H, "row, line 4, is the first that is another then"),
-    "what the first left": ([A, B], H + 1, f"{FOUND}: what line 6 made in the call before"),
+    "what the first left": ([A, B], H + 1, f"{FOUND}: what line 6 made in an earlier call"),
     "what nobody left": ([A, B], H + 2, FOUND),
 }
 
@@ -67,5 +67,7 @@ def test_what_is_another(what: str) -> None:
     parts, held, told = OTHERWISE[what]
     runs = partial(written(TEXT).run, [A, B], {"h": H.copy()}), partial(written(TEXT).run, parts, {"h": held.copy()})
     first, second = (watch(run)[1].trace for run in runs)
-    found = next(others(first, second), None)
+    found = next(others(first, second, carries=True), None)
     assert (found and found[1]) == told
+    alone = next(others(first, second, carries=False), None)  # of two that are no calls one after the other
+    assert (alone and alone[1]) == (told and told.partition(":")[0])

@@ -114,7 +114,7 @@ def test_what_one_use_of_several_adds(name: str) -> None:
 def test_what_a_call_leaves_for_the_next_is_told_with_both_lines() -> None:
     _, verdict = judged(next(truth for truth in TRUTH if truth.name == "small-mlp:cache"))
     told = dict(verdict.lines)
-    assert "line 34, is the first that is another then: what line 39 made in the call before" in told["begins"], told
+    assert "line 34, is the first that is another then: what line 39 made in an earlier call" in told["begins"], told
     assert "hidden += 1" in told["line"] and verdict.place.line == 39
 
 

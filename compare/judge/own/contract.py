@@ -36,6 +36,7 @@ class Breach:
     place: Place = NOWHERE
     onward: str = ""
     runs: tuple[Any, ...] = ()  # two that should give the same (deciding/apart.py)
+    carries: bool = True  # whether the second of them comes after the first, and may find what that left
     left: tuple[Draw, Array] | None = None  # what a call on this draw leaves in an array
 
 
@@ -241,7 +242,7 @@ def as_integers(bout: Bout, one: Draw, begun: Mapping[str, Array]) -> Breach | N
                 seen = f"{shown(bout, name)} changes by {apart} with the same numbers as float64"
                 floats = replace(one, data=tuple(data))
                 runs = partial(last_of, bout, [floats]), partial(last_of, bout, [one])
-                return Breach("scratch", f"data[{n}]", cause, seen, runs=runs)
+                return Breach("scratch", f"data[{n}]", cause, seen, runs=runs, carries=False)
     return None
 
 

@@ -16,19 +16,20 @@ from twofold.scratch.module import Array
 Run = Callable[[Callable[[], Any]], object]  # is given what makes the context for its last call
 
 
-def first_apart(bout: Bout, one: Run, other: Run) -> tuple[Place, str]:
+def first_apart(bout: Bout, one: Run, other: Run, carries: bool) -> tuple[Place, str]:
     """The first statement that binds other numbers in the second run than in the first, and how it is told.
 
-    Where it only finds what the first run left, the statement that had made that. No place where none is seen.
+    Where that one `carries` over and it only finds what was left, the statement that had made it. No place where none
+    is seen.
     """
     try:
         (_, first), (_, second) = trace_of(bout, one), trace_of(bout, other)
     except Exception:  # the code raises there, or something else traces: the verdict stands without a line
         return Place(), ""
-    return next(others(first, second), (Place(), ""))
+    return next(others(first, second, carries), (Place(), ""))
 
 
-def others(first: Trace, second: Trace) -> Iterator[tuple[Place, str]]:
+def others(first: Trace, second: Trace, carries: bool) -> Iterator[tuple[Place, str]]:
     """Each statement of the second run that binds what it did not bind in the first."""
     known: dict[Statement, list[Execution]] = {}
     for execution in first.executions:
@@ -42,9 +43,9 @@ def others(first: Trace, second: Trace) -> Iterator[tuple[Place, str]]:
             if alike is not None and any(alike in one.writes.values() for one in times):
                 continue
             if (was := before.writes.get(name)) is None or not same(array, first.values[was]):
-                left = left_over(first, second, known, after, number)
+                left = left_over(first, second, known, after, number) if carries else None
                 told = f"{name}, line {after.statement.line}, is the first that is another then"
-                told += f": what line {left.statement.line} made in the call before" if left else ""
+                told += f": what line {left.statement.line} made in an earlier call" if left else ""
                 yield replace(place_of(left or after), name=name), told
 
 

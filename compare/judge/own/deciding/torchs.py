@@ -62,7 +62,7 @@ def by_use(bout: Bout, one: Draw, run: Run, operations: Operations) -> Iterator[
                 uses.setdefault(name, []).append(gradient)
     held, within = bout.state(one.values, one.shares), WITHIN["float64"]
     for name, parts in uses.items():
-        rest = run.gradients[name] - sum(parts) if name in run.gradients else np.zeros(())
+        rest = run.gradients[name] - sum(parts) if name in run.gradients and name in held else np.zeros(())
         is_left = np.abs(rest).max() > within * max(np.abs(part).max() for part in parts)
         if is_left and multiple(np.sort(rest, axis=None), np.ravel(held[name]), within) is None:
             parts.append(rest)

@@ -33,7 +33,7 @@ def told_breach(record: Record, breach: Breach) -> Verdict:
     told = breach.seen if breach.cause in breach.seen else f"{breach.seen}: {breach.cause}"
     place, lines = breach.place, [("seen", told)]
     if record.call.watch and (breach.runs or breach.left):
-        place, began = first_apart(record.bout, *breach.runs) if breach.runs else left(record.bout, breach)
+        place, began = began_with(record.bout, breach)
         if place.file is not None:
             lines += [("line", text_at(place)), ("begins", began)]
     return base(
@@ -47,7 +47,9 @@ def told_breach(record: Record, breach: Breach) -> Verdict:
     )
 
 
-def left(bout: Bout, breach: Breach) -> tuple[Place, str]:
+def began_with(bout: Bout, breach: Breach) -> tuple[Place, str]:
+    if breach.runs:
+        return first_apart(bout, *breach.runs, carries=breach.carries)
     assert breach.left is not None
     one, array = breach.left
     return left_with(bout, partial(called, bout, one, "float64"), array)
