@@ -49,10 +49,11 @@ def told_breach(record: Record, breach: Breach) -> Verdict:
 
 def began_with(bout: Bout, breach: Breach) -> tuple[Place, str]:
     if breach.runs:
-        return first_apart(bout, *breach.runs, carries=breach.carries)
+        one, other = breach.runs
+        return first_apart(bout, one, other, breach.carries)
     assert breach.left is not None
-    one, array = breach.left
-    return left_with(bout, partial(called, bout, one, "float64"), array)
+    draw, array = breach.left
+    return left_with(bout, partial(called, bout, draw, "float64"), array)
 
 
 def told_different(record: Record, failing: Compared) -> Verdict:
