@@ -87,7 +87,11 @@ MISSED = {  # a case's name: why its line is not named
 
 # Sums over sets go in the order of addresses: where the watched run is another by rounding it is dropped, and where it
 # is not, the line is found. What else may be said of a case.
-BY_ADDRESS = {"scalars:tanh": "none", "scalars:overwritten": "faulty line"}
+BY_ADDRESS = {
+    "scalars:tanh": ("none",),
+    "scalars:overwritten": ("faulty line", "first use"),
+    "scalars:added": ("first use",),
+}
 
 
 @pytest.mark.parametrize("truth", cases(WITH_A_LINE))
@@ -95,8 +99,7 @@ def test_the_line_is_named(truth: Truth) -> None:
     call, verdict = judged(truth)
     faulty_line, first_use, *missed = PLACES
     expected = missed if truth.name in MISSED else [first_use if truth.name in FIRST_USES else faulty_line]
-    if truth.name in BY_ADDRESS:
-        expected = [*expected, BY_ADDRESS[truth.name]]
+    expected = [*expected, *BY_ADDRESS.get(truth.name, ())]
     told = f"{verdict.place.file}:{verdict.place.line}, faulty are {truth.lines}, their first uses {truth.users}"
     assert truth.placed(call, verdict.place) in expected, f"{told}\n{verdict}"
 
