@@ -1,10 +1,11 @@
 """What is seen to before torch's functions reach the kernels of a device: indices in range, recurrence in full.
 
 cuDNN's recurrent layers have a tanh of their own, which in float32 is off by up to 126 units in the last place (cuDNN
-9.19 on an H200; torch.tanh there by 1.7). They go back in training mode alone, and want their weights in
-one piece of memory. Without cuDNN torch computes the same steps by its own kernels, with all digits.
+9.19 on an H200; torch.tanh there by 1.7). They go back in training mode alone, and want their weights in one piece of
+memory. Without cuDNN torch computes the same steps by its own kernels, with all digits.
 """
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -32,7 +33,7 @@ def carefully(device: str) -> AbstractContextManager[Any]:
 
 
 @contextmanager
-def without_cudnn() -> Any:
+def without_cudnn() -> Iterator[None]:
     cudnn = import_torch().backends.cudnn
     kept = cudnn.enabled
     cudnn.enabled = False

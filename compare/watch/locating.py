@@ -98,7 +98,7 @@ def parted(flow: Flow, meant: Callable[[Statement], bool] = lambda statement: Tr
         statement,
         name_of(maker, value),
         maker.times,
-        sum(one.statement is maker.statement and bool(one.made) for one in flow.trace.executions),
+        times_made(flow, maker.statement),
         tuple(known(flow, maker, value)),
         tuple(dict.fromkeys(with_numberless(flow, suspects, len(begun) + LEADING - 1))),
         len(flow.trace.executions),
@@ -121,10 +121,15 @@ def handing_on(flow: Flow, value: int) -> Statement | None:
     Where it was added to something, or is made several times, its own line is the one that lacks them.
     """
     maker, passed, values = flow.trace.makers[value], flow.trace.passed.get(value), flow.trace.values
-    once = sum(bool(one.made) for one in flow.trace.executions if one.statement is maker.statement) == 1
+    once = times_made(flow, maker.statement) == 1
     alone = any(USE in match.label[2:] and abs(match.factor - 1) <= ONE for match in flow.matches(value))
     added = any(values[read].shape == values[value].shape and flow.neutral(read) for read in flow.read_for(value))
     return passed[-1].statement if passed and once and alone and not added and value in flow.results else None
+
+
+def times_made(flow: Flow, statement: Statement) -> int:
+    """How often it bound something new."""
+    return sum(one.statement is statement and bool(one.made) for one in flow.trace.executions)
 
 
 def with_numberless(flow: Flow, suspects: Sequence[Statement], leading: int) -> list[Statement]:

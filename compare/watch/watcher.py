@@ -66,8 +66,7 @@ class Watcher:
         self.belongs, self.trace = lru_cache(maxsize=None)(belongs), Trace(most_bytes=most_bytes)
         self.most_statements = most_statements
         self.thread = get_ident()
-        self.current: dict[int, CodeType] = {}  # code whose text is what runs, by id
-        self.without_text: dict[int, CodeType] = {}  # and code whose text is nowhere
+        self.current: dict[int, tuple[CodeType, bool]] = {}  # code, and whether its text is what runs, by id
         self.statements: dict[str, dict[int, Statement]] = {}
         self.open: dict[int, Open] = {}
         self.counts: dict[tuple[str, int], int] = {}
@@ -112,15 +111,12 @@ class Watcher:
         """What a frame is at. Raises Dropped where the text is no longer what runs."""
         code = frame.f_code
         file = code.co_filename
-        if id(code) not in self.current and id(code) not in self.without_text:
-            if is_current(code):
-                self.current[id(code)] = code
-            elif file.startswith("<"):  # no file: many texts are called <string>, of which one is known at the most
-                self.without_text[id(code)] = code
-            else:
-                raise Dropped(f"{file} is no longer what runs")
-        if id(code) in self.without_text:
-            return None
+        if id(code) not in self.current:
+            self.current[id(code)] = code, is_current(code)
+        if not self.current[id(code)][1]:
+            if file.startswith("<"):  # no file: many texts are called <string>, of which one is known at the most
+                return None
+            raise Dropped(f"{file} is no longer what runs")
         if file not in self.statements:
             self.statements[file] = statements_of(file)
         return self.statements[file].get(frame.f_lineno)
@@ -247,5 +243,5 @@ class Watcher:
     def drop(self, why: str) -> None:
         """Nothing is told any more, and nothing kept."""
         self.dropped, self.trace = why, Trace()
-        for kept in (self.open, self.returning, self.memory, self.current, self.without_text):
+        for kept in (self.open, self.returning, self.memory, self.current):
             kept.clear()

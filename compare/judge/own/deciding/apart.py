@@ -35,12 +35,12 @@ def others(first: Trace, second: Trace, carries: bool) -> Iterator[tuple[Place, 
     for execution in first.executions:
         if not execution.joins:
             known.setdefault(execution.statement, []).append(execution)
+    bound = {statement: {n for one in times for n in one.writes.values()} for statement, times in known.items()}
     for after in second.executions:
         times = [] if after.joins else known.get(after.statement, [])
         for name, number in after.writes.items() if times else ():
             array, before = second.values[number], times[after.times % len(times)]
-            alike = first.numbers.get(content(array))  # what a set holds comes in another order
-            if alike is not None and any(alike in one.writes.values() for one in times):
+            if first.numbers.get(content(array)) in bound[after.statement]:  # what a set holds comes in another order
                 continue
             if (was := before.writes.get(name)) is None or not same(array, first.values[was]):
                 left = left_over(first, second, known, after, number) if carries else None
@@ -57,8 +57,7 @@ def left_over(
     maker = second.makers.get(number)
     if maker not in (None, after) and not (again and maker.times < len(known.get(maker.statement, ()))):
         return None  # the second call made it itself
-    value = first.known(second.values[number])
-    made = None if value is None else first.makers.get(value)
+    made = maker_of(first, second.values[number])
     return None if made is None or made.statement is after.statement else made
 
 
@@ -68,11 +67,16 @@ def left_with(bout: Bout, run: Run, array: Array) -> tuple[Place, str]:
         _, trace = trace_of(bout, run)
     except Exception:  # as above
         return Place(), ""
-    known = trace.known(array)
-    made = None if known is None else trace.makers.get(known)
+    made = maker_of(trace, array)
     if made is None:
         return Place(), ""
     return place_of(made), f"line {made.statement.line} makes what stands there after it"
+
+
+def maker_of(trace: Trace, array: Array) -> Execution | None:
+    """What had these numbers first."""
+    known = trace.known(array)
+    return None if known is None else trace.makers.get(known)
 
 
 def same(one: Array, other: Array) -> bool:

@@ -17,8 +17,9 @@ from twofold.scratch.module import Array
 
 def torchs(bout: Bout, one: Draw) -> tuple[Run, Operations]:
     """The reference's run with all that it computes on the way."""
-    reference, operations = bout.near.reference, Operations()
-    run = bout.near.golden(one, seen=lambda: explicit(operations, reference.all_modules, reference.parameters))
+    near, operations = bout.near, Operations()
+    reference = near.reference
+    run = near.golden(one, seen=lambda: explicit(operations, reference.all_modules, reference.parameters))
     return run, operations
 
 

@@ -18,9 +18,9 @@ def parting_of_step(bout: Bout, call: Call, start: Draw, found: Stepped) -> Part
     """Where the parameters that a step leaves wrong begin to be. Raises Dropped."""
     data = batches(bout, start, call.steps)[: found.step]
     run, trace = trace_of(bout, partial(scratch_run, bout, call, start, found.dtype, data))
-    reference, operations = bout.near.reference, Operations()
-    seen = partial(explicit, operations, reference.all_modules, reference.parameters)
-    torchs = torch_run(bout.near, call, start, run, "float64", None, seen=seen)
+    near, operations = bout.near, Operations()
+    seen = partial(explicit, operations, near.reference.all_modules, near.reference.parameters)
+    torchs = torch_run(near, call, start, run, "float64", None, seen=seen)
     failed = [name for name, quantity in found.quantities.items() if quantity.verdict is Mark.FAIL]
     wrong, right = {}, set()
     for name, after in run.after[-1].items():

@@ -117,7 +117,8 @@ class Search:
             if not found:
                 if parted is None:
                     parted, self.most = anchor[0].met, self.again + BEHIND
-                    anchor = sorted(anchor, key=lambda one: -self.multiples(one))
+                    if len(anchor) > 1:
+                        anchor = sorted(anchor, key=lambda one: -self.multiples(one))
                 same = lost and together(left, anchor[0].met)  # as a bias whose weight was left open
                 found = [] if same else self.behind(anchor[:FED])
                 lost, left = not found, anchor[0].met
